@@ -1,0 +1,1 @@
+"""Durable buffering of events between the collector and the forwarder (Redis Streams)."""

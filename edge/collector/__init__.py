@@ -1,0 +1,1 @@
+"""First-party endpoints and what they need: payload parsing, client address, tracker builds."""

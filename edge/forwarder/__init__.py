@@ -1,0 +1,1 @@
+"""From Redis Streams to ClickHouse, exactly once: visits, batches, plans, checkpoints."""

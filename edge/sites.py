@@ -1,0 +1,289 @@
+"""Host → Site: which sites the edge serves, and how.
+
+The portal publishes the whole snapshot; every edge keeps it in a file and serves from that file
+(``edge.sites_feed`` does the I/O). This module only holds values: the snapshot's schema, its
+checks, and the look-up by host. The one invariant: a snapshot is taken whole or refused whole, so
+the last good one never expires and no site is ever half-configured.
+
+The schema is documented in ``docs/sites.md``; operators without a portal write the file by hand.
+"""
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+from urllib.parse import urlsplit
+from zlib import crc32
+from zoneinfo import ZoneInfo
+
+import orjson
+
+SCHEMA = 1
+SHARDS = 64
+"""Logical shards; fixed for an installation. A site always lives in one."""
+
+_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]{0,62}\.?)*|\[[0-9a-f:.]+\]")
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]{1,64}){1,4}")
+
+
+class SnapshotError(ValueError):
+    """The snapshot cannot be used; the message says where and what was expected."""
+
+
+class Mode(StrEnum):
+    """What the edge does to a site's pages."""
+
+    OFF = "off"
+    SHADOW = "shadow"
+    ON = "on"
+
+
+class CspMode(StrEnum):
+    """How the injector treats a Content-Security-Policy that would block the tag."""
+
+    REUSE = "reuse"
+    AMEND = "amend"
+    OFF = "off"
+
+
+class ClientIpSource(StrEnum):
+    """Where a client's address is read when the peer is a trusted proxy."""
+
+    PEER = "peer"
+    X_FORWARDED_FOR = "x-forwarded-for"
+    FORWARDED = "forwarded"
+    CF_CONNECTING_IP = "cf-connecting-ip"
+    TRUE_CLIENT_IP = "true-client-ip"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """One upstream of a site: where its pages come from."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """Read ``http://host[:port]`` or ``https://host[:port]``.
+
+        Raises:
+            ValueError: Another scheme, a path, or no host.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(f"upstream {url!r}: expected http://HOST[:PORT] or https://HOST[:PORT]")
+        if parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username:
+            raise ValueError(f"upstream {url!r}: expected no path, query or credentials")
+        return cls(parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
+
+    def __str__(self) -> str:
+        """Write the origin as a URL."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One customer site, as every front and the collector see it."""
+
+    id: int
+    host: str
+    origins: tuple[Origin, ...]
+    public_key: str
+    timezone: str = "UTC"
+    aliases: tuple[str, ...] = ()
+    prefix: str = "/sf"
+    mode: Mode = Mode.ON
+    hash_routes: bool = False
+    respect_dnt: bool = True
+    csp: CspMode = CspMode.AMEND
+    client_ip: ClientIpSource = ClientIpSource.X_FORWARDED_FOR
+    kept_params: tuple[str, ...] = ()
+    currency: str = "EUR"
+    max_body_bytes: int = 0
+    debug: bool = False
+    debug_key: str = ""
+    upstream_host: str = ""
+    zone: ZoneInfo = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Resolve the zone once; it is asked for at every event."""
+        object.__setattr__(self, "zone", ZoneInfo(self.timezone))
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Every name the site answers to, the canonical one first."""
+        return (self.host, *self.aliases)
+
+    @property
+    def shard(self) -> int:
+        """The logical shard that holds all of the site's events (INGESTION 2.3)."""
+        return shard_of(self.id)
+
+
+def shard_of(site_id: int) -> int:
+    """Map a site to its shard: CRC-32 of the id's decimal form, modulo 64."""
+    return crc32(str(site_id).encode()) % SHARDS
+
+
+def normal_host(authority: str) -> str:
+    """Reduce an authority to the form hosts are compared in: no port, lower case, no final dot."""
+    name = authority.lower()
+    if name.startswith("["):
+        return name.partition("]")[0] + "]"
+    return name.partition(":")[0].rstrip(".")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All sites at one moment; ``number`` grows with every publication."""
+
+    number: int
+    sites: tuple[Site, ...]
+    by_host: dict[str, Site] = field(init=False, compare=False, repr=False)
+    by_id: dict[int, Site] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Index by host and id; refuse a host that two sites claim."""
+        by_host: dict[str, Site] = {}
+        for site in self.sites:
+            for host in site.hosts:
+                if by_host.setdefault(host, site) is not site:
+                    raise SnapshotError(f"host {host!r} belongs to two sites")
+        object.__setattr__(self, "by_host", by_host)
+        object.__setattr__(self, "by_id", {site.id: site for site in self.sites})
+        if len(self.by_id) != len(self.sites):
+            raise SnapshotError("two sites have the same id")
+
+    def find(self, authority: str) -> Site | None:
+        """Find the site of a Host header or :authority, or None."""
+        return self.by_host.get(normal_host(authority))
+
+
+EMPTY = Snapshot(0, ())
+
+
+def parse_snapshot(raw: bytes) -> Snapshot:
+    """Read and check a whole snapshot.
+
+    Raises:
+        SnapshotError: Anything at all is wrong; the message names the site and the field.
+    """
+    try:
+        document = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise SnapshotError(f"not JSON: {error}") from None
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise SnapshotError(f"expected an object with schema {SCHEMA}")
+    number, sites = document.get("number"), document.get("sites")
+    if not isinstance(number, int) or number < 0 or not isinstance(sites, list):
+        raise SnapshotError("expected a non-negative number and a list of sites")
+    return Snapshot(number, tuple(parse_site(site, i) for i, site in enumerate(sites)))
+
+
+def parse_site(raw: Any, index: int = 0) -> Site:
+    """Check one site of a snapshot.
+
+    Raises:
+        SnapshotError: A field is missing, unknown or of the wrong form.
+    """
+    if not isinstance(raw, dict):
+        raise SnapshotError(f"site {index}: expected an object")
+    where = f"site {raw.get('host', index)!r}"
+    unknown = raw.keys() - _FIELDS.keys()
+    if unknown:
+        raise SnapshotError(f"{where}: unknown field {sorted(unknown)[0]!r}")
+    missing = {"id", "host", "upstreams", "public_key"} - raw.keys()
+    if missing:
+        raise SnapshotError(f"{where}: missing field {sorted(missing)[0]!r}")
+    values: dict[str, Any] = {}
+    for key, value in raw.items():
+        name, read = _FIELDS[key]
+        try:
+            values[name] = read(value)
+        except (ValueError, TypeError, KeyError) as error:
+            raise SnapshotError(f"{where}: {key}: {error}") from None
+    try:
+        return Site(**values)
+    except (ValueError, KeyError, OSError) as error:
+        raise SnapshotError(f"{where}: timezone: {error}") from None
+
+
+def render_snapshot(number: int, sites: list[dict[str, Any]]) -> bytes:
+    """Write a snapshot document; ``sites`` are plain objects of the documented schema.
+
+    Raises:
+        SnapshotError: The document would be refused by an edge.
+    """
+    raw = orjson.dumps({"schema": SCHEMA, "number": number, "sites": sites})
+    parse_snapshot(raw)
+    return raw
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("expected a string")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("expected true or false")
+    return value
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError("expected a non-negative whole number")
+    return value
+
+
+def _host(value: Any) -> str:
+    host = normal_host(_text(value))
+    if not _HOST.fullmatch(host):
+        raise ValueError(f"{value!r} is not a host name")
+    return host
+
+
+def _prefix(value: Any) -> str:
+    if not _PREFIX.fullmatch(_text(value)):
+        raise ValueError(f"{value!r}: expected a path such as /sf")
+    return str(value)
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError("expected a list")
+    return value
+
+
+def _origins(value: Any) -> tuple[Origin, ...]:
+    origins = tuple(Origin.parse(_text(url)) for url in _list(value))
+    if not origins:
+        raise ValueError("expected at least one upstream")
+    return origins
+
+
+_FIELDS: dict[str, tuple[str, Any]] = {
+    "id": ("id", _count),
+    "host": ("host", _host),
+    "aliases": ("aliases", lambda v: tuple(_host(host) for host in _list(v))),
+    "upstreams": ("origins", _origins),
+    "public_key": ("public_key", _text),
+    "timezone": ("timezone", _text),
+    "prefix": ("prefix", _prefix),
+    "mode": ("mode", Mode),
+    "hash_routes": ("hash_routes", _flag),
+    "respect_dnt": ("respect_dnt", _flag),
+    "csp": ("csp", CspMode),
+    "client_ip": ("client_ip", ClientIpSource),
+    "kept_params": ("kept_params", lambda v: tuple(_text(name) for name in _list(v))),
+    "currency": ("currency", _text),
+    "max_body_bytes": ("max_body_bytes", _count),
+    "debug": ("debug", _flag),
+    "debug_key": ("debug_key", _text),
+    "upstream_host": ("upstream_host", _text),
+}
+"""Field in the snapshot → attribute of Site and the reader that checks it."""

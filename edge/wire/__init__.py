@@ -1,0 +1,1 @@
+"""Pure message rules that the Python fronts share: authority, framing, hop-by-hop, limits."""

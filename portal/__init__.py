@@ -1,0 +1,1 @@
+"""The Flask portal: accounts, teams, sites, dashboards and the API."""

@@ -1,0 +1,1 @@
+"""The demo: a shop to stand behind the edge, and believable traffic for it."""

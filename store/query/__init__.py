@@ -1,0 +1,1 @@
+"""One query model for dashboards, API, exports and reports."""

@@ -22,7 +22,7 @@ SCHEMA = 1
 SHARDS = 64
 """Logical shards; fixed for an installation. A site always lives in one."""
 
-_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]{0,62}\.?)*|\[[0-9a-f:.]+\]")
+_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*|\[[0-9a-f:.]{2,45}\]")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]{1,64}){1,4}")
 
 

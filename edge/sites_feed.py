@@ -1,0 +1,158 @@
+"""Keep the sites snapshot fresh: from Redis into a file, from the file into memory.
+
+Each edge serves from its own file, so it starts and goes on without the portal and without Redis.
+The portal publishes through ``publish_snapshot``; a pub/sub message is only a nudge, the key is the
+truth, and it is read again on every connection. The one invariant: what is in memory has passed
+``parse_snapshot``; a bad snapshot is refused, said once, and the last good one stays.
+"""
+
+import asyncio
+import logging
+import os
+import time
+from pathlib import Path
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from edge.sites import EMPTY, Snapshot, SnapshotError, parse_snapshot, render_snapshot
+
+KEY = "statflow:sites"
+NUMBER_KEY = "statflow:sites:number"
+POLL_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+async def publish_snapshot(redis: "Redis", sites: list[dict[str, object]], now_ms: int) -> int:
+    """Publish the whole set of sites and return its number.
+
+    The number is the time, or one more than the last, so it grows even after Redis was lost.
+
+    Raises:
+        SnapshotError: An edge would refuse it; nothing is published.
+        RedisError: Redis is away; nothing is published.
+    """
+    last = int(await redis.get(NUMBER_KEY) or 0)
+    number = max(now_ms, last + 1)
+    document = render_snapshot(number, sites)
+    async with redis.pipeline(transaction=True) as pipe:
+        pipe.set(KEY, document)
+        pipe.set(NUMBER_KEY, number)
+        pipe.publish(KEY, str(number))
+        await pipe.execute()
+    return number
+
+
+def write_atomically(path: Path, raw: bytes) -> None:
+    """Replace a file so that a reader or a crash sees the old one or the new one, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("wb") as file:
+        file.write(raw)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+class SitesFeed:
+    """The current snapshot, kept fresh by ``run``.
+
+    ``redis_url`` empty means that the file alone is the source: an operator without a portal edits
+    it, and a changed file is taken within a second.
+    """
+
+    def __init__(self, path: Path, redis_url: str = "") -> None:
+        self._path = path
+        self._redis_url = redis_url
+        self._current = EMPTY
+        self._file_stamp: tuple[int, int, int] | None = None
+        self._refused = b""
+        self.problem = ""
+        """What is wrong with the newest snapshot, in words; empty while all is well."""
+
+    def current(self) -> Snapshot:
+        """Return the snapshot in force."""
+        return self._current
+
+    def load_file(self) -> None:
+        """Take the file if it changed and is good; say so if it is not."""
+        try:
+            status = self._path.stat()
+        except OSError:
+            return
+        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+        if stamp == self._file_stamp:
+            return
+        self._file_stamp = stamp
+        try:
+            self._take(self._path.read_bytes())
+        except OSError as error:
+            self._refuse(f"{self._path.name} cannot be read: {error.strerror}", b"")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Follow Redis and the file until ``stop`` is set."""
+        self.load_file()
+        while not stop.is_set():
+            if not self._redis_url:
+                self.load_file()
+                await _sleep(stop, POLL_S)
+                continue
+            try:
+                await self._follow_redis(stop)
+            except (RedisError, OSError) as error:
+                log.warning("sites: Redis is away (%s); serving from the file", type(error).__name__)
+                self.load_file()
+                await _sleep(stop, POLL_S)
+
+    async def _follow_redis(self, stop: asyncio.Event) -> None:
+        redis = Redis.from_url(self._redis_url, socket_connect_timeout=2, socket_timeout=5)
+        async with redis, redis.pubsub() as nudges:
+            await nudges.subscribe(KEY)
+            while not stop.is_set():
+                await self._pull(redis)
+                self.load_file()
+                await nudges.get_message(ignore_subscribe_messages=True, timeout=POLL_S)
+
+    async def _pull(self, redis: "Redis") -> None:
+        number = int(await redis.get(NUMBER_KEY) or 0)
+        if number <= self._current.number:
+            return
+        raw = await redis.get(KEY)
+        if raw and raw != self._refused and self._take(raw):
+            try:
+                await asyncio.to_thread(write_atomically, self._path, raw)
+            except OSError as error:
+                self.problem = f"{self._path.name} cannot be written: {error.strerror}"
+                log.warning("sites: %s", self.problem)
+
+    def _take(self, raw: bytes) -> bool:
+        try:
+            snapshot = parse_snapshot(raw)
+        except SnapshotError as error:
+            self._refuse(str(error), raw)
+            return False
+        self._refused, self.problem = b"", ""
+        if snapshot.number < self._current.number:
+            self.problem = "a snapshot older than the one in force was ignored"
+            return False
+        if snapshot != self._current:
+            self._current = snapshot
+            log.info("sites: serving snapshot %d, %d sites", snapshot.number, len(snapshot.sites))
+        return True
+
+    def _refuse(self, why: str, raw: bytes) -> None:
+        self._refused, self.problem = raw, why
+        log.error("sites: snapshot refused, the last good one stays: %s", why)
+
+
+async def _sleep(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+def now_ms() -> int:
+    """Return the wall clock in Unix milliseconds; the rim's clock."""
+    return time.time_ns() // 1_000_000

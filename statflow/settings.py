@@ -1,0 +1,240 @@
+"""Settings: every ``STATFLOW_*`` variable, with its default, unit and help, in one list.
+
+The only module that reads the environment. A process reads its settings once, at start, into one
+frozen value; an unknown ``STATFLOW_*`` name is an error, so that a typing mistake is never a silent
+default. ``docs/settings.md`` is generated from ``SETTINGS`` and a test holds it equal.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+PREFIX = "STATFLOW_"
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class SettingsError(ValueError):
+    """A setting is unknown or has a value of the wrong form; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table of settings; ``name`` is without the prefix."""
+
+    name: str
+    default: str
+    unit: str
+    help: str
+    read: Callable[[str], Any]
+    secret: bool = False
+
+
+def _flag(text: str) -> bool:
+    if text.lower() in {"1", "true", "yes", "on"}:
+        return True
+    if text.lower() in {"", "0", "false", "no", "off"}:
+        return False
+    raise ValueError("expected 1 or 0")
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError("expected a non-negative whole number")
+    return number
+
+
+def _path(text: str) -> Path | None:
+    return Path(text).expanduser().absolute() if text else None
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "DATA_DIR",
+        "~/.local/share/statflow",
+        "folder",
+        "Where everything that must survive a restart is kept.",
+        lambda text: Path(text).expanduser().absolute(),
+    ),
+    Setting(
+        "DATABASE_URL",
+        "",
+        "URL",
+        "Accounts database; empty: SQLite in the data folder. "
+        "PostgreSQL: postgresql+psycopg://user:password@host/name.",
+        str,
+        secret=True,
+    ),
+    Setting(
+        "CLICKHOUSE_URL",
+        "",
+        "URL",
+        "ClickHouse's HTTP interface; empty: the embedded store of the data folder.",
+        str,
+        secret=True,
+    ),
+    Setting(
+        "REDIS_URL",
+        "",
+        "URL",
+        "Buffer Redis (appendfsync always); empty: the embedded one of the data folder.",
+        str,
+        secret=True,
+    ),
+    Setting(
+        "SALT_URL",
+        "",
+        "URL",
+        "Redis that holds the daily salts and writes nothing; empty: a file in memory (/dev/shm).",
+        str,
+        secret=True,
+    ),
+    Setting(
+        "SALT_ASSURED",
+        "0",
+        "0 or 1",
+        "Assert that the salt Redis is never written to a disk where it cannot be checked.",
+        _flag,
+    ),
+    Setting(
+        "GEOIP_DB",
+        "",
+        "file",
+        "Any .mmdb with countries; empty: the free country database that set-up installs.",
+        _path,
+    ),
+    Setting(
+        "SECRET_KEY",
+        "",
+        "text",
+        "Signs the portal's sessions; empty: one is made in the data folder.",
+        str,
+        secret=True,
+    ),
+    Setting("PASSWORD", "", "text", "Password for `statflow user add`.", str, secret=True),
+    Setting(
+        "TRUSTED_PROXIES",
+        "",
+        "CIDR list",
+        "Proxies before the edge whose X-Forwarded-For counts: networks, `cloudflare`, `private` "
+        "or `loopback`, separated by commas.",
+        str,
+    ),
+    Setting(
+        "RATE_CLIENT",
+        "600",
+        "events a minute",
+        "Most events a minute from one client; 0 is no limit.",
+        _count,
+    ),
+    Setting(
+        "RATE_SITE",
+        "5000",
+        "events a second",
+        "Most events a second of one site; 0 is no limit.",
+        _count,
+    ),
+    Setting(
+        "SITES_FILE",
+        "",
+        "file",
+        "The sites snapshot that an edge serves from; empty: sites.json in the data folder.",
+        _path,
+    ),
+    Setting(
+        "DEFAULT_SITE",
+        "",
+        "host",
+        "Site that answers for unknown hosts; empty: they get 421.",
+        str,
+    ),
+    Setting(
+        "EDGE_HOST",
+        "",
+        "host",
+        "Name that serves /sf/ for sites that use the snippet instead of the proxy.",
+        str,
+    ),
+    Setting(
+        "TLS_DIR",
+        "",
+        "folder",
+        "Certificates as HOST/fullchain.pem and HOST/privkey.pem (certbot's layout).",
+        _path,
+    ),
+    Setting("DRAIN_S", "30", "seconds", "How long a stopping edge waits for running requests.", _count),
+    Setting("DEBUG", "0", "0 or 1", "Log more; never personal data.", _flag),
+    Setting("PUBLIC_URL", "", "URL", "Address of the portal as people reach it, for links.", str),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings in force in this process; field names are the rows' names in lower case."""
+
+    data_dir: Path
+    database_url: str
+    clickhouse_url: str
+    redis_url: str
+    salt_url: str
+    salt_assured: bool
+    geoip_db: Path | None
+    secret_key: str
+    password: str
+    trusted_proxies: str
+    rate_client: int
+    rate_site: int
+    sites_file: Path | None
+    default_site: str
+    edge_host: str
+    tls_dir: Path | None
+    drain_s: int
+    debug: bool
+    public_url: str
+
+
+def read_settings(
+    environ: Mapping[str, str] | None = None, *, data_dir: Path | None = None
+) -> Settings:
+    """Read the process's settings; ``data_dir`` from the command line wins over the environment.
+
+    Raises:
+        SettingsError: A name is unknown or a value has the wrong form.
+    """
+    environ = os.environ if environ is None else environ
+    _refuse_unknown(environ)
+    values = {row.name.lower(): _read(row, environ) for row in SETTINGS}
+    if data_dir is not None:
+        values["data_dir"] = data_dir.expanduser().absolute()
+    return Settings(**{field.name: values[field.name] for field in fields(Settings)})
+
+
+def _read(row: Setting, environ: Mapping[str, str]) -> Any:
+    text = environ.get(PREFIX + row.name, "") or row.default
+    try:
+        return row.read(text)
+    except ValueError as error:
+        shown = "(secret)" if row.secret else repr(text)
+        raise SettingsError(f"{PREFIX}{row.name}={shown}: {error}") from None
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    known = {PREFIX + row.name for row in SETTINGS}
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise SettingsError(f"unknown setting {name}{hint}")
+
+
+def render_table() -> str:
+    """Render the settings as the Markdown table of ``docs/settings.md``."""
+    rows = [
+        f"| `{PREFIX}{row.name}` | {f'`{row.default}`' if row.default else '(empty)'} "
+        f"| {row.unit} | {row.help} |"
+        for row in SETTINGS
+    ]
+    return "\n".join(["| name | default | unit | what it does |", "| --- | --- | --- | --- |", *rows])

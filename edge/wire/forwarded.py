@@ -1,0 +1,78 @@
+"""Tell the origin who asked, for what and how: X-Forwarded-* and Forwarded.
+
+A peer that is no trusted proxy can write anything into these fields, so what it sent is taken out
+and only what the edge saw itself is written; a trusted proxy's values are kept and appended to.
+Whose address counts for analytics is ``edge.collector.client_ip``. The one invariant: the last
+element of every chain was written by the edge.
+
+Source: RFC 7239; DESIGN 5.3.
+"""
+
+from edge.event import Address
+from edge.wire.fields import Field, Fields, values_of, without
+
+_ADDRESS_CLAIMS = frozenset(
+    {
+        b"cf-connecting-ip",
+        b"forwarded",
+        b"true-client-ip",
+        b"x-client-ip",
+        b"x-forwarded",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-port",
+        b"x-forwarded-proto",
+        b"x-forwarded-scheme",
+        b"x-forwarded-server",
+        b"x-forwarded-ssl",
+        b"x-real-ip",
+    }
+)
+_REWRITTEN = frozenset(
+    {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"}
+)
+
+
+def with_forwarded(
+    fields: Fields, *, peer: Address, trusted: bool, secure: bool, authority: bytes
+) -> list[Field]:
+    """Replace, or after a trusted proxy extend, what a request claims about its way here."""
+    scheme = b"https" if secure else b"http"
+    address = str(peer).encode()
+    node = b'"[%s]"' % address if peer.version == 6 else address  # noqa: PLR2004 - IP version six.
+    element = b'for=%s;host="%s";proto=%s' % (node, authority, scheme)
+    if not trusted:
+        return [
+            *without(fields, _ADDRESS_CLAIMS),
+            (b"X-Forwarded-For", address),
+            (b"X-Forwarded-Proto", scheme),
+            (b"X-Forwarded-Host", authority),
+            (b"Forwarded", element),
+        ]
+    return [
+        *without(fields, _REWRITTEN),
+        (b"X-Forwarded-For", _appended(fields, b"x-forwarded-for", address)),
+        (b"X-Forwarded-Proto", _scheme(fields) or scheme),
+        (b"X-Forwarded-Host", _first(fields, b"x-forwarded-host") or authority),
+        (b"Forwarded", _appended(fields, b"forwarded", element)),
+    ]
+
+
+def is_secure(fields: Fields, *, tls: bool, trusted: bool) -> bool:
+    """Tell whether the browser spoke TLS, to us or to a trusted proxy before us."""
+    claimed = _scheme(fields) if trusted else None
+    return tls if claimed is None else claimed == b"https"
+
+
+def _scheme(fields: Fields) -> bytes | None:
+    value = _first(fields, b"x-forwarded-proto").lower()
+    return value if value in {b"http", b"https"} else None
+
+
+def _first(fields: Fields, name: bytes) -> bytes:
+    values = values_of(fields, name)
+    return values[0].partition(b",")[0].strip(b" \t") if values else b""
+
+
+def _appended(fields: Fields, name: bytes, element: bytes) -> bytes:
+    return b", ".join([*(value for value in values_of(fields, name) if value), element])

@@ -1,0 +1,109 @@
+"""Read the head of an HTTP/1 request, strictly: bytes to value, or to the reason against it.
+
+The edge stands between caches, origins and clients that all read HTTP a little differently;
+whatever two of them could read in two ways is refused here (RFC 9112 section 11.2), before an
+upstream connection is opened. Which site the request is for is ``edge.wire.authority``; how long
+its body is, ``edge.wire.framing``. The one invariant: a head that passes has exactly one reading.
+"""
+
+import re
+from dataclasses import dataclass
+
+from edge.wire.fields import Field
+from edge.wire.limits import MAX_HEAD_BYTES, MAX_TARGET_BYTES
+from edge.wire.refusal import (
+    BAD_REQUEST,
+    HEAD_TOO_LARGE,
+    METHOD_REFUSED,
+    TARGET_TOO_LONG,
+    Refusal,
+)
+
+_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) HTTP/1\.([01])")
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_ABSOLUTE = re.compile(rb"(?i:(https?)://)([^/?#]*)(.*)", re.DOTALL)
+_FORBIDDEN = re.compile(rb"\0|\r(?!\n)|(?<!\r)\n|\r\n[ \t]")
+"""NUL, a bare CR or LF, and a folded line: each is read differently by somebody."""
+
+END = b"\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """The head of one HTTP/1 request; ``target`` is in origin-form, or ``*``."""
+
+    method: bytes
+    target: bytes
+    authority: bytes
+    """The authority of an absolute-form target, else empty."""
+    version: bytes
+    headers: list[Field]
+
+
+def check_partial_head(received: bytes) -> Refusal | None:
+    """Judge a head whose end has not arrived yet: None means that waiting for more is worth it."""
+    line_end = received.find(b"\r\n")
+    if (len(received) if line_end < 0 else line_end) > MAX_TARGET_BYTES + 64:
+        return TARGET_TOO_LONG
+    if len(received) > MAX_HEAD_BYTES:
+        return HEAD_TOO_LARGE
+    settled = received[:-1] if received.endswith(b"\r") else received
+    if _FORBIDDEN.search(settled) or settled[:1] <= b" ":
+        return BAD_REQUEST
+    return None
+
+
+def parse_request_head(raw: bytes) -> RequestHead | Refusal:
+    """Read a request line and its fields; ``raw`` ends with the empty line."""
+    line, _, rest = raw[:-2].partition(b"\r\n")
+    if len(line) > MAX_TARGET_BYTES + 64:
+        return TARGET_TOO_LONG
+    if len(raw) > MAX_HEAD_BYTES:
+        return HEAD_TOO_LARGE
+    match = _LINE.fullmatch(line)
+    if match is None or _FORBIDDEN.search(raw):
+        return BAD_REQUEST
+    headers = parse_fields(rest)
+    if headers is None:
+        return BAD_REQUEST
+    target = _split_target(match[1], match[2])
+    if isinstance(target, Refusal):
+        return target
+    authority, path = target
+    return RequestHead(match[1], path, authority, b"HTTP/1." + match[3], headers)
+
+
+def parse_fields(block: bytes) -> list[Field] | None:
+    """Read field lines, each ending in CRLF; None if one of them is not a field."""
+    fields: list[Field] = []
+    for line in block.split(b"\r\n")[:-1]:
+        name, colon, value = line.partition(b":")
+        if not colon or not _NAME.fullmatch(name):
+            return None
+        fields.append((name, value.strip(b" \t")))
+    return fields
+
+
+def is_valid_value(value: bytes) -> bool:
+    """Tell whether a field value that came in binary framing (HTTP/2) is safe to write as text."""
+    return not (b"\r" in value or b"\n" in value or b"\0" in value)
+
+
+def is_valid_target(target: bytes) -> bool:
+    """Tell whether a target that came in binary framing may stand in a request line."""
+    return re.fullmatch(rb"(?:/[\x21-\x7e\x80-\xff]*|\*)", target) is not None
+
+
+def _split_target(method: bytes, target: bytes) -> tuple[bytes, bytes] | Refusal:
+    """Split into authority and origin-form target."""
+    if method == b"CONNECT":
+        return METHOD_REFUSED
+    if target.startswith(b"/"):
+        return b"", target
+    if target == b"*":
+        return (b"", target) if method == b"OPTIONS" else BAD_REQUEST
+    match = _ABSOLUTE.fullmatch(target)
+    if match is None or not match[2]:
+        return BAD_REQUEST
+    path = match[3] if match[3].startswith(b"/") else b"/" + match[3]
+    return match[2], path

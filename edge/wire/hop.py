@@ -1,0 +1,77 @@
+"""What concerns one connection only, and therefore stops at the edge.
+
+Takes connection-level fields out of a message in both directions; a front adds its own framing
+(``edge.wire.framing``) afterwards. Only upgrades to WebSocket are passed on: ``h2c`` would let a
+client talk to the origin past the edge. The one invariant: a client cannot make the edge drop an
+end-to-end field by naming it in Connection.
+
+Source: RFC 9110 section 7.6.1.
+"""
+
+from edge.wire.fields import Field, Fields, tokens_of
+
+_HOP = frozenset(
+    {
+        b"connection",
+        b"http2-settings",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+_FROM_ORIGIN = _HOP | {b"alt-svc"}
+"""Alt-Svc names ports of the origin; a browser that followed it would miss the edge."""
+_NEVER_NAMED = frozenset(
+    {
+        b"authorization",
+        b"cache-control",
+        b"content-encoding",
+        b"content-length",
+        b"content-type",
+        b"cookie",
+        b"forwarded",
+        b"host",
+        b"set-cookie",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-proto",
+    }
+)
+_UPGRADE = (
+    (b"Connection", b"Upgrade"),
+    (b"Upgrade", b"websocket"),
+)
+
+
+def is_websocket(fields: Fields) -> bool:
+    """Tell whether a message asks for, or grants, an upgrade to WebSocket."""
+    return b"upgrade" in tokens_of(fields, b"connection") and list(
+        tokens_of(fields, b"upgrade")
+    ) == [b"websocket"]
+
+
+def end_to_end_request(fields: Fields) -> list[Field]:
+    """Keep what a request says to the origin; a WebSocket upgrade is asked for again."""
+    kept = _end_to_end(fields, _HOP)
+    return [*kept, *_UPGRADE] if is_websocket(fields) else kept
+
+
+def end_to_end_response(fields: Fields) -> list[Field]:
+    """Keep what an answer says to the client."""
+    return _end_to_end(fields, _FROM_ORIGIN)
+
+
+def wants_close(version: bytes, fields: Fields) -> bool:
+    """Tell whether a message is the last one on its connection."""
+    tokens = set(tokens_of(fields, b"connection"))
+    return b"close" in tokens or (version == b"HTTP/1.0" and b"keep-alive" not in tokens)
+
+
+def _end_to_end(fields: Fields, hop: frozenset[bytes]) -> list[Field]:
+    named = frozenset(tokens_of(fields, b"connection")) - _NEVER_NAMED
+    dropped = hop | named if named else hop
+    return [field for field in fields if field[0].lower() not in dropped]

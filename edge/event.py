@@ -77,7 +77,7 @@ class Event(NamedTuple):
     in a table. ``local_day`` is days since 1970-01-01 in the site's zone. Fields from ``referrer``
     to ``bot`` describe the visit and are taken from its first event.
 
-    Units: ``ts_ms`` Unix milliseconds; ``engaged_ms`` milliseconds; ``scroll`` percent, 255 unknown.
+    Units: ``ts_ms`` Unix ms; ``engaged_ms`` milliseconds; ``scroll`` percent, 255 unknown.
     """
 
     site_id: int

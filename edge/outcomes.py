@@ -75,7 +75,10 @@ REASONS: tuple[Reason, ...] = (
         "The page's host is not one of the site's.",
     ),
     Reason(
-        DropReason.SPAM_REFERRER, Stage.PIPELINE, False, "The referrer is on the referrer spam list."
+        DropReason.SPAM_REFERRER,
+        Stage.PIPELINE,
+        False,
+        "The referrer is on the referrer spam list.",
     ),
     Reason(
         DropReason.TOO_OLD,

@@ -1,9 +1,10 @@
-"""The private port of a part: ``/healthz``, ``/readyz`` and ``/metrics``, never on a customer's domain.
+"""The private port of a part: ``/healthz``, ``/readyz`` and ``/metrics``; never a customer's domain.
 
 ``/healthz`` says that the process answers; ``/readyz`` says whether it should be sent traffic, with
 one line for each check; ``/metrics`` is the Prometheus text of this process.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -23,7 +24,9 @@ class PrivatePort:
         self._metrics = metrics or _own_metrics
         self._runner: web.AppRunner | None = None
 
-    async def start(self, *, host: str = "127.0.0.1", port: int = 0, path: Path | None = None) -> None:
+    async def start(
+        self, *, host: str = "127.0.0.1", port: int = 0, path: Path | None = None
+    ) -> None:
         """Listen on ``path`` if given, else on ``host:port``.
 
         Raises:
@@ -36,7 +39,7 @@ class PrivatePort:
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         if path is not None:
-            path.unlink(missing_ok=True)
+            await asyncio.to_thread(path.unlink, missing_ok=True)
             await web.UnixSite(self._runner, str(path)).start()
         else:
             await web.TCPSite(self._runner, host, port).start()
@@ -56,7 +59,9 @@ class PrivatePort:
         return web.json_response(body, status=200 if ready else 503)
 
     async def _render_metrics(self, _request: web.Request) -> web.Response:
-        return web.Response(body=await self._metrics(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(
+            body=await self._metrics(), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
 
 
 async def _own_metrics() -> bytes:

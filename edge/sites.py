@@ -73,10 +73,14 @@ class Origin:
         """
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError(f"upstream {url!r}: expected http://HOST[:PORT] or https://HOST[:PORT]")
+            raise ValueError(
+                f"upstream {url!r}: expected http://HOST[:PORT] or https://HOST[:PORT]"
+            )
         if parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username:
             raise ValueError(f"upstream {url!r}: expected no path, query or credentials")
-        return cls(parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
+        return cls(
+            parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+        )
 
     def __str__(self) -> str:
         """Write the origin as a URL."""
@@ -194,10 +198,10 @@ def parse_site(raw: Any, index: int = 0) -> Site:
     where = f"site {raw.get('host', index)!r}"
     unknown = raw.keys() - _FIELDS.keys()
     if unknown:
-        raise SnapshotError(f"{where}: unknown field {sorted(unknown)[0]!r}")
+        raise SnapshotError(f"{where}: unknown field {min(unknown)!r}")
     missing = {"id", "host", "upstreams", "public_key"} - raw.keys()
     if missing:
-        raise SnapshotError(f"{where}: missing field {sorted(missing)[0]!r}")
+        raise SnapshotError(f"{where}: missing field {min(missing)!r}")
     values: dict[str, Any] = {}
     for key, value in raw.items():
         name, read = _FIELDS[key]

@@ -101,7 +101,9 @@ class SitesFeed:
             try:
                 await self._follow_redis(stop)
             except (RedisError, OSError) as error:
-                log.warning("sites: Redis is away (%s); serving from the file", type(error).__name__)
+                log.warning(
+                    "sites: Redis is away (%s); serving from the file", type(error).__name__
+                )
                 self.load_file()
                 await _sleep(stop, POLL_S)
 

@@ -1,6 +1,6 @@
 """Run a program that dies with its parent: ``python -m statflow.launch PROGRAM [ARGUMENT ...]``.
 
-The supervisor starts every part through this, so that no part outlives a supervisor that was killed.
+The supervisor starts every part through this, so that none outlives a supervisor that was killed.
 The kernel keeps the parent-death signal across ``execve``, so it works for Redis as well.
 """
 

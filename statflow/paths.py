@@ -74,6 +74,11 @@ class Paths:
         return self.data / "store.json"
 
     @property
+    def store_secret(self) -> Path:
+        """The embedded store's secret, made once."""
+        return self.data / "store_secret"
+
+    @property
     def redis_folder(self) -> Path:
         """The embedded Redis' append-only file."""
         return self.data / "redis"

@@ -48,17 +48,22 @@ def secret_key(settings: Settings, paths: Paths) -> str:
     """Return the portal's signing key; make one on first use."""
     if settings.secret_key:
         return settings.secret_key
-    with contextlib.suppress(FileExistsError):
-        with paths.secret_key.open("x", opener=_owner_only) as file:
-            file.write(secrets.token_hex(32))
-    return paths.secret_key.read_text()
+    return _made_once(paths.secret_key)
 
 
 def store_secret(paths: Paths) -> str:
     """Return the embedded store's secret; make one on first use."""
-    path = paths.data / "store_secret"
-    with contextlib.suppress(FileExistsError), path.open("x", opener=_owner_only) as file:
-        file.write(secrets.token_urlsafe(24))
+    return _made_once(paths.store_secret)
+
+
+def _made_once(path: Path) -> str:
+    """Read a secret, making it first if there is none; two processes agree on one."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with temporary.open("x", opener=_owner_only) as file:
+        file.write(secrets.token_hex(32))
+    with contextlib.suppress(FileExistsError):
+        path.hardlink_to(temporary)
+    temporary.unlink()
     return path.read_text()
 
 

@@ -1,8 +1,8 @@
 """Start parts in order, restart the ones that die, stop them in reverse.
 
 A part is one child process with a way to tell whether it serves. This module knows nothing of what
-the parts do; ``statflow.up`` lists them. The one invariant: at most one process of a part lives at a
-time, and none outlives the supervisor.
+the parts do; ``statflow.up`` lists them. The one invariant: at most one process of a part lives at
+a time, and none outlives the supervisor.
 """
 
 import asyncio

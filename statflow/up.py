@@ -1,9 +1,9 @@
 """``statflow up``: the whole product on one machine, from one command.
 
 Lists the parts, prepares what they need, starts them in order through ``statflow.supervisor``, says
-``ready`` and writes ``run.json`` once everything serves, keeps it all alive, and stops cleanly. What
-a part does is the business of its own command. The one invariant: one ``up`` a data folder, held by
-a lock.
+``ready`` and writes ``run.json`` once everything serves, keeps it all alive, and stops cleanly.
+What a part does is the business of its own command. The one invariant: one ``up`` a data folder,
+held by a lock.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import aiohttp
-from portal.commands import SiteExistsError, add_site, add_user, has_users, setup_link
 
 from edge.buffer.embedded import is_answering, redis_command, send_shutdown
 from edge.private import PrivatePort
 from edge.sites_feed import write_atomically
+from portal.commands import SiteExistsError, add_site, add_user, has_users, setup_link
 from statflow.compose import publisher, upgrade_accounts
 from statflow.paths import Paths
 from statflow.services import port_is_free, redis_url, running_store_url

@@ -1,5 +1,6 @@
 """The sites snapshot: taken whole or refused whole, with the reason in words."""
 
+import contextlib
 from typing import Any
 
 import orjson
@@ -87,12 +88,8 @@ def test_two_sites_may_not_claim_one_host_or_one_id() -> None:
     ).map(orjson.dumps)
 )
 def test_garbage_is_refused_and_never_raises_anything_else(raw: bytes) -> None:
-    try:
-        snapshot = parse_snapshot(raw)
-    except SnapshotError as error:
-        assert str(error)
-    else:
-        assert snapshot.number >= 0
+    with contextlib.suppress(SnapshotError):
+        assert parse_snapshot(raw).number >= 0
 
 
 def test_hosts_in_brackets_keep_them() -> None:

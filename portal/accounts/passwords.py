@@ -1,0 +1,42 @@
+"""Passwords: argon2id hashes and their checks.
+
+Which account a password belongs to is the caller's business. The one invariant: a check takes as
+long for an account that does not exist as for one that does.
+"""
+
+from functools import cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+MIN_CHARACTERS = 8
+MAX_CHARACTERS = 1000
+_HASHER = PasswordHasher()
+
+
+def password_problem(password: str) -> str | None:
+    """Say in a sentence why a new password is refused, or None."""
+    if len(password) < MIN_CHARACTERS:
+        return f"Use at least {MIN_CHARACTERS} characters."
+    if len(password) > MAX_CHARACTERS:
+        return f"Use at most {MAX_CHARACTERS} characters."
+    return None
+
+
+def hash_password(password: str) -> str:
+    """Hash with argon2id and a salt of its own."""
+    return _HASHER.hash(password)
+
+
+def is_password(password_hash: str | None, password: str) -> bool:
+    """Check a password; without a hash the time is spent all the same and the answer is no."""
+    try:
+        _HASHER.verify(password_hash or _nobody(), password)
+    except (VerificationError, InvalidHashError):
+        return False
+    return password_hash is not None
+
+
+@cache
+def _nobody() -> str:
+    return _HASHER.hash("nobody has this password")

@@ -1,0 +1,103 @@
+"""Pages of accounts: sign in, sign out, first-run set-up, and the theme switch."""
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_required, logout_user
+from flask_wtf import FlaskForm
+from sqlalchemy import func, select
+from wtforms import EmailField, PasswordField
+from wtforms.validators import InputRequired
+
+from portal.accounts.links import safe_path
+from portal.accounts.passwords import is_password
+from portal.accounts.signin import sign_in
+from portal.commands import consume_setup_link, is_setup_link, normal_email
+from portal.config import here
+from portal.models import User
+from portal.sessions import reading
+from portal.sites.fields import FieldError
+
+blueprint = Blueprint("accounts", __name__)
+
+WRONG = "E-mail or password is wrong."
+SLOW = "Too many tries. Wait {seconds} seconds, then try again."
+THEMES = ("system", "light", "dark")
+
+
+class LoginForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
+    """E-mail and password."""
+
+    email = EmailField("E-mail", [InputRequired("Type your e-mail address.")])
+    password = PasswordField("Password", [InputRequired("Type your password.")])
+
+
+@blueprint.route("/login", methods=["GET", "POST"])
+def login() -> ResponseReturnValue:
+    """Sign in; which of the two was wrong is not said."""
+    target = safe_path(request.args.get("next"))
+    if current_user.is_authenticated:
+        return redirect(target)
+    form = LoginForm()
+    if not form.validate_on_submit():
+        return render_template("accounts/login.html", form=form, problem=None, first=_is_first())
+    email = normal_email(form.email.data)
+    if wait_s := _tries_left(email):
+        problem = SLOW.format(seconds=wait_s)
+        return render_template("accounts/login.html", form=form, problem=problem, first=False), 429
+    user = reading().scalar(select(User).where(User.email == email))
+    if not is_password(user.password_hash if user else None, form.password.data) or user is None:
+        return render_template("accounts/login.html", form=form, problem=WRONG, first=False), 401
+    sign_in(user)
+    return redirect(target)
+
+
+def _tries_left(email: str) -> int:
+    now_s = here().now().timestamp()
+    return here().login_by_email.take(email, now_s) or here().login_by_all.take("", now_s)
+
+
+def _is_first() -> bool:
+    return not reading().scalar(select(func.count()).select_from(User))
+
+
+@blueprint.post("/logout")
+@login_required  # type: ignore[untyped-decorator] # flask_login has no types
+def logout() -> ResponseReturnValue:
+    """Sign out."""
+    logout_user()
+    session.clear()
+    return redirect(url_for("accounts.login"))
+
+
+@blueprint.route("/setup", methods=["GET", "POST"])
+def setup() -> ResponseReturnValue:
+    """Make the first administrator; opens only with the one-time link."""
+    token = request.values.get("token", "")
+    if not is_setup_link(reading(), token):
+        return render_template("accounts/setup_closed.html", first=_is_first()), 403
+    form = LoginForm()
+    if form.validate_on_submit():
+        try:
+            with here().database.writing() as writing:
+                user = consume_setup_link(writing, token, form.email.data, form.password.data)
+        except FieldError as error:
+            field = error.field if error.field in form else "email"
+            form[field].errors = [str(error)]
+        else:
+            sign_in(user)
+            flash("Welcome. Add the first site to see who comes.", "good")
+            return redirect(url_for("sites.index"))
+    return render_template("accounts/setup.html", form=form, token=token)
+
+
+@blueprint.post("/theme")
+def theme() -> ResponseReturnValue:
+    """Keep the chosen theme in a cookie, so that the first paint is right."""
+    chosen = request.form.get("theme", "")
+    response = redirect(safe_path(request.form.get("next")))
+    if chosen in THEMES:
+        https = here().config.public_url.startswith("https:")
+        response.set_cookie(
+            "theme", chosen, max_age=31_536_000, httponly=True, samesite="Lax", secure=https
+        )
+    return response

@@ -1,0 +1,254 @@
+"""What the command line and the views do to accounts and sites, as plain functions.
+
+Each takes a session whose transaction the caller opened (``Database.writing``) and leaves
+publishing to the edges to the caller as well. The one invariant: every change of an account or a
+site is one of these functions, so that the command line and the portal refuse the same things in
+the same words.
+"""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from sqlalchemy import delete, exists, func, select
+from sqlalchemy.orm import Session
+
+from portal.accounts.passwords import hash_password, password_problem
+from portal.models import ApiToken, Membership, Role, Setting, Site, SiteHost, Team, User
+from portal.sites.fields import FieldError, read_host, read_timezone, read_upstream
+from portal.sites.payload import site_payload, sites_payload
+from portal.teams.rights import Right, find_site
+
+__all__ = [
+    "CommandError",
+    "add_site",
+    "add_user",
+    "consume_setup_link",
+    "create_token",
+    "ensure_default_team",
+    "hash_secret",
+    "is_setup_link",
+    "remove_site",
+    "setup_link",
+    "site_payload",
+    "sites_payload",
+    "update_aliases",
+]
+
+DEFAULT_TEAM = "Default"
+SCOPES: dict[str, Right] = {
+    "stats:read": Right.VIEW_STATS,
+    "events:write": Right.EDIT_SITE,
+}
+"""What a token may be good for → the right its owner must hold, now and whenever it is used."""
+
+_SETUP_LINK = "setup_link_hash"
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
+
+
+class CommandError(FieldError):
+    """What was asked for cannot be done; ``field`` names the value to change."""
+
+
+def ensure_default_team(session: Session, now: datetime | None = None) -> Team:
+    """Find the team that exists from the start, or make it."""
+    team = session.scalar(select(Team).where(Team.name == DEFAULT_TEAM))
+    if team is None:
+        team = Team(name=DEFAULT_TEAM, created_at=now or _now())
+        session.add(team)
+        session.flush()
+    return team
+
+
+def normal_email(text: str) -> str:
+    """Bring an e-mail address to the form accounts are found by."""
+    return text.strip().lower()
+
+
+def add_user(
+    session: Session, email: str, password: str, *, admin: bool = False, now: datetime | None = None
+) -> User:
+    """Add an account; an administrator also becomes an owner of the default team.
+
+    Raises:
+        CommandError: The address is wrong or taken, or the password is too weak.
+    """
+    address = normal_email(email)
+    if not _EMAIL.fullmatch(address):
+        raise CommandError("email", f"{email!r} is not an e-mail address.")
+    if problem := password_problem(password):
+        raise CommandError("password", problem)
+    if session.scalar(select(exists().where(User.email == address))):
+        raise CommandError("email", f"There is an account for {address} already.")
+    user = User(
+        email=address,
+        password_hash=hash_password(password),
+        is_admin=admin,
+        session_key=secrets.token_urlsafe(24),
+        created_at=now or _now(),
+    )
+    team = ensure_default_team(session, now)
+    if admin:
+        user.memberships.append(Membership(team=team, role=Role.OWNER))
+    session.add(user)
+    session.flush()
+    return user
+
+
+def add_site(  # noqa: PLR0913 - keyword-only past the first three
+    session: Session,
+    host: str,
+    upstream: str,
+    *,
+    timezone: str = "UTC",
+    team: str = DEFAULT_TEAM,
+    aliases: Iterable[str] = (),
+    now: datetime | None = None,
+) -> Site:
+    """Add a site to a team; its names must be nobody else's.
+
+    Raises:
+        FieldError: A field is wrong, a name is taken, or there is no such team.
+    """
+    names = list(
+        dict.fromkeys([read_host(host), *(read_host(name, "aliases") for name in aliases)])
+    )
+    _refuse_taken(session, names)
+    site = Site(
+        team=_team_named(session, team, now),
+        host=names[0],
+        public_key=f"stk_{secrets.token_urlsafe(18)}",
+        created_at=now or _now(),
+        upstreams=[read_upstream(upstream)],
+        timezone=read_timezone(timezone),
+        hosts=[SiteHost(host=name, position=i) for i, name in enumerate(names)],
+    )
+    session.add(site)
+    session.flush()
+    return site
+
+
+def update_aliases(session: Session, site: Site, aliases: Iterable[str]) -> None:
+    """Replace the site's further names.
+
+    Raises:
+        FieldError: A name is wrong or belongs to another site.
+    """
+    names = list(dict.fromkeys([site.host, *(read_host(name, "aliases") for name in aliases)]))
+    _refuse_taken(session, names, except_site=site.id)
+    kept = {row.host: row for row in site.hosts}
+    site.hosts = [kept.get(name) or SiteHost(host=name) for name in names]
+    for position, row in enumerate(site.hosts):
+        row.position = position
+    session.flush()
+
+
+def _refuse_taken(session: Session, names: list[str], except_site: int = 0) -> None:
+    query = select(SiteHost.host).where(SiteHost.host.in_(names), SiteHost.site_id != except_site)
+    taken = session.scalars(query.order_by(SiteHost.host)).first()
+    if taken is not None:
+        field = "host" if taken == names[0] else "aliases"
+        raise CommandError(field, f"{taken} belongs to a site already.")
+
+
+def _team_named(session: Session, name: str, now: datetime | None) -> Team:
+    if name == DEFAULT_TEAM:
+        return ensure_default_team(session, now)
+    team = session.scalar(select(Team).where(Team.name == name))
+    if team is None:
+        raise CommandError("team", f"There is no team {name!r}.")
+    return team
+
+
+def remove_site(session: Session, site: Site) -> None:
+    """Remove a site with its names and tokens; its id is not given again."""
+    session.delete(site)
+    session.flush()
+
+
+def create_token(
+    session: Session, email: str, host: str, scopes: Iterable[str], *, now: datetime | None = None
+) -> str:
+    """Make a token of a person for one site; the returned text is shown this once.
+
+    Raises:
+        CommandError: No such account, site or scope, or no right to what the scope opens.
+    """
+    user = session.scalar(select(User).where(User.email == normal_email(email)))
+    if user is None:
+        raise CommandError("email", f"There is no account for {email}.")
+    wanted = list(dict.fromkeys(scope.strip() for scope in scopes if scope.strip()))
+    unknown = [scope for scope in wanted if scope not in SCOPES]
+    if unknown or not wanted:
+        raise CommandError("scopes", f"Scopes are {', '.join(SCOPES)}; got {unknown or 'none'}.")
+    found = {scope: find_site(session, user.id, host, SCOPES[scope]) for scope in wanted}
+    site = found[wanted[0]]
+    refused = [scope for scope in wanted if found[scope] is None]
+    if site is None or refused:
+        raise CommandError("host", f"{email} has no right to {', '.join(refused)} of {host}.")
+    token = f"sft_{secrets.token_urlsafe(32)}"
+    session.add(
+        ApiToken(
+            user_id=user.id,
+            site_id=site.id,
+            token_hash=hash_secret(token),
+            scopes=wanted,
+            created_at=now or _now(),
+        )
+    )
+    session.flush()
+    return token
+
+
+def find_token(session: Session, token: str) -> ApiToken | None:
+    """Find a token by its text."""
+    return session.scalar(select(ApiToken).where(ApiToken.token_hash == hash_secret(token)))
+
+
+def setup_link(session: Session) -> str | None:
+    """Make the one-time link of the first-run page, or None once there is an account.
+
+    Returns the path with its token; a link made earlier stops working.
+    """
+    if _has_users(session):
+        return None
+    token = secrets.token_urlsafe(24)
+    session.merge(Setting(name=_SETUP_LINK, value=hash_secret(token)))
+    session.flush()
+    return f"/setup?token={token}"
+
+
+def is_setup_link(session: Session, token: str) -> bool:
+    """Tell whether the first-run page opens with this token."""
+    setting = session.get(Setting, _SETUP_LINK)
+    if setting is None or _has_users(session):
+        return False
+    return secrets.compare_digest(str(setting.value), hash_secret(token))
+
+
+def consume_setup_link(session: Session, token: str, email: str, password: str) -> User:
+    """Make the first administrator, and spend the link.
+
+    Raises:
+        CommandError: The link is not good (any more), or the account is refused.
+    """
+    if not is_setup_link(session, token):
+        raise CommandError("token", "This set-up link has been used or replaced.")
+    user = add_user(session, email, password, admin=True)
+    session.execute(delete(Setting).where(Setting.name == _SETUP_LINK))
+    return user
+
+
+def hash_secret(secret: str) -> str:
+    """Hash a random secret for storage; being random, it needs no salt and no slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _has_users(session: Session) -> bool:
+    return bool(session.scalar(select(func.count()).select_from(User)))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

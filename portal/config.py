@@ -1,0 +1,72 @@
+"""What the portal is given by whoever composes it, and where views find it again.
+
+Reading settings from the environment is ``statflow.settings``' work. The one invariant: everything
+outside (store, edges, clock) comes in through ``PortalConfig``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from flask import Flask, current_app
+
+from portal.database import Database
+from portal.limits import Limit
+from store.client import Store
+
+_KEY = "statflow"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortalConfig:
+    """The portal's surroundings.
+
+    ``publish`` sends the whole list of sites to the edges and may raise; ``public_url`` is where
+    browsers reach the portal (https makes cookies secure); ``edge_url`` is shown to who adds a site.
+    """
+
+    database_url: str
+    secret_key: str = field(repr=False)
+    store: Store
+    publish: Callable[[list[dict[str, Any]]], None]
+    public_url: str = ""
+    edge_url: str = ""
+    api_per_hour: int = 600
+    now: Callable[[], datetime] = _utc_now
+
+
+class Surroundings:
+    """The configuration and what was opened from it, one an application."""
+
+    def __init__(self, config: PortalConfig) -> None:
+        self.config = config
+        self.database = Database(config.database_url)
+        self.login_by_email = Limit(burst=8, per_hour=60)
+        self.login_by_all = Limit(burst=60, per_hour=3600)
+        self.api_limit = Limit(burst=config.api_per_hour, per_hour=config.api_per_hour)
+
+    @property
+    def store(self) -> Store:
+        """The store of numbers."""
+        return self.config.store
+
+    def now(self) -> datetime:
+        """Tell the time, in UTC."""
+        return self.config.now()
+
+
+def install(app: Flask, config: PortalConfig) -> Surroundings:
+    """Hang the surroundings on an application."""
+    surroundings = Surroundings(config)
+    app.extensions[_KEY] = surroundings
+    return surroundings
+
+
+def here() -> Surroundings:
+    """Find the surroundings of the application that serves this request."""
+    return cast("Surroundings", current_app.extensions[_KEY])

@@ -1,0 +1,198 @@
+"""The portal's tables: people, teams, sites, tokens.
+
+Only values and relations live here; who may do what is ``portal.teams.rights``, and how a site
+becomes part of the edges' snapshot is ``portal.sites.payload``. Numbers of visitors are never kept
+here: they live in the store. The one invariant: secrets (passwords, tokens, links) are kept only as
+hashes, and a site's id and host names belong to one site, its id for ever.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Dialect,
+    Enum,
+    ForeignKey,
+    MetaData,
+    String,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime; SQLite forgets the zone, so it is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store in UTC; a naive datetime is a bug."""
+        del dialect
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("expected an aware datetime")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back."""
+        del dialect
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Common metadata; constraint names are fixed, because Alembic must find them again."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Role(StrEnum):
+    """What a member is in a team, from most to least."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    EDITOR = "editor"
+    VIEWER = "viewer"
+
+
+def _values(enum: type[StrEnum]) -> list[str]:
+    return [member.value for member in enum]
+
+
+class User(Base):
+    """A person who can sign in. ``session_key`` ends all sessions when it is changed."""
+
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(255))
+    is_admin: Mapped[bool] = mapped_column(default=False)
+    session_key: Mapped[str] = mapped_column(String(43))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    memberships: Mapped[list["Membership"]] = relationship(
+        back_populates="user", cascade="all, delete-orphan"
+    )
+
+
+class Team(Base):
+    """A group of people who share sites."""
+
+    __tablename__ = "teams"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    memberships: Mapped[list["Membership"]] = relationship(
+        back_populates="team", cascade="all, delete-orphan"
+    )
+    sites: Mapped[list["Site"]] = relationship(back_populates="team")
+
+
+class Membership(Base):
+    """One person's role in one team."""
+
+    __tablename__ = "memberships"
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    team_id: Mapped[int] = mapped_column(
+        ForeignKey("teams.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    role: Mapped[Role] = mapped_column(
+        Enum(Role, native_enum=False, length=16, values_callable=_values)
+    )
+    user: Mapped[User] = relationship(back_populates="memberships")
+    team: Mapped[Team] = relationship(back_populates="memberships")
+
+
+class Site(Base):
+    """One customer site; from ``upstreams`` on, the columns are the snapshot's fields."""
+
+    __tablename__ = "sites"
+    # AUTOINCREMENT: an id is never given twice, because the store keeps numbers under it.
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"), index=True)
+    host: Mapped[str] = mapped_column(String(253), unique=True)
+    public_key: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    upstreams: Mapped[list[str]] = mapped_column(JSON)
+    timezone: Mapped[str] = mapped_column(String(64), default="UTC")
+    prefix: Mapped[str] = mapped_column(String(260), default="/sf")
+    mode: Mapped[str] = mapped_column(String(16), default="on")
+    hash_routes: Mapped[bool] = mapped_column(default=False)
+    respect_dnt: Mapped[bool] = mapped_column(default=True)
+    csp: Mapped[str] = mapped_column(String(16), default="amend")
+    client_ip: Mapped[str] = mapped_column(String(32), default="x-forwarded-for")
+    kept_params: Mapped[list[str]] = mapped_column(JSON, default=list)
+    currency: Mapped[str] = mapped_column(String(3), default="EUR")
+    max_body_bytes: Mapped[int] = mapped_column(default=0)
+    debug: Mapped[bool] = mapped_column(default=False)
+    debug_key: Mapped[str] = mapped_column(String(64), default="")
+    upstream_host: Mapped[str] = mapped_column(String(260), default="")
+    team: Mapped[Team] = relationship(back_populates="sites")
+    hosts: Mapped[list["SiteHost"]] = relationship(
+        back_populates="site", cascade="all, delete-orphan", order_by="SiteHost.position"
+    )
+    tokens: Mapped[list["ApiToken"]] = relationship(
+        back_populates="site", cascade="all, delete-orphan"
+    )
+
+    @property
+    def aliases(self) -> list[str]:
+        """Further names the site answers to, in the order they were given."""
+        return [name.host for name in self.hosts if name.host != self.host]
+
+
+class SiteHost(Base):
+    """Every name of every site, canonical ones and aliases: the key keeps them unique together."""
+
+    __tablename__ = "site_hosts"
+
+    host: Mapped[str] = mapped_column(String(253), primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    position: Mapped[int] = mapped_column(default=0)
+    site: Mapped[Site] = relationship(back_populates="hosts")
+
+
+class ApiToken(Base):
+    """A bearer token of one person for one site; only its hash is kept."""
+
+    __tablename__ = "api_tokens"
+    __table_args__ = (UniqueConstraint("token_hash"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    token_hash: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    user: Mapped[User] = relationship()
+    site: Mapped[Site] = relationship(back_populates="tokens")
+
+
+class Setting(Base):
+    """A fact about this installation, such as the hash of the open set-up link."""
+
+    __tablename__ = "settings"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[Any] = mapped_column(JSON)

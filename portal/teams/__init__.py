@@ -1,0 +1,1 @@
+"""Teams: who belongs together, and what each role may do."""

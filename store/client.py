@@ -1,0 +1,242 @@
+"""The one door to ClickHouse: queries with bound parameters, and inserts that count once.
+
+Wraps clickhouse-connect over HTTP, the same for a server and for the embedded store process. It
+builds no SQL (that is ``store.query``) and knows no table. Every insert carries a deduplication
+token, goes as one block and is checked against the count that comes back. The invariant: ``insert``
+returns only when every row is stored, by this call or by an earlier one with the same token.
+
+Times: ``DateTime64(3)`` columns take Unix milliseconds and ``Date`` columns days since 1970-01-01,
+both as ints: several times faster than datetimes, and exact.
+"""
+
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+from urllib.parse import unquote, urlsplit
+
+import clickhouse_connect
+from clickhouse_connect.datatypes.base import ClickHouseType
+from clickhouse_connect.datatypes.registry import get_from_name
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
+from clickhouse_connect.driver.exceptions import Error as DriverError
+
+MAX_INSERT_ROWS = 100_000
+CONNECT_TIMEOUT_S = 5
+ANSWER_TIMEOUT_S = 150
+
+NO_SUCH_COLUMN = 16
+UNKNOWN_TABLE = 60
+
+_PASSING = frozenset(
+    {
+        202,  # TOO_MANY_SIMULTANEOUS_QUERIES
+        203,  # NO_FREE_CONNECTION
+        209,  # SOCKET_TIMEOUT
+        210,  # NETWORK_ERROR
+        225,  # NO_ZOOKEEPER
+        236,  # ABORTED: the server is going down
+        241,  # MEMORY_LIMIT_EXCEEDED
+        242,  # TABLE_IS_READ_ONLY: a replica without its keeper
+        243,  # NOT_ENOUGH_SPACE
+        252,  # TOO_MANY_PARTS
+        285,  # TOO_FEW_LIVE_REPLICAS
+        286,  # UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE
+        319,  # UNKNOWN_STATUS_OF_INSERT: the token makes a repeat safe
+        373,  # SESSION_IS_LOCKED
+        394,  # QUERY_WAS_CANCELLED: somebody stopped it, or the server is going down
+        439,  # CANNOT_SCHEDULE_TASK
+        999,  # KEEPER_EXCEPTION
+    }
+)
+"""Codes that say something of the moment, not of the statement. Source: ClickHouse ErrorCodes."""
+
+_ONE_BLOCK: Mapping[str, Any] = {
+    "async_insert": 0,
+    "insert_deduplicate": 1,
+    # Blocks of one request are joined up to so many rows whatever their bytes: one token, one part
+    # a partition, all or nothing.
+    "min_insert_block_size_rows": 1_048_449,
+    "min_insert_block_size_bytes": 0,
+}
+_STATUS = re.compile(r"HTTP status (\d{3})")
+
+
+class StoreUnavailable(Exception):
+    """The store cannot be reached or is overloaded; the same call may succeed later."""
+
+
+class StoreError(Exception):
+    """The statement or its data is wrong; the same call will fail again.
+
+    ``code`` is ClickHouse's, 0 where there is none.
+    """
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Store:
+    """A ClickHouse database by URL: ``http://user:secret@127.0.0.1:8123/database``.
+
+    Construction does no I/O. Any thread may call it; each gets a client of its own at first use.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("a store's URL is http://user:secret@host:port/database")
+        self._options: dict[str, Any] = {
+            "interface": parts.scheme,
+            "host": parts.hostname,
+            "port": parts.port or (8443 if parts.scheme == "https" else 8123),
+            "username": unquote(parts.username or "default"),
+            "password": unquote(parts.password or ""),
+            "database": unquote(parts.path.strip("/")) or "default",
+            "autogenerate_session_id": False,
+            "compress": parts.hostname not in {"127.0.0.1", "::1", "localhost"},
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "send_receive_timeout": ANSWER_TIMEOUT_S,
+            "show_clickhouse_errors": "scrub",
+        }
+        self._own = threading.local()
+        self._types: dict[str, dict[str, ClickHouseType]] = {}
+
+    def query(
+        self,
+        sql: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        settings: Mapping[str, Any] | None = None,
+    ) -> list[tuple[Any, ...]]:
+        """Run a SELECT and return all of its rows.
+
+        ``params`` are bound by the server to ``{name:Type}`` in ``sql``.
+
+        Raises:
+            StoreUnavailable: Try again later.
+            StoreError: The statement is wrong, or passed a limit.
+        """
+        with _told_apart():
+            result = self._client().query(
+                sql, parameters=dict(params or {}), settings=dict(settings or {})
+            )
+            return cast("list[tuple[Any, ...]]", list(result.result_rows))
+
+    def command(self, sql: str, params: Mapping[str, Any] | None = None) -> Any:
+        """Run a statement without rows, or with a single value, which is returned.
+
+        Raises:
+            StoreUnavailable: Try again later.
+            StoreError: The statement is wrong, or passed a limit.
+        """
+        with _told_apart():
+            return self._client().command(sql, parameters=dict(params or {}))
+
+    def insert(self, table: str, columns: Mapping[str, Sequence[Any]], *, token: str) -> int:
+        """Store rows given by column, exactly once for each ``token``; return how many were sent.
+
+        Columns left out take their default. Values: ints for integers, Unix milliseconds for
+        ``DateTime64(3)``, days since 1970-01-01 for ``Date``, bool or 0/1 for ``Bool``, ``str`` for
+        strings, LowCardinality or not, ``dict[str, str]`` for ``Map(String, String)``. One column
+        is of one type throughout: ints and datetimes in one column are an error.
+
+        The server counts the rows it took in before it looks at the token, so a repeat answers the
+        full count; a server that counts afterwards answers 0 for a block it knew. Anything between
+        is a partial write and an error.
+
+        Raises:
+            StoreUnavailable: Outcome unknown or nothing stored; repeat it with the same token.
+            StoreError: The data do not fit, or fewer rows were taken than sent.
+        """
+        rows = _count_rows(columns)
+        if rows == 0:
+            return 0
+        with _told_apart():
+            client = self._client()
+            context = client.create_insert_context(
+                table,
+                list(columns),
+                column_types=self._column_types(table, list(columns)),
+                column_oriented=True,
+                settings={**_ONE_BLOCK, "insert_deduplication_token": token},
+                data=list(columns.values()),
+            )
+            try:
+                written = client.data_insert(context).summary.get("written_rows")
+            except DatabaseError:
+                self._types.pop(table, None)
+                raise
+        if written is None or int(written) not in {0, rows}:
+            raise StoreError(0, f"{table}: {rows} rows sent, {written or 'no count'} written")
+        return rows
+
+    def ping(self) -> bool:
+        """Whether the store answers; never raises."""
+        try:
+            with _told_apart():
+                return self._client().ping()
+        except (StoreUnavailable, StoreError):
+            return False
+
+    def close(self) -> None:
+        """Close the calling thread's connections. The store can be used again."""
+        client: Client | None = self._own.__dict__.pop("client", None)
+        if client is not None:
+            client.close()
+
+    def _client(self) -> Client:
+        client: Client | None = getattr(self._own, "client", None)
+        if client is None:
+            client = clickhouse_connect.get_client(**self._options)
+            self._own.client = client
+        return client
+
+    def _column_types(self, table: str, names: Sequence[str]) -> list[ClickHouseType]:
+        """Return the columns' types, asked for once a table and forgotten when an insert fails."""
+        known = self._types.get(table)
+        if known is None:
+            rows = self.query(
+                "select name, type from system.columns"
+                " where database = currentDatabase() and table = {table:String}",
+                {"table": table},
+            )
+            if not rows:
+                raise StoreError(UNKNOWN_TABLE, f"There is no table {table}")
+            known = self._types[table] = {name: get_from_name(kind) for name, kind in rows}
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            self._types.pop(table, None)
+            raise StoreError(NO_SUCH_COLUMN, f"{table} has no column {', '.join(unknown)}")
+        return [known[name] for name in names]
+
+
+def _count_rows(columns: Mapping[str, Sequence[Any]]) -> int:
+    counts = {len(values) for values in columns.values()}
+    if len(counts) != 1:
+        raise StoreError(0, f"The columns differ in length: {sorted(counts)}")
+    rows = counts.pop()
+    if rows > MAX_INSERT_ROWS:
+        raise StoreError(0, f"{rows} rows are more than one block of {MAX_INSERT_ROWS}")
+    return rows
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """Turn the driver's exceptions into the two kinds a caller must tell apart."""
+    try:
+        yield
+    except (ClickHouseError, DriverError) as error:
+        code = getattr(error, "code", None)
+        if code in _PASSING or (code is None and _is_transport_trouble(error)):
+            raise StoreUnavailable(str(error)) from error
+        raise StoreError(code or 0, str(error)) from error
+
+
+def _is_transport_trouble(error: Exception) -> bool:
+    """Whether an error without ClickHouse's code came from the line, a proxy or a dying server."""
+    found = _STATUS.search(str(error))
+    return isinstance(error, OperationalError) or (found is not None and found.group(1) >= "500")

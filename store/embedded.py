@@ -1,0 +1,76 @@
+"""The store process: the embedded ClickHouse engine behind ClickHouse's HTTP protocol, on loopback.
+
+One process opens the folder; portal, forwarder and every command talk to it with the client they
+use for a server, so there is one code path (INGESTION 6). Schema is ``store.migrate``'s. The
+invariant: what was answered 200 is in the folder and survives SIGKILL of this process; a power
+failure is another matter (INGESTION 3.8).
+
+Layout of the folder, nothing is written outside of it: ``lock`` (held by the kernel while the
+process lives, with its pid), ``engine.xml`` (written at each start), ``engine/`` (the tables),
+``backups/`` (the one place where ``BACKUP … TO File('name')`` may write).
+"""
+
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from store.embedded_engine import Engine, StoreFolderInUse
+from store.embedded_http import FaceServer
+
+__all__ = ["DEFAULT_MEMORY_BYTES", "StoreFolderInUse", "serve"]
+
+DEFAULT_MEMORY_BYTES = 1_536 * 1024 * 1024
+"""Enough for the dashboards of a small machine; the engine refuses a query rather than pass it."""
+
+DRAIN_S = 30.0
+
+
+def serve(
+    data_dir: Path,
+    *,
+    port: int,
+    secret: str,
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    ready: Callable[[int], None] | None = None,
+) -> None:
+    """Serve a folder until SIGTERM or SIGINT. Call it from the process's main thread.
+
+    ``port`` 0 takes a free one; ``ready`` is told the port once requests are answered. On a signal
+    it takes no new connection, lets running requests end (30 s) and closes the engine.
+
+    Raises:
+        StoreFolderInUse: Another process has the folder open.
+        OSError: The port is taken, or the folder cannot be written.
+    """
+    stop = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: stop.set())
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        _serve_until(stop, data_dir, port, secret, memory_bytes, ready)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _serve_until(  # noqa: PLR0913 - the body of serve, with its event
+    stop: threading.Event,
+    data_dir: Path,
+    port: int,
+    secret: str,
+    memory_bytes: int,
+    ready: Callable[[int], None] | None,
+) -> None:
+    engine = Engine(data_dir.resolve(), memory_bytes)
+    try:
+        with FaceServer(port, secret, engine) as server:
+            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+            if ready is not None:
+                ready(server.server_port)
+            stop.wait()
+            server.shutdown()
+            server.drain(DRAIN_S)
+    finally:
+        engine.close()

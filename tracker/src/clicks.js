@@ -1,0 +1,30 @@
+import { track } from "./views.js";
+
+const FILES =
+  /\.(pdf|csv|txt|(xls|doc|ppt)x?|zip|rar|7z|gz|dmg|exe|pkg|apk|epub|mp[34]|mov)$/i;
+
+/**
+ * Count declared events, downloads and links that lead away. Never delays the navigation.
+ * `<a data-sf-event="Upgrade" data-sf-options='{"props": {"plan": "pro"}}'>` is the same as
+ * `statflow("Upgrade", {props: {plan: "pro"}})`.
+ *
+ * @param {MouseEvent} event
+ */
+export const onClick = (event) => {
+  // The middle button opens a link, the right one does not.
+  if (event.button > 1) return;
+  const target = /** @type {Element} */ (event.target);
+  const declared = /** @type {HTMLElement} */ (target.closest("[data-sf-event]"));
+  if (declared) {
+    const { sfEvent, sfOptions } = declared.dataset;
+    track(/** @type {string} */ (sfEvent), sfOptions && JSON.parse(sfOptions));
+  }
+  const link = /** @type {HTMLAnchorElement} */ (target.closest("a[href]"));
+  // A link to mail, telephone or script has no host.
+  if (link && link.host) {
+    const name = FILES.test(link.pathname)
+      ? "File Download"
+      : link.host != location.host && "Outbound Link: Click";
+    if (name) track(name, { props: { url: link.origin + link.pathname } });
+  }
+};

@@ -1,0 +1,46 @@
+/** What the browsers have and the compiler's library does not know, and what we put on window. */
+
+type Props = Record<string, string | number | boolean>;
+
+interface Options {
+  props?: Props;
+  revenue?: { amount: string | number; currency: string };
+  /** false: the event does not end a bounce. */
+  interactive?: boolean;
+}
+
+interface Statflow {
+  (name: string, options?: Options): void;
+  /** Calls made before the tracker loaded; the page's stub fills it. */
+  q?: [name: string, options?: Options][];
+  /** Puts every listener in place again; its presence says that a tracker runs. */
+  r?: () => void;
+}
+
+/** What an event carries besides what all carry (the contract's table of the beacon). */
+interface WireFields {
+  /** Referrer, of page views only. */
+  r?: string;
+  p?: Props;
+  $?: Options["revenue"];
+  i?: boolean;
+  /** Engaged milliseconds. */
+  g?: number;
+  /** Scroll depth, 0 to 100. */
+  d?: number;
+  /** The edge's id of this load, with its first page view only. */
+  l?: string;
+}
+
+declare const __SF__: import("./settings.js").Settings;
+
+interface Window {
+  statflow?: Statflow;
+  Cypress?: unknown;
+  _phantom?: unknown;
+  __nightmare?: unknown;
+}
+
+interface Navigator {
+  globalPrivacyControl?: boolean;
+}

@@ -1,0 +1,60 @@
+/**
+ * The tracker: page views, engagement and events of one page, sent to the site's own edge.
+ *
+ * Nothing is stored on the device and nothing is read from it but the opt-out cookie. It may run
+ * twice in one window: the second run only puts the listeners back, which `document.open` wipes.
+ */
+import { onClick } from "./clicks.js";
+import { onViolation } from "./outbox.js";
+import { before, measure, onAttention, onPageShow, onRoute, report, track } from "./views.js";
+
+/** @type {Record<string, (event: any) => void>} */
+const listeners = {
+  focus: onAttention,
+  blur: onAttention,
+  visibilitychange: onAttention,
+  pageshow: onPageShow,
+  pagehide: report,
+  popstate: onRoute,
+  hashchange: onRoute,
+  scroll: measure,
+  click: onClick,
+  auxclick: onClick,
+  submit: () => track("Form: Submission"),
+  securitypolicyviolation: onViolation,
+};
+
+/**
+ * Pass an event to its listener. Whatever goes wrong there is ours: the page never hears of it.
+ *
+ * @param {{ type: string }} event
+ */
+const hear = (event) => {
+  try {
+    listeners[event.type](event);
+  } catch (_) {
+    // Counting less is better than disturbing the page.
+  }
+};
+
+const listen = () => {
+  for (const type in listeners) addEventListener(type, hear, true);
+};
+
+if (before.r) before.r();
+// A frame in a page of the same site is counted there.
+else if (!frameElement) {
+  /** @type {Statflow} */ (window.statflow = track).r = listen;
+  for (const name of /** @type {("pushState" | "replaceState")[]} */ ([
+    "pushState",
+    "replaceState",
+  ])) {
+    const original = history[name];
+    history[name] = (...call) => {
+      original.apply(history, call);
+      hear({ type: "popstate" });
+    };
+  }
+  listen();
+  hear({ type: "focus" });
+}

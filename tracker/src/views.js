@@ -1,0 +1,115 @@
+import { loadId } from "./loadId.js";
+import { now } from "./now.js";
+import { flush, put } from "./outbox.js";
+import { pageUrl, route } from "./pageUrl.js";
+
+/** What the page or an earlier run left on window. */
+export const before = window.statflow || /** @type {Partial<Statflow>} */ ({});
+
+/** Shortest engaged time worth an event, unless the visitor saw more of the page. */
+const WORTH_MS = 3000;
+
+/**
+ * The address of the page that was last counted; undefined before the first.
+ *
+ * @type {string}
+ */
+export let page;
+
+/** @type {string} */
+let path;
+/** @type {number} */
+let engagedMs;
+/** @type {number} */
+let activeSince;
+/** @type {number} */
+let lowestPx;
+/** @type {number} */
+let sentDepth;
+let load = loadId();
+
+const isActive = () => !document.hidden && document.hasFocus();
+
+const currentPath = () => location.pathname + route();
+
+/** Note how far down the visitor has seen. */
+export const measure = () => {
+  lowestPx = Math.max(lowestPx, scrollY + innerHeight);
+};
+
+/** Add the time since the last look, if the page was seen and focused; start anew if it is. */
+const tick = () => {
+  if (activeSince) engagedMs += now() - activeSince;
+  activeSince = isActive() ? now() : 0;
+};
+
+/** Report the engagement with the current page, if there is something to say, and send all. */
+export const report = () => {
+  tick();
+  // The page may have grown since: its height is what it is now.
+  const depth = Math.min(
+    100,
+    ((lowestPx / document.documentElement.scrollHeight) * 100 + 0.5) | 0,
+  );
+  if (page && (engagedMs >= WORTH_MS || depth > sentDepth)) {
+    put("engagement", { g: engagedMs, d: depth });
+    engagedMs = 0;
+    sentDepth = depth;
+  }
+  flush();
+};
+
+/** Count a page view, and measure that page from now on. */
+const view = () => {
+  report();
+  path = currentPath();
+  page = pageUrl();
+  put("pageview", { r: document.referrer.split("?")[0], l: load });
+  load = undefined;
+  engagedMs = lowestPx = activeSince = 0;
+  sentDepth = -1;
+  tick();
+  // A single-page site draws the new page after the address has changed.
+  setTimeout(measure, 200);
+};
+
+/** Count a page view if the address now names another page than the one counted last. */
+export const onRoute = () => {
+  if (page && path != currentPath()) view();
+};
+
+/**
+ * Count a page that came back out of the back/forward cache.
+ *
+ * @param {PageTransitionEvent} event
+ */
+export const onPageShow = (event) => {
+  if (event.persisted) view();
+};
+
+/** @type {[name: string, options?: Options][]} */
+const early = before.q || [];
+
+/**
+ * Count a custom event; kept for later while the page has not been shown.
+ *
+ * @param {string} name
+ * @param {Options} [options]
+ */
+export const track = (name, options = {}) => {
+  if (page) put(name, { p: options.props, $: options.revenue, i: options.interactive });
+  else early.push([name, options]);
+};
+
+/**
+ * Follow what became visible or hidden, got or lost the focus. A page opened in the background or
+ * rendered ahead counts when it is first seen.
+ */
+export const onAttention = () => {
+  if (!page && !document.hidden) {
+    view();
+    early.forEach((call) => track(...call));
+  }
+  if (isActive()) tick();
+  else report();
+};

@@ -1,4 +1,4 @@
-"""The private port of a part: ``/healthz``, ``/readyz`` and ``/metrics``; never a customer's domain.
+"""The private port of a part: ``/healthz``, ``/readyz`` and ``/metrics``, apart from sites.
 
 ``/healthz`` says that the process answers; ``/readyz`` says whether it should be sent traffic, with
 one line for each check; ``/metrics`` is the Prometheus text of this process.

@@ -9,9 +9,11 @@ truth, and it is read again on every connection. The one invariant: what is in m
 import asyncio
 import logging
 import os
-import time
 from pathlib import Path
+from typing import Any
 
+import orjson
+from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -24,23 +26,38 @@ POLL_S = 1.0
 log = logging.getLogger(__name__)
 
 
-async def publish_snapshot(redis: "Redis", sites: list[dict[str, object]], now_ms: int) -> int:
-    """Publish the whole set of sites and return its number.
+class PublishError(Exception):
+    """The snapshot could not be published; it will be when Redis is back."""
+
+
+def publish_snapshot(redis_url: str, sites: list[dict[str, Any]], now_ms: int) -> int:
+    """Publish the whole set of sites, if it differs from what is published, and return its number.
 
     The number is the time, or one more than the last, so it grows even after Redis was lost.
 
     Raises:
         SnapshotError: An edge would refuse it; nothing is published.
-        RedisError: Redis is away; nothing is published.
+        PublishError: Redis is away; nothing is published.
     """
-    last = int(await redis.get(NUMBER_KEY) or 0)
+    try:
+        with SyncRedis.from_url(redis_url, socket_connect_timeout=2, socket_timeout=5) as redis:
+            return _publish(redis, sites, now_ms)
+    except (RedisError, OSError) as error:
+        raise PublishError(f"Redis is away ({type(error).__name__})") from error
+
+
+def _publish(redis: "SyncRedis", sites: list[dict[str, Any]], now_ms: int) -> int:
+    published = redis.get(KEY)
+    last = int(redis.get(NUMBER_KEY) or 0)
+    if published and orjson.loads(published).get("sites") == sites:
+        return last
     number = max(now_ms, last + 1)
     document = render_snapshot(number, sites)
-    async with redis.pipeline(transaction=True) as pipe:
+    with redis.pipeline(transaction=True) as pipe:
         pipe.set(KEY, document)
         pipe.set(NUMBER_KEY, number)
         pipe.publish(KEY, str(number))
-        await pipe.execute()
+        pipe.execute()
     return number
 
 
@@ -153,8 +170,3 @@ async def _sleep(stop: asyncio.Event, seconds: float) -> None:
         await asyncio.wait_for(stop.wait(), seconds)
     except TimeoutError:
         return
-
-
-def now_ms() -> int:
-    """Return the wall clock in Unix milliseconds; the rim's clock."""
-    return time.time_ns() // 1_000_000

@@ -81,6 +81,23 @@ def running_store_url(paths: Paths) -> str | None:
     return url if store.ping() else None
 
 
+def store_url(settings: Settings, paths: Paths) -> str:
+    """Return the store's URL for a role that serves, whether or not it answers just now.
+
+    Raises:
+        ServiceError: There is no setting and no store process ever ran for this data folder.
+    """
+    if settings.clickhouse_url:
+        return settings.clickhouse_url
+    try:
+        return str(json.loads(paths.store_json.read_text())["url"])
+    except (OSError, ValueError, KeyError):
+        raise ServiceError(
+            "no store: run `statflow up` or `statflow store` with this data folder, "
+            "or set STATFLOW_CLICKHOUSE_URL"
+        ) from None
+
+
 @contextlib.contextmanager
 def open_store(settings: Settings, paths: Paths) -> Iterator[Store]:
     """Open the store: the setting's, the running one, or one started for this command alone.
@@ -104,7 +121,7 @@ def start_store(paths: Paths, port: int) -> "subprocess.Popen[bytes]":
     """Start the store process of the data folder."""
     command = [sys.executable, "-m", "statflow.cli", "store", "--data-dir", str(paths.data)]
     return subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", "statflow.launch", *command, "--port", str(port)]
+        [sys.executable, "-m", "statflow.launch", str(os.getpid()), *command, "--port", str(port)]
     )
 
 

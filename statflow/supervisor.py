@@ -7,6 +7,7 @@ a time, and none outlives the supervisor.
 
 import asyncio
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -112,6 +113,7 @@ class Supervisor:
             sys.executable,
             "-m",
             "statflow.launch",
+            str(os.getpid()),
             *part.command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

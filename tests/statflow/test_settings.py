@@ -1,0 +1,45 @@
+"""Settings: one list, read once, no silent default for a typing mistake."""
+
+from pathlib import Path
+
+import pytest
+
+from statflow.settings import PREFIX, ROOT, SETTINGS, SettingsError, read_settings, render_table
+
+
+def test_defaults_need_no_environment() -> None:
+    settings = read_settings({})
+    assert settings.rate_client == 600
+    assert settings.drain_s == 30
+    assert settings.data_dir.name == "statflow"
+
+
+def test_an_unknown_name_is_refused_with_the_nearest_known_one() -> None:
+    with pytest.raises(SettingsError, match="STATFLOW_REDIS_URI.*did you mean STATFLOW_REDIS_URL"):
+        read_settings({"STATFLOW_REDIS_URI": "redis://x"})
+
+
+def test_other_programs_variables_are_none_of_our_business() -> None:
+    assert read_settings({"HOME": "/x", "PATH": "/y"}).redis_url == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("DRAIN_S", "-1"), ("DEBUG", "perhaps"), ("RATE_SITE", "x")]
+)
+def test_a_wrong_value_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        read_settings({PREFIX + name: value})
+
+
+def test_a_wrong_secret_is_not_shown() -> None:
+    secrets = {row.name for row in SETTINGS if row.secret}
+    assert {"SECRET_KEY", "PASSWORD", "REDIS_URL", "DATABASE_URL", "CLICKHOUSE_URL"} <= secrets
+
+
+def test_the_command_line_wins_over_the_environment() -> None:
+    settings = read_settings({"STATFLOW_DATA_DIR": "/a"}, data_dir=Path("/b"))
+    assert settings.data_dir == Path("/b")
+
+
+def test_the_documented_table_is_the_code() -> None:
+    assert render_table() in (ROOT / "docs" / "settings.md").read_text()

@@ -3,7 +3,7 @@
 -- generation and the line number as stream_ms. local_day equals the salt period of the visit (INGESTION 1.5), so a
 -- row's local_day may lie before the local date of its ts. The visit's fixed attributes stand on every row, so that a
 -- filter on them needs no join.
-create table events (
+create table if not exists events (
     site_id UInt32,
     ts DateTime64(3, 'UTC') codec(Delta, ZSTD(1)),
     local_day Date,

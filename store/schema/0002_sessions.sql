@@ -2,7 +2,7 @@
 -- numbers are sum(sign * x) without FINAL. `anchor` is the time of the event that opened the visit and never moves;
 -- entry, exit, bounce, durations and counts may (NUMBERS 16). `version` counts the visit's states.
 -- last_alive, entry_at, exit_at, generation and the last stream id are what a rebuild after the loss of Redis needs.
-create table sessions (
+create table if not exists sessions (
     site_id UInt32,
     visit_id UInt64,
     visitor UInt64,

@@ -1,6 +1,6 @@
 -- One marker row a finished batch: a writer that takes over and finds a recorded plan asks here first whether the
 -- batch is already in (INGESTION 3.3, 3.5). Import chunks leave theirs with shard 255.
-create table batches (
+create table if not exists batches (
     shard UInt8,
     generation UInt64,
     first_ms UInt64,

@@ -1,0 +1,128 @@
+CREATE TABLE batches
+(
+    `shard` UInt8,
+    `generation` UInt64,
+    `first_ms` UInt64,
+    `first_seq` UInt32,
+    `last_ms` UInt64,
+    `last_seq` UInt32,
+    `event_rows` UInt32,
+    `session_rows` UInt32,
+    `written_at` DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = MergeTree
+ORDER BY (shard, generation, first_ms, first_seq)
+SETTINGS non_replicated_deduplication_window = 20000, index_granularity = 8192;
+
+CREATE TABLE events
+(
+    `site_id` UInt32,
+    `ts` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `local_day` Date,
+    `shard` UInt8,
+    `generation` UInt64 CODEC(ZSTD(1)),
+    `stream_ms` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `stream_seq` UInt32,
+    `visit_id` UInt64,
+    `visitor` UInt64,
+    `name` LowCardinality(String),
+    `interactive` Bool,
+    `hostname` LowCardinality(String),
+    `path` String CODEC(ZSTD(1)),
+    `props` Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    `revenue_minor` Int64,
+    `currency` LowCardinality(String),
+    `engaged_ms` UInt32,
+    `scroll` UInt8,
+    `referrer` String CODEC(ZSTD(1)),
+    `source` LowCardinality(String),
+    `channel` LowCardinality(String),
+    `utm_source` LowCardinality(String),
+    `utm_medium` LowCardinality(String),
+    `utm_campaign` LowCardinality(String),
+    `utm_content` LowCardinality(String),
+    `utm_term` LowCardinality(String),
+    `click_id` LowCardinality(String),
+    `country` LowCardinality(String),
+    `region` LowCardinality(String),
+    `city` LowCardinality(String),
+    `browser` LowCardinality(String),
+    `browser_version` LowCardinality(String),
+    `os` LowCardinality(String),
+    `os_version` LowCardinality(String),
+    `device` LowCardinality(String),
+    `screen` LowCardinality(String),
+    `language` LowCardinality(String),
+    `bot` LowCardinality(String),
+    INDEX local_day_range local_day TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(ts)
+ORDER BY (site_id, toDate(ts), visit_id, ts)
+SETTINGS non_replicated_deduplication_window = 20000, index_granularity = 8192;
+
+CREATE TABLE schema_migrations
+(
+    `number` UInt32,
+    `name` String,
+    `checksum` FixedString(64),
+    `applied_at` DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = MergeTree
+ORDER BY number
+SETTINGS index_granularity = 8192;
+
+CREATE TABLE sessions
+(
+    `site_id` UInt32,
+    `visit_id` UInt64,
+    `visitor` UInt64,
+    `local_day` Date,
+    `anchor` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `start_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `end_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `last_alive` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `entry_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `exit_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `duration_ms` UInt64,
+    `engaged_ms` UInt64,
+    `pageviews` UInt32,
+    `events` UInt32,
+    `interactive_events` UInt32,
+    `is_bounce` UInt8,
+    `entry_page` String CODEC(ZSTD(1)),
+    `entry_hostname` LowCardinality(String),
+    `exit_page` String CODEC(ZSTD(1)),
+    `exit_hostname` LowCardinality(String),
+    `referrer` String CODEC(ZSTD(1)),
+    `source` LowCardinality(String),
+    `channel` LowCardinality(String),
+    `utm_source` LowCardinality(String),
+    `utm_medium` LowCardinality(String),
+    `utm_campaign` LowCardinality(String),
+    `utm_content` LowCardinality(String),
+    `utm_term` LowCardinality(String),
+    `click_id` LowCardinality(String),
+    `country` LowCardinality(String),
+    `region` LowCardinality(String),
+    `city` LowCardinality(String),
+    `browser` LowCardinality(String),
+    `browser_version` LowCardinality(String),
+    `os` LowCardinality(String),
+    `os_version` LowCardinality(String),
+    `device` LowCardinality(String),
+    `screen` LowCardinality(String),
+    `language` LowCardinality(String),
+    `bot` LowCardinality(String),
+    `shard` UInt8,
+    `generation` UInt64 CODEC(ZSTD(1)),
+    `last_stream_ms` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `last_stream_seq` UInt32,
+    `version` UInt32,
+    `sign` Int8,
+    INDEX local_day_range local_day TYPE minmax GRANULARITY 1
+)
+ENGINE = VersionedCollapsingMergeTree(sign, version)
+PARTITION BY toYYYYMM(anchor)
+ORDER BY (site_id, toDate(anchor), visit_id)
+SETTINGS non_replicated_deduplication_window = 20000, index_granularity = 8192;

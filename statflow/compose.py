@@ -4,16 +4,11 @@ The only place where portal and edge meet: the portal is given a function that p
 the edge the tracker's frozen build, and neither learns of the other.
 """
 
-import asyncio
-import contextlib
 import json
 import logging
 import os
-import socket
 import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from portal.app import create_app

@@ -109,11 +109,11 @@ asyncio.run(main())
     child = int(await parent.stdout.readline())
     parent.kill()
     await parent.wait()
-    await until(lambda: not Path(f"/proc/{child}").exists() or is_zombie(child))
-    assert not Path(f"/proc/{child}").exists() or is_zombie(child)
+    await until(lambda: is_gone(child))
+    assert is_gone(child)
 
 
-def is_zombie(pid: int) -> bool:
+def is_gone(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:

@@ -1,0 +1,141 @@
+"""The edge role: one process with a front, the collector, the buffer and the sites feed.
+
+It only builds the parts, starts them in the order in which they need one another, and stops them in
+reverse: first no new connections, then no running requests, then no waiting events. The one
+invariant: a part that fails at start, other than the listeners, never keeps pages from passing.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.buffer.redis import RedisBuffer
+from edge.collector.builds import TrackerBuilds
+from edge.collector.client_ip import parse_networks
+from edge.collector.collect import Collector
+from edge.collector.endpoints import Endpoints
+from edge.fronts.mitm import MitmFront
+from edge.inject.tag import Tag
+from edge.pipeline.agents import Agents
+from edge.pipeline.geo import Geo
+from edge.pipeline.salts import Salts, keep_expiring, protect_process
+from edge.pipeline.salts_file import FileSalts
+from edge.pipeline.salts_redis import RedisSalts
+from edge.private import PrivatePort
+from edge.sites import Site
+from edge.sites_feed import SitesFeed
+
+log = logging.getLogger(__name__)
+
+
+class EdgeError(Exception):
+    """The edge cannot serve; the message is for the operator."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeConfig:
+    """What an edge needs; ``tracker`` is the frozen build.
+
+    ``salt_url`` empty: the salts live in ``salts_file``, which must lie in memory.
+    """
+
+    bind: str
+    port: int
+    tls_port: int | None
+    tls_dir: Path | None
+    sites_file: Path
+    redis_url: str
+    salt_url: str
+    salt_assured: bool
+    salts_file: Path
+    geo: Path | None
+    trusted_proxies: str
+    tracker: bytes
+    drain_s: int
+    private_port: int | None
+    private_socket: Path | None
+
+
+def now_ms() -> int:
+    """Read the wall clock in Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
+    """Serve until ``stop``, then drain.
+
+    Raises:
+        EdgeError: A port is taken, or a setting cannot be used.
+    """
+    for problem in protect_process():
+        log.warning("edge: %s", problem)
+    async with contextlib.AsyncExitStack() as stack:
+        feed = SitesFeed(config.sites_file, config.redis_url)
+        feed.load_file()
+        salts = await _open_salts(config, stack)
+        buffer = RedisBuffer(config.redis_url, producer=secrets.token_hex(8))
+        await buffer.start()
+        stack.push_async_callback(buffer.stop)
+        front = _build_front(config, feed, buffer, salts)
+        private = PrivatePort(lambda: _checks(feed, buffer))
+        try:
+            await private.start(port=config.private_port or 0, path=config.private_socket)
+            stack.push_async_callback(private.stop)
+            await front.start(config.bind, config.port)
+            stack.push_async_callback(front.drain, config.drain_s)
+            if config.tls_port is not None:
+                await front.start_tls(config.bind, config.tls_port)
+        except OSError as error:
+            raise EdgeError(f"cannot listen: {error.strerror or error}") from None
+        await stack.enter_async_context(_running(feed.run(stop), keep_expiring(salts, now_ms, stop)))
+        log.info("edge: serving on %s:%d", config.bind, config.port)
+        await stop.wait()
+        log.info("edge: draining, at most %d s", config.drain_s)
+
+
+def _build_front(
+    config: EdgeConfig, feed: SitesFeed, buffer: RedisBuffer, salts: Salts
+) -> MitmFront:
+    builds = TrackerBuilds(config.tracker)
+    collector = Collector(buffer=buffer, salts=salts, geo=Geo(config.geo), agents=Agents())
+
+    def tag_for(site: Site) -> Tag:
+        return builds.for_site(site).tag
+
+    return MitmFront(
+        sites=feed.current,
+        endpoints=Endpoints(builds=builds, collector=collector),
+        tag_for=tag_for,
+        trusted=parse_networks(config.trusted_proxies),
+        on_served=None,
+        tls_dir=config.tls_dir,
+    )
+
+
+async def _open_salts(config: EdgeConfig, stack: contextlib.AsyncExitStack) -> Salts:
+    if not config.salt_url:
+        salts = FileSalts(config.salts_file)
+        stack.callback(salts.close)
+        return salts
+    remote = RedisSalts(config.salt_url)
+    return remote
+
+
+async def _checks(feed: SitesFeed, buffer: RedisBuffer) -> dict[str, str]:
+    return {"sites": feed.problem, "buffer": buffer.check()}
+
+
+@contextlib.asynccontextmanager
+async def _running(*coroutines: object) -> AsyncIterator[None]:
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]  # type: ignore[call-overload]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,232 @@
+"""Turn filters into conditions on rows of ``events`` or of ``sessions`` (NUMBERS 8).
+
+A condition on a column the table does not have becomes ``visit_id in (select …)``. The states of a
+visit that were cancelled (-1/+1 pairs) never match: such a subquery keeps a visit only if its
+matching rows sum to more than zero, which is what FINAL would say (INGESTION 5.3).
+"""
+
+from dataclasses import dataclass
+
+from store.query.dimensions import (
+    BOT,
+    ROLE_COLUMNS,
+    Dimension,
+    PageRole,
+    find_dimension,
+)
+from store.query.fragments import Binder, Fragment, all_of, any_of
+from store.query.model import Behaviour, Filter, Junction, Leaf, Negation, Operator, QuerySite
+from store.query.ranges import Period
+
+ENGAGEMENT = Fragment("name = 'engagement'")
+NOT_ENGAGEMENT = Fragment("name != 'engagement'")
+_DAY_MS = 86_400_000
+_MARGIN_DAYS = 2
+"""How far a row's ts may lie before the beginning of its visit's local day: an event that came
+late, by 90 minutes at most, and a zone's offset; two days are ample. It only spares reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What every part of a statement is limited to: one site, one period."""
+
+    site: QuerySite
+    period: Period
+    binder: Binder
+
+    def site_condition(self) -> Fragment:
+        """Limit to the caller's site."""
+        return Fragment(f"site_id = {self.binder.identity(self.site.id)}")
+
+    def event_time(self, *, by_clock: bool) -> Fragment:
+        """Limit events to the period: by their visit's day, or by the clock."""
+        if by_clock or not self.period.whole_days:
+            return self._clock()
+        earliest = int(self.period.start.timestamp() * 1000) - _MARGIN_DAYS * _DAY_MS
+        return all_of((self._days(), Fragment(f"ts >= {self._moment(earliest)}")))
+
+    def visit_days(self) -> Fragment:
+        """Limit rows of either table to the days of all visits that have an event in the period."""
+        if self.period.whole_days:
+            return self._days()
+        inner = f"from events where {all_of((self.site_condition(), self._clock()))}"
+        return Fragment(
+            f"local_day >= (select minOrNull(local_day) {inner})"
+            f" and local_day <= (select maxOrNull(local_day) {inner})"
+        )
+
+    def _days(self) -> Fragment:
+        first = self.binder.day(self.period.first.isoformat())
+        last = self.binder.day(self.period.last.isoformat())
+        return Fragment(f"local_day >= {first} and local_day <= {last}")
+
+    def _clock(self) -> Fragment:
+        start = self._moment(round(self.period.start.timestamp() * 1000))
+        end = self._moment(round(self.period.end.timestamp() * 1000))
+        return Fragment(f"ts >= {start} and ts < {end}")
+
+    def _moment(self, unix_ms: int) -> Fragment:
+        return Fragment(f"fromUnixTimestamp64Milli({self.binder.integer(unix_ms)}, 'UTC')")
+
+
+def leaves(condition: Filter) -> list[Leaf]:
+    """Return the leaves of a filter that speak of the row itself, behaviours left out."""
+    match condition:
+        case Leaf():
+            return [condition]
+        case Junction():
+            return [leaf for part in condition.parts for leaf in leaves(part)]
+        case Negation():
+            return leaves(condition.part)
+        case Behaviour():
+            return []
+
+
+def names_in(filters: tuple[Filter, ...]) -> set[str]:
+    """Return the dimensions that filters name, behaviours left out."""
+    return {leaf.dimension for condition in filters for leaf in leaves(condition)}
+
+
+def shows_bots(filters: tuple[Filter, ...], dimensions: tuple[str, ...]) -> bool:
+    """Say whether a query speaks of bots itself, so that they are not left out."""
+    return BOT in dimensions or BOT in names_in(filters)
+
+
+def event_condition(condition: Filter, scope: Scope) -> Fragment:
+    """Compile a filter for rows of ``events``."""
+    match condition:
+        case Leaf():
+            return _event_leaf(condition, scope)
+        case Junction():
+            parts = [event_condition(part, scope) for part in condition.parts]
+            return _junction(condition, parts)
+        case Negation():
+            return Fragment(f"not ({event_condition(condition.part, scope)})")
+        case Behaviour():
+            return _behaviour(condition, scope)
+
+
+def visit_condition(condition: Filter, scope: Scope, role: PageRole) -> Fragment:
+    """Compile a filter for rows of ``sessions``; pages are the visit's entry or exit pages."""
+    match condition:
+        case Leaf():
+            dimension = require(condition.dimension)
+            column = ROLE_COLUMNS.get((dimension.name, role), dimension.sessions)
+            return _matching(condition, value_of(dimension, column, scope.binder), scope.binder)
+        case Junction():
+            parts = [visit_condition(part, scope, role) for part in condition.parts]
+            return _junction(condition, parts)
+        case Negation():
+            return Fragment(f"not ({visit_condition(condition.part, scope, role)})")
+        case Behaviour():
+            return _behaviour(condition, scope)
+
+
+def require(name: str) -> Dimension:
+    """Return a dimension that the parser has let through."""
+    dimension = find_dimension(name)
+    if dimension is None:
+        raise ValueError(f"not a dimension: {name}")
+    return dimension
+
+
+def value_of(dimension: Dimension, column: str, binder: Binder) -> Fragment:
+    """Return the value of a dimension as it is shown, a missing one by its name."""
+    if dimension.is_prop:
+        key = binder.text(dimension.prop_key)
+        shown = f"if(mapContains(props, {key}), props[{key}], {binder.text(dimension.missing)})"
+        return Fragment(shown)
+    if dimension.missing:
+        return Fragment(f"if({column} = '', {binder.text(dimension.missing)}, toString({column}))")
+    return Fragment(column)
+
+
+def _junction(junction: Junction, parts: list[Fragment]) -> Fragment:
+    if junction.connective.value == "or":
+        return any_of(parts)
+    return Fragment(f"({all_of(parts)})")
+
+
+def _event_leaf(leaf: Leaf, scope: Scope) -> Fragment:
+    dimension = require(leaf.dimension)
+    if dimension.sessions_only:
+        return _by_visit_state(leaf, dimension, scope)
+    return _matching(leaf, value_of(dimension, dimension.events, scope.binder), scope.binder)
+
+
+def _by_visit_state(leaf: Leaf, dimension: Dimension, scope: Scope) -> Fragment:
+    matching = _matching(leaf, value_of(dimension, dimension.sessions, scope.binder), scope.binder)
+    where = all_of((scope.site_condition(), scope.visit_days(), matching))
+    return Fragment(
+        f"visit_id in (select visit_id from sessions where {where}"
+        " group by visit_id having sum(sign) > 0)"
+    )
+
+
+def _behaviour(behaviour: Behaviour, scope: Scope) -> Fragment:
+    condition = event_condition(behaviour.condition, scope)
+    where = all_of((scope.site_condition(), scope.visit_days(), NOT_ENGAGEMENT, condition))
+    belongs = "in" if behaviour.done else "not in"
+    return Fragment(f"visit_id {belongs} (select visit_id from events where {where})")
+
+
+def _matching(leaf: Leaf, shown: Fragment, binder: Binder) -> Fragment:
+    """Compile one leaf against the SQL of its value.
+
+    A missing custom property equals "(none)" for is and is_not; every other operator, denied or
+    not, needs the property to be there. Other missing values equal the name they are shown by, and
+    are empty for the other operators.
+    """
+    equality = leaf.operator.positive is Operator.IS
+    dimension = require(leaf.dimension)
+    value = shown if equality else _stored(dimension, shown, binder)
+    found = _any_value(leaf, value, binder)
+    result = Fragment(f"not {found}" if leaf.operator.negative else found)
+    if dimension.is_prop and not equality:
+        return Fragment(f"(mapContains(props, {binder.text(dimension.prop_key)}) and {result})")
+    return result
+
+
+def _stored(dimension: Dimension, shown: Fragment, binder: Binder) -> Fragment:
+    if dimension.is_prop:
+        return Fragment(f"props[{binder.text(dimension.prop_key)}]")
+    return Fragment(dimension.sessions or dimension.events) if dimension.missing else shown
+
+
+def _any_value(leaf: Leaf, value: Fragment, binder: Binder) -> Fragment:
+    folded = Fragment(value if leaf.case_sensitive else f"lowerUTF8({value})")
+    match leaf.operator.positive:
+        case Operator.IS:
+            return _equals_any(leaf, folded, binder)
+        case Operator.CONTAINS:
+            return any_of(
+                Fragment(f"position({folded}, {_fold(leaf, binder.text(text))}) > 0")
+                for text in leaf.values
+            )
+        case Operator.MATCHES:
+            flag = "" if leaf.case_sensitive else "(?i)"
+            return any_of(
+                Fragment(f"match({value}, {binder.text(flag + text)})") for text in leaf.values
+            )
+        case _:
+            return any_of(
+                Fragment(f"like({folded}, {_fold(leaf, binder.text(like_pattern(text)))})")
+                for text in leaf.values
+            )
+
+
+def _equals_any(leaf: Leaf, folded: Fragment, binder: Binder) -> Fragment:
+    values = binder.texts(leaf.values)
+    if leaf.case_sensitive:
+        return Fragment(f"({folded} in {values})")
+    return Fragment(f"has(arrayMap(x -> lowerUTF8(x), {values}), {folded})")
+
+
+def _fold(leaf: Leaf, bound: Fragment) -> Fragment:
+    return bound if leaf.case_sensitive else Fragment(f"lowerUTF8({bound})")
+
+
+def like_pattern(wildcard: str) -> str:
+    """Turn a wildcard into a ``like`` pattern: ``*`` and ``**`` both stand for any characters."""
+    escaped = wildcard.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return escaped.replace("**", "*").replace("*", "%")

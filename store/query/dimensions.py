@@ -1,0 +1,137 @@
+"""Every dimension that a query may group or filter by, in one ordered list.
+
+A dimension says which column holds it in each table, whether that column is fixed for the life of a
+visit or may change with a late event (INGESTION 5.3), and what a missing value is shown as
+(NUMBERS 8). What the planner makes of it is ``plan``; conditions are ``conditions``.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+PROPS_PREFIX = "event:props:"
+NONE = "(none)"
+NOT_SET = "(not set)"
+DIRECT_NONE = "Direct / None"
+DIRECT = "Direct"
+HUMAN = "human"
+MAX_PROP_KEY_CHARACTERS = 300
+
+
+class PageRole(StrEnum):
+    """As which page of a visit ``event:page`` is read where visits are counted."""
+
+    ENTRY = "entry"
+    EXIT = "exit"
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """One dimension.
+
+    ``events`` and ``sessions`` name its column, empty where the table has none. ``changing`` marks
+    a sessions column that a late event may still move. ``missing`` is what an empty value is shown
+    as; where it is empty and ``omit_missing`` is set, such rows are left out of a list.
+    """
+
+    name: str
+    events: str
+    sessions: str
+    meaning: str
+    changing: bool = False
+    missing: str = ""
+    omit_missing: bool = False
+
+    @property
+    def is_prop(self) -> bool:
+        """Say whether this is a custom property; its key is then ``prop_key``."""
+        return self.name.startswith(PROPS_PREFIX)
+
+    @property
+    def prop_key(self) -> str:
+        """Return the custom property's key."""
+        return self.name.removeprefix(PROPS_PREFIX)
+
+    @property
+    def of_event(self) -> bool:
+        """Say whether the dimension tells events of one visit apart."""
+        return self.name.startswith("event:")
+
+    @property
+    def sessions_only(self) -> bool:
+        """Say whether only the sessions table knows it."""
+        return not self.events
+
+
+def _event(name: str, column: str, meaning: str) -> Dimension:
+    return Dimension(f"event:{name}", column, "", meaning)
+
+
+def _fixed(name: str, missing: str, meaning: str) -> Dimension:
+    return Dimension(f"visit:{name}", name, name, meaning, missing=missing)
+
+
+def _place(name: str, meaning: str) -> Dimension:
+    return Dimension(f"visit:{name}", name, name, meaning, omit_missing=True)
+
+
+def _changing(name: str, column: str, meaning: str) -> Dimension:
+    return Dimension(f"visit:{name}", "", column, meaning, changing=True, omit_missing=True)
+
+
+DIMENSIONS: tuple[Dimension, ...] = (
+    _event("page", "path", "Path of the page; for bounces and durations the entry page"),
+    _event("name", "name", "Name of the event, `pageview` for page views"),
+    _event("hostname", "hostname", "Host name of the page"),
+    _changing("entry_page", "entry_page", "Path of the visit's first page view"),
+    _changing("exit_page", "exit_page", "Path of the visit's last page view"),
+    _changing("entry_page_hostname", "entry_hostname", "Host name of the first page view"),
+    _changing("exit_page_hostname", "exit_hostname", "Host name of the last page view"),
+    _fixed("source", DIRECT_NONE, "Where the visit came from, by name"),
+    _fixed("referrer", DIRECT_NONE, "Address of the page that linked here"),
+    _fixed("channel", DIRECT, "Kind of source"),
+    _fixed("utm_source", NOT_SET, "Campaign tag `utm_source`"),
+    _fixed("utm_medium", NOT_SET, "Campaign tag `utm_medium`"),
+    _fixed("utm_campaign", NOT_SET, "Campaign tag `utm_campaign`"),
+    _fixed("utm_content", NOT_SET, "Campaign tag `utm_content`"),
+    _fixed("utm_term", NOT_SET, "Campaign tag `utm_term`"),
+    _fixed("device", NOT_SET, "Class of device"),
+    _fixed("browser", NOT_SET, "Browser"),
+    _fixed("browser_version", NOT_SET, "Version of the browser"),
+    _fixed("os", NOT_SET, "Operating system"),
+    _fixed("os_version", NOT_SET, "Version of the operating system"),
+    _fixed("screen", NOT_SET, "Class of the window's width"),
+    _fixed("language", NOT_SET, "Language of the browser"),
+    _place("country", "Country code"),
+    _place("region", "Region"),
+    _place("city", "City"),
+    _fixed("bot", HUMAN, "Class of bot; to filter or group by it makes bots visible"),
+)
+
+TIME_DIMENSIONS: tuple[str, ...] = ("time", "time:hour", "time:day", "time:week", "time:month")
+"""``time`` stands for the finest of the others that suits the range."""
+
+BY_NAME: dict[str, Dimension] = {dimension.name: dimension for dimension in DIMENSIONS}
+
+ROLE_COLUMNS: dict[tuple[str, PageRole], str] = {
+    ("event:page", PageRole.ENTRY): "entry_page",
+    ("event:page", PageRole.EXIT): "exit_page",
+    ("event:hostname", PageRole.ENTRY): "entry_hostname",
+    ("event:hostname", PageRole.EXIT): "exit_hostname",
+}
+"""Columns of a visit that stand for an event's page where the visit itself is counted."""
+
+BOT = "visit:bot"
+
+
+def find_dimension(name: str) -> Dimension | None:
+    """Return the dimension of that name, or None; times are not among them."""
+    if name.startswith(PROPS_PREFIX):
+        key = name.removeprefix(PROPS_PREFIX)
+        known = 0 < len(key) <= MAX_PROP_KEY_CHARACTERS
+        return Dimension(name, "props", "", "Custom property", missing=NONE) if known else None
+    return BY_NAME.get(name)
+
+
+def allowed_names() -> tuple[str, ...]:
+    """Return every name that may stand in ``dimensions``, for an error to list."""
+    return (*BY_NAME, f"{PROPS_PREFIX}<key>", *TIME_DIMENSIONS)

@@ -1,0 +1,154 @@
+"""Every metric, in one ordered list: what it is made of, how it is rounded, how it is compared.
+
+A metric is an expression over sums ("ingredients") that parts of a statement deliver; ``plan``
+decides which table each part reads. All rounding is half away from zero and done in whole numbers,
+so that no float decides a digit. ``docs/numbers.md`` has a row for each of these (a test compares).
+"""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
+
+from store.query.model import Metric
+
+
+class Source(StrEnum):
+    """The kinds of part a statement can be made of.
+
+    MAIN: who and what there was. ENTERED and LEFT: visits, read by their entry or exit page.
+    VIEWED: page views, where exit pages are the dimension. ENGAGED: engagement events, by visit.
+    """
+
+    MAIN = "main"
+    ENTERED = "entered"
+    LEFT = "left"
+    VIEWED = "viewed"
+    ENGAGED = "engaged"
+
+
+class Change(StrEnum):
+    """How a metric is compared with an earlier time (NUMBERS 9)."""
+
+    PERCENT = "percent"
+    POINTS = "points"
+    TENTHS = "tenths"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricDefinition:
+    """One metric.
+
+    ``needs`` names the ingredients; in ``expression`` they stand as ``{name}``. ``empty`` is the
+    value where there is nothing.
+    """
+
+    metric: Metric
+    needs: tuple[tuple[str, Source, str], ...]
+    expression: str
+    change: Change = Change.PERCENT
+    empty: int | None = 0
+
+
+def _plain(metric: Metric, source: Source, ingredient: str) -> MetricDefinition:
+    return MetricDefinition(metric, (("x", source, ingredient),), "{x}")
+
+
+def _rounded(above: str, below: str, scale: int = 1) -> str:
+    """Return the SQL of ``above / below``, rounded to ``scale`` parts of one."""
+    whole = f"intDiv(2 * {scale} * {above} + {below}, 2 * {below})"
+    return whole if scale == 1 else f"{whole} / {scale}"
+
+
+def _ratio(above: str, below: str, scale: int = 1, empty: str = "0") -> str:
+    safe = f"greatest({below}, 1)"
+    return f"if({below} = 0, {empty}, {_rounded(above, safe, scale)})"
+
+
+def _per_visit(
+    metric: Metric, ingredient: str, expression: str, change: Change = Change.PERCENT
+) -> MetricDefinition:
+    needs = (("visits", Source.ENTERED, "visits"), ("x", Source.ENTERED, ingredient))
+    return MetricDefinition(metric, needs, expression, change)
+
+
+METRICS: tuple[MetricDefinition, ...] = (
+    _plain(Metric.VISITORS, Source.MAIN, "visitors"),
+    _plain(Metric.VISITS, Source.MAIN, "visits"),
+    _plain(Metric.PAGEVIEWS, Source.MAIN, "pageviews"),
+    _plain(Metric.EVENTS, Source.MAIN, "events"),
+    _per_visit(Metric.VIEWS_PER_VISIT, "pageviews", _ratio("{x}", "{visits}", 100)),
+    _per_visit(
+        Metric.BOUNCE_RATE, "bounces", _ratio("100 * {x}", "{visits}"), change=Change.POINTS
+    ),
+    _per_visit(Metric.VISIT_DURATION, "duration_ms", _ratio("{x}", "1000 * {visits}")),
+    MetricDefinition(
+        Metric.PERCENTAGE,
+        (("x", Source.MAIN, "visitors"),),
+        _ratio("100 * {x}", "{total_visitors}", 100),
+    ),
+    MetricDefinition(
+        Metric.TIME_ON_PAGE,
+        (("ms", Source.ENGAGED, "engaged_ms"), ("visits", Source.ENGAGED, "engaged_visits")),
+        _ratio("{ms}", "1000 * {visits}", empty="null"),
+        empty=None,
+    ),
+    MetricDefinition(
+        Metric.SCROLL_DEPTH,
+        (("sum", Source.ENGAGED, "scroll_sum"), ("visits", Source.ENGAGED, "scroll_visits")),
+        _ratio("{sum}", "{visits}", empty="null"),
+        empty=None,
+    ),
+    MetricDefinition(
+        Metric.EXIT_RATE,
+        (("exits", Source.LEFT, "exits"), ("views", Source.VIEWED, "pageviews")),
+        _ratio("100 * {exits}", "{views}", 10),
+        change=Change.TENTHS,
+    ),
+    _plain(Metric.ENTRANCES, Source.ENTERED, "entrances"),
+    _plain(Metric.EXITS, Source.LEFT, "exits"),
+    _per_visit(Metric.ENGAGED_TIME, "engaged_ms", _ratio("{x}", "1000 * {visits}")),
+    _per_visit(
+        Metric.ENGAGEMENT_RATE,
+        "engaged_visits",
+        _ratio("100 * {x}", "{visits}"),
+        change=Change.POINTS,
+    ),
+)
+
+BY_METRIC: dict[Metric, MetricDefinition] = {entry.metric: entry for entry in METRICS}
+
+ENGAGED_VISIT_MS = 10_000
+"""Engaged time that makes a visit an engaged one (NUMBERS 12)."""
+
+VISIT_SOURCES = frozenset({Source.ENTERED, Source.LEFT})
+
+PAGE_METRICS = frozenset({Metric.TIME_ON_PAGE, Metric.SCROLL_DEPTH})
+"""Metrics that mean something only of a page: they need it as a dimension or in a filter."""
+
+GOAL_METRICS: tuple[str, ...] = (
+    "conversion_rate",
+    "group_conversion_rate",
+    "average_revenue",
+    "total_revenue",
+)
+"""Metrics of the Stats API that need a goal, and are refused as long as a site has none."""
+
+type Value = int | float | None
+
+
+def change_of(metric: Metric, before: Value, now: Value) -> Value:
+    """Compare two values of a metric: percent, or the difference where it is a rate itself.
+
+    Source: NUMBERS 9. None where one of the values is.
+    """
+    if before is None or now is None:
+        return None
+    old, new = Decimal(str(before)), Decimal(str(now))
+    rule = BY_METRIC[metric].change
+    if rule is Change.POINTS:
+        return int(new - old)
+    if rule is Change.TENTHS:
+        return float((new - old).quantize(Decimal("0.1"), ROUND_HALF_UP))
+    if old == 0:
+        return 100 if new > 0 else 0
+    return int((100 * (new - old) / old).quantize(Decimal(1), ROUND_HALF_UP))

@@ -1,0 +1,221 @@
+"""The nouns of a question: metrics, dimensions, filters, ranges, the query and its answer.
+
+Values only. ``store.query.parse`` makes a Query out of a request, ``store.query.run`` answers it;
+what each metric and dimension means stands in ``metrics`` and ``dimensions``. The one invariant: a
+site's id is part of QuerySite, which the caller's rights decide, and of nothing that is parsed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySite:
+    """The site a caller may ask about. ``timezone`` is an IANA name."""
+
+    id: int
+    host: str
+    timezone: str
+
+
+class QueryError(Exception):
+    """A query that cannot be answered, and why.
+
+    ``code`` is for programs, ``message`` a sentence for people, ``field`` the place in the request
+    (``filters[0][1]``), ``allowed`` what would have been right there, if that can be listed.
+    """
+
+    def __init__(
+        self, code: str, message: str, field: str = "", allowed: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.field = field
+        self.allowed = tuple(allowed)
+
+
+class Metric(StrEnum):
+    """Every number that can be asked for; defined in ``store.query.metrics``."""
+
+    VISITORS = "visitors"
+    VISITS = "visits"
+    PAGEVIEWS = "pageviews"
+    EVENTS = "events"
+    VIEWS_PER_VISIT = "views_per_visit"
+    BOUNCE_RATE = "bounce_rate"
+    VISIT_DURATION = "visit_duration"
+    PERCENTAGE = "percentage"
+    TIME_ON_PAGE = "time_on_page"
+    SCROLL_DEPTH = "scroll_depth"
+    EXIT_RATE = "exit_rate"
+    ENTRANCES = "entrances"
+    EXITS = "exits"
+    ENGAGED_TIME = "engaged_time"
+    ENGAGEMENT_RATE = "engagement_rate"
+
+
+class Operator(StrEnum):
+    """What a filter's leaf does with its values; any one value is enough to match."""
+
+    IS = "is"
+    IS_NOT = "is_not"
+    CONTAINS = "contains"
+    CONTAINS_NOT = "contains_not"
+    MATCHES = "matches"
+    MATCHES_NOT = "matches_not"
+    MATCHES_WILDCARD = "matches_wildcard"
+    MATCHES_WILDCARD_NOT = "matches_wildcard_not"
+
+    @property
+    def negative(self) -> bool:
+        """Say whether the operator keeps what its values do not match."""
+        return self.value.endswith("_not")
+
+    @property
+    def positive(self) -> "Operator":
+        """Return the operator that this one denies, or itself."""
+        return Operator(self.value.removesuffix("_not"))
+
+
+class Connective(StrEnum):
+    """How a filter joins others."""
+
+    AND = "and"
+    OR = "or"
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One condition on one dimension, such as ``["is", "visit:country", ["FR"]]``."""
+
+    operator: Operator
+    dimension: str
+    values: tuple[str, ...]
+    case_sensitive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Junction:
+    """Several filters of which all (``and``) or at least one (``or``) must hold."""
+
+    connective: Connective
+    parts: tuple["Filter", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Negation:
+    """A filter that must not hold."""
+
+    part: "Filter"
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """The visit contains (``done``) or lacks an event that matches ``condition``."""
+
+    done: bool
+    condition: "Filter"
+
+
+type Filter = Leaf | Junction | Negation | Behaviour
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRange:
+    """A range by name, such as ``7d``; what it means depends on the day it is asked."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayRange:
+    """Site-local days, first and last included."""
+
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """Moments as aware datetimes, ``end`` excluded."""
+
+    start: datetime
+    end: datetime
+
+
+type DateRange = NamedRange | DayRange | TimeRange
+
+
+class ComparisonMode(StrEnum):
+    """Which earlier time a query is compared with."""
+
+    PREVIOUS_PERIOD = "previous_period"
+    YEAR_OVER_YEAR = "year_over_year"
+    CUSTOM = "custom"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A comparison that was asked for; ``date_range`` only where the mode is custom."""
+
+    mode: ComparisonMode
+    date_range: DateRange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Include:
+    """What an answer shall hold besides its rows."""
+
+    time_labels: bool = False
+    total_rows: bool = False
+    comparisons: Comparison | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One key of the order: a metric or a dimension of the query."""
+
+    key: str
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pagination:
+    """Which rows of the answer."""
+
+    limit: int = 10_000
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One question about one site, checked by ``store.query.parse``.
+
+    ``echo`` holds the parts of the request that an answer repeats as they came (filters, include).
+    """
+
+    metrics: tuple[Metric, ...]
+    date_range: DateRange
+    dimensions: tuple[str, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    order_by: tuple[Order, ...] = ()
+    include: Include = Include()
+    pagination: Pagination = Pagination()
+    echo: dict[str, Any] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An answer: rows, what must be known to read them, and the query as it was understood.
+
+    Each row is ``{"dimensions": [...], "metrics": [...]}``, with ``"comparison"`` beside them (its
+    own dimensions and metrics, and ``change``) where one was asked for.
+    """
+
+    results: list[dict[str, Any]]
+    meta: dict[str, Any]
+    query: dict[str, Any]

@@ -1,0 +1,162 @@
+"""Parse filter trees: ``["is", "visit:country", ["FR", "DE"]]``, joined by and, or, not.
+
+Bounded on every side (depth, number and length of values), so that no request can make a statement
+too long for the store. Whether a regular expression compiles is asked of the store when it runs.
+"""
+
+from typing import cast
+
+from store.query.dimensions import TIME_DIMENSIONS, allowed_names, find_dimension
+from store.query.model import (
+    Behaviour,
+    Connective,
+    Filter,
+    Junction,
+    Leaf,
+    Negation,
+    Operator,
+    QueryError,
+)
+
+MAX_DEPTH = 8
+MAX_CONDITIONS = 100
+MAX_VALUES = 1_000
+MAX_VALUE_CHARACTERS = 2_000
+MAX_PATTERN_CHARACTERS = 500
+BEHAVIOURS = ("has_done", "has_not_done")
+_OPERATORS = tuple(operator.value for operator in Operator)
+_ALL = (*_OPERATORS, "and", "or", "not", *BEHAVIOURS)
+
+
+def parse_filters(value: object) -> tuple[Filter, ...]:
+    """Parse the list under ``filters``, all of which must hold.
+
+    Raises:
+        QueryError: With the place of what is wrong, such as ``filters[0][2][1]``.
+    """
+    if not isinstance(value, list):
+        raise QueryError("wrong_type", "filters must be a list.", "filters")
+    found = tuple(_parse(part, f"filters[{index}]", 1) for index, part in enumerate(value))
+    _check_size(found)
+    return found
+
+
+def _parse(value: object, field: str, depth: int, *, in_behaviour: bool = False) -> Filter:
+    if not isinstance(value, list) or not value or not isinstance(value[0], str):
+        raise QueryError(
+            "bad_filter", "A filter is a list that begins with an operator.", field, _ALL
+        )
+    if depth > MAX_DEPTH:
+        raise QueryError("too_deep", f"Filters nest at most {MAX_DEPTH} deep.", field)
+    operator, rest = value[0], value[1:]
+    if operator in {"and", "or"}:
+        parts = _joined(rest, field, depth, in_behaviour=in_behaviour)
+        return Junction(Connective(operator), parts)
+    if operator == "not" or operator in BEHAVIOURS:
+        return _wrapping(operator, rest, field, depth, in_behaviour=in_behaviour)
+    if operator not in _OPERATORS:
+        raise QueryError(
+            "unknown_operator", f"There is no operator {operator!r}.", f"{field}[0]", _ALL
+        )
+    return _leaf(Operator(operator), rest, field, in_behaviour=in_behaviour)
+
+
+def _joined(
+    rest: list[object], field: str, depth: int, *, in_behaviour: bool
+) -> tuple[Filter, ...]:
+    if len(rest) != 1 or not isinstance(rest[0], list) or not rest[0]:
+        message = 'and, or take one list of filters: ["and", [filter, filter]].'
+        raise QueryError("bad_filter", message, f"{field}[1]")
+    return tuple(
+        _parse(part, f"{field}[1][{index}]", depth + 1, in_behaviour=in_behaviour)
+        for index, part in enumerate(rest[0])
+    )
+
+
+def _wrapping(
+    operator: str, rest: list[object], field: str, depth: int, *, in_behaviour: bool
+) -> Filter:
+    if len(rest) != 1:
+        raise QueryError("bad_filter", f"{operator} takes one filter.", f"{field}[1]")
+    if operator == "not":
+        part = _parse(rest[0], f"{field}[1]", depth + 1, in_behaviour=in_behaviour)
+        return Negation(part)
+    if in_behaviour:
+        raise QueryError("bad_filter", "has_done cannot stand within has_done.", f"{field}[0]")
+    condition = _parse(rest[0], f"{field}[1]", depth + 1, in_behaviour=True)
+    return Behaviour(operator == "has_done", condition)
+
+
+def _leaf(operator: Operator, rest: list[object], field: str, *, in_behaviour: bool) -> Leaf:
+    if len(rest) not in {2, 3}:
+        message = f'{operator} takes a dimension and a list of values: ["{operator}", "…", ["…"]].'
+        raise QueryError("bad_filter", message, field)
+    dimension = _dimension(rest[0], f"{field}[1]", in_behaviour=in_behaviour)
+    values = _values(rest[1], operator, f"{field}[2]")
+    sensitive = _case_sensitive(rest[2], f"{field}[3]") if len(rest) > 2 else True  # noqa: PLR2004 - operator, dimension, values, then modifiers.
+    return Leaf(operator, dimension, values, sensitive)
+
+
+def _dimension(value: object, field: str, *, in_behaviour: bool) -> str:
+    allowed = tuple(name for name in allowed_names() if name not in TIME_DIMENSIONS)
+    if value == "event:goal":
+        message = "event:goal needs a goal, and this site has none."
+        raise QueryError("needs_goal", message, field, allowed)
+    found = find_dimension(value) if isinstance(value, str) and _is_text(value) else None
+    if found is None:
+        raise QueryError("unknown_dimension", f"There is no dimension {value!r}.", field, allowed)
+    if in_behaviour and not found.of_event:
+        message = "has_done looks at events: its dimensions begin with event:."
+        events = tuple(name for name in allowed if name.startswith("event:"))
+        raise QueryError("bad_filter", message, field, events)
+    return found.name
+
+
+def _values(value: object, operator: Operator, field: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value:
+        raise QueryError("bad_filter", "A filter's values are a list with at least one.", field)
+    pattern = operator.positive in {Operator.MATCHES, Operator.MATCHES_WILDCARD}
+    most = MAX_PATTERN_CHARACTERS if pattern else MAX_VALUE_CHARACTERS
+    for index, entry in enumerate(value):
+        place = f"{field}[{index}]"
+        if not isinstance(entry, str) or not _is_text(entry):
+            raise QueryError("wrong_type", "A filter's values are strings.", place)
+        if len(entry) > most:
+            raise QueryError("too_long", f"The value is longer than {most} characters.", place)
+    return tuple(cast("list[str]", value))
+
+
+def _is_text(value: str) -> bool:
+    """Say whether a string can be stored: no NUL, no half of a surrogate pair."""
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _case_sensitive(value: object, field: str) -> bool:
+    if not isinstance(value, dict) or not set(value) <= {"case_sensitive"}:
+        raise QueryError("unknown_key", "There is no such modifier.", field, ("case_sensitive",))
+    sensitive = value.get("case_sensitive", True)
+    if not isinstance(sensitive, bool):
+        raise QueryError("wrong_type", "case_sensitive is true or false.", field)
+    return sensitive
+
+
+def _check_size(filters: tuple[Filter, ...]) -> None:
+    found = [leaf for part in filters for leaf in every_leaf(part)]
+    if len(found) > MAX_CONDITIONS:
+        message = f"A query has at most {MAX_CONDITIONS} conditions."
+        raise QueryError("too_many", message, "filters")
+    if sum(len(leaf.values) for leaf in found) > MAX_VALUES:
+        raise QueryError("too_many", f"Filters have at most {MAX_VALUES} values.", "filters")
+
+
+def every_leaf(condition: Filter) -> list[Leaf]:
+    """Return all leaves of a filter, those of behaviours too."""
+    match condition:
+        case Leaf():
+            return [condition]
+        case Junction():
+            return [leaf for part in condition.parts for leaf in every_leaf(part)]
+        case Negation():
+            return every_leaf(condition.part)
+        case Behaviour():
+            return every_leaf(condition.condition)

@@ -1,0 +1,183 @@
+"""Plan a query: which tables its metrics are read from, and the one statement that does it.
+
+Visits alone answer what speaks of visits only; whatever names an event, an hour or a moment counts
+visitors, visits and events in ``events``. Metrics of both are parts of one statement, joined by
+their dimensions. The one invariant: a metric's value never depends on which other metrics or
+dimensions are asked beside it.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from store.query.conditions import Scope, names_in, require, shows_bots
+from store.query.dimensions import ROLE_COLUMNS, PageRole
+from store.query.fragments import Binder, Fragment
+from store.query.metrics import BY_METRIC, MetricDefinition, Source
+from store.query.model import Metric, Pagination, Query, QuerySite
+from store.query.parts import Ask, engaged_part, events_part, visits_part
+from store.query.ranges import Period, time_dimension
+
+_TOTAL = "total_visitors"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement with its bound parameters; columns are the dimensions, then the metrics."""
+
+    sql: Fragment
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a part is read; sources that read alike share one part."""
+
+    table: str
+    role: PageRole = PageRole.ENTRY
+
+
+_EVENTS = Reading("events")
+_VIEWED = Reading("viewed")
+_ENGAGED = Reading("engaged")
+_VISITS = Reading("visits")
+
+
+def resolved_dimensions(query: Query, period: Period) -> tuple[str, ...]:
+    """Return the dimensions with ``time`` made a bucket size."""
+    return tuple(time_dimension(name, period) for name in query.dimensions)
+
+
+def plan(
+    query: Query,
+    site: QuerySite,
+    period: Period,
+    *,
+    dimensions: tuple[str, ...] = (),
+    page: Pagination | None = None,
+    among: dict[int, list[str]] | None = None,
+) -> Statement:
+    """Write the statement of a query.
+
+    ``dimensions`` are the query's with ``time`` resolved elsewhere; ``page`` limits the rows;
+    ``among`` limits a dimension, by its place, to some values.
+    """
+    scope = Scope(site, period, Binder())
+    bots = shows_bots(query.filters, query.dimensions)
+    ask = Ask(scope, dimensions or resolved_dimensions(query, period), query.filters, bots)
+    body = _joined(ask, query, among or {})
+    if page is not None:
+        body += _ordered(ask, query)
+        body += (
+            f" limit {scope.binder.integer(page.limit)} offset {scope.binder.integer(page.offset)}"
+        )
+    return Statement(Fragment(body), scope.binder.params)
+
+
+def plan_count(query: Query, site: QuerySite, period: Period) -> Statement:
+    """Write the statement that counts the rows of a query without its limit."""
+    whole = plan(query, site, period)
+    return Statement(Fragment(f"select count() from ({whole.sql})"), whole.params)
+
+
+def reading_of(source: Source, ask: Ask) -> Reading:
+    """Decide how a source is read for what is asked."""
+    pages = _names(ask) & {name for name, _ in ROLE_COLUMNS}
+    exits = {"visit:exit_page", "visit:exit_page_hostname"} & set(ask.dimensions)
+    match source:
+        case Source.ENTERED:
+            return _VISITS
+        case Source.LEFT:
+            return Reading("visits", PageRole.EXIT) if pages else _VISITS
+        case Source.ENGAGED:
+            return _ENGAGED
+        case Source.VIEWED if exits:
+            return _VIEWED
+        case _:
+            return _EVENTS if ask.by_clock or _names_events(ask) else _VISITS
+
+
+def _names(ask: Ask) -> set[str]:
+    named = names_in(ask.filters) | set(ask.dimensions)
+    return {name for name in named if not name.startswith("time:")}
+
+
+def _names_events(ask: Ask) -> bool:
+    return any(require(name).of_event for name in _names(ask))
+
+
+def _part(reading: Reading, ask: Ask, ingredients: set[str]) -> Fragment:
+    match reading.table:
+        case "events":
+            return events_part(ask, ingredients)
+        case "viewed":
+            return events_part(ask, ingredients, viewed=True)
+        case "engaged":
+            return engaged_part(ask, ingredients)
+        case _:
+            return visits_part(ask, ingredients, reading.role)
+
+
+def _needed(ask: Ask, metrics: tuple[Metric, ...]) -> dict[Reading, set[str]]:
+    """Collect the ingredients by reading; the first reading decides which rows there are."""
+    needed: dict[Reading, set[str]] = {}
+    if ask.dimensions:
+        needed[reading_of(Source.MAIN, ask)] = {"visits"}
+    for metric in metrics:
+        for _, source, ingredient in BY_METRIC[metric].needs:
+            needed.setdefault(reading_of(source, ask), set()).add(ingredient)
+    return needed
+
+
+def _joined(ask: Ask, query: Query, among: dict[int, list[str]]) -> str:
+    needed = _needed(ask, query.metrics)
+    places = {reading: f"p{index}" for index, reading in enumerate(needed)}
+    columns = [f"p0.d{index} as d{index}" for index in range(len(ask.dimensions))]
+    for index, metric in enumerate(query.metrics):
+        columns.append(f"{_expression(BY_METRIC[metric], ask, places)} as m{index}")
+    text = f"select {', '.join(columns)} from"
+    for reading, place in places.items():
+        part = f"({_part(reading, ask, needed[reading])}) as {place}"
+        text += _join(part, place, len(ask.dimensions))
+    limits = [f"p0.d{index} in {ask.scope.binder.texts(values)}" for index, values in among.items()]
+    return text + (f" where {' and '.join(limits)}" if limits else "")
+
+
+def _join(part: str, place: str, dimensions: int) -> str:
+    if place == "p0":
+        return f" {part}"
+    if not dimensions:
+        return f" cross join {part}"
+    equal = " and ".join(f"p0.d{index} = {place}.d{index}" for index in range(dimensions))
+    return f" left join {part} on {equal}"
+
+
+def _expression(definition: MetricDefinition, ask: Ask, places: dict[Reading, str]) -> str:
+    known = {
+        name: f"{places[reading_of(source, ask)]}.n_{ingredient}"
+        for name, source, ingredient in definition.needs
+    }
+    if f"{{{_TOTAL}}}" in definition.expression:
+        known[_TOTAL] = _total(ask)
+    return definition.expression.format_map(known)
+
+
+def _total(ask: Ask) -> str:
+    """Return the visitors of the whole query, rows or not, as a number within the statement."""
+    whole = Ask(ask.scope, (), ask.filters, ask.bots)
+    part = _part(reading_of(Source.MAIN, whole), whole, {"visitors"})
+    return f"(select n_visitors from ({part}))"
+
+
+def _ordered(ask: Ask, query: Query) -> str:
+    keys = []
+    for order in query.order_by:
+        direction = "desc" if order.descending else "asc"
+        keys.append(f"{_column(order.key, query)} {direction} nulls last")
+    keys.extend(f"d{index} asc" for index in range(len(ask.dimensions)))
+    return f" order by {', '.join(keys)}" if keys else ""
+
+
+def _column(key: str, query: Query) -> str:
+    if key in query.dimensions:
+        return f"d{query.dimensions.index(key)}"
+    return f"m{query.metrics.index(Metric(key))}"

@@ -1,0 +1,48 @@
+"""The names of everything kept in the buffer Redis, for one logical shard.
+
+All keys of a shard carry one hash tag, so that each script touches one slot of a cluster.
+
+Layout:
+    ``{s07}:events``          stream; field ``d`` is one encoded event
+    ``{s07}:producers:<id>``  number of the last group that edge process appended; expires unseen
+    ``{s07}:counts``          hash of accounting: ``<site>:received``, ``:accepted``, ``:stored``,
+                              ``:dropped:<reason>``
+    ``{s07}:generation``      random 64 bits, hexadecimal; tells this stream from one lost before
+    ``{s07}:lease``           hash: owner, epoch, until (ms of Redis's clock)
+    ``{s07}:plan``            the batch being written, or absent
+    ``{s07}:done``            id of the last entry that is stored
+    ``{s07}:visits``          hash: one field a kept visit, and ``state`` (generation, watermark)
+    ``{s07}:dead``            stream of entries that could not be read, bounded
+"""
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+FIELD = b"d"
+"""The field of a stream entry that holds the event."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardKeys:
+    """Key names of one shard."""
+
+    tag: str
+    events: str
+    counts: str
+    generation: str
+    lease: str
+    plan: str
+    done: str
+    visits: str
+    dead: str
+    producers: str
+
+    @classmethod
+    def of(cls, shard: int) -> Self:
+        """Name the keys of a logical shard."""
+        tag = f"{{s{shard:02d}}}"
+        return cls(tag, *(f"{tag}:{key.name}" for key in fields(cls) if key.name != "tag"))
+
+    def producer(self, producer: str) -> str:
+        """Name the key that holds a producer's last group number."""
+        return f"{self.producers}:{producer}"

@@ -1,0 +1,271 @@
+"""The buffer in Redis: groups of events, each appended once, acknowledged when it is on disk.
+
+Calls are gathered per shard for a few milliseconds or until a group is full. One task sends, in one
+pipeline, at most one group of each shard, so order within a shard is kept and one fsync serves all.
+Every group has this process's random producer id and a number; ``append.lua`` refuses a number
+already seen, so after an unknown outcome (time-out, lost connection) the same group is sent again.
+
+The one invariant: a caller is answered only after Redis said that its group's number is in. What is
+*not* promised: a call that was given up may have been written by an attempt whose answer was lost;
+a sender that then repeats it counts twice. ``edge.buffer.lanes`` holds what waits; a spool on disk
+(INGESTION 2.4) belongs where ``append`` refuses.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+
+from prometheus_client import Counter, Gauge, Histogram
+from redis.exceptions import NoScriptError, RedisError
+
+from edge.buffer.durability import check_durability, read_memory_ratio
+from edge.buffer.keys import ShardKeys
+from edge.buffer.lanes import NEVER, Call, Lane
+from edge.buffer.protocol import BufferUnavailable
+from edge.buffer.scripts import APPEND, connect
+from edge.outcomes import DropReason
+from edge.sites import Site, shard_of
+
+log = logging.getLogger(__name__)
+
+PRODUCER_KEPT_S = 30 * 24 * 3600
+"""How long an unseen producer's number is remembered; far longer than any group is retried."""
+COUNTS_LINGER_S = 1.0
+"""How long drop counts wait for a group to travel with before they go alone."""
+MEMORY_LIMIT_RATIO = 0.7
+ATTEMPT_S = 2.0
+PAUSE_MIN_S, PAUSE_MAX_S = 0.05, 1.0
+WATCH_S = 1.0
+
+_APPENDED = Counter("statflow_buffer_appended_events_total", "Events acknowledged by the buffer.")
+_REFUSED = Counter("statflow_buffer_refused_events_total", "Events the buffer did not acknowledge.")
+_FAILED = Counter("statflow_buffer_failed_rounds_total", "Pipelines that Redis did not take whole.")
+_WAITING = Gauge("statflow_buffer_waiting_events", "Events not yet acknowledged by Redis.")
+_GROUP = Histogram(
+    "statflow_buffer_group_events", "Events in a group.", buckets=(1, 5, 20, 50, 100, 200, 500)
+)
+
+
+class RedisBuffer:
+    """An ``EventBuffer`` over one Redis; one a process.
+
+    Args:
+        url: ``unix:///path`` or ``redis://host:port``.
+        producer: Random for every start of a process; two processes must never share one.
+        linger_ms: How long a call waits for others (2 to 10).
+        group_events: Events after which a group is full. A call is never split.
+        deadline_s: How long a call is tried before ``BufferUnavailable``.
+        max_waiting: Events held in memory before new calls are refused.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        producer: str,
+        linger_ms: int = 4,
+        group_events: int = 500,
+        deadline_s: float = 5.0,
+        max_waiting: int = 20_000,
+    ) -> None:
+        self._producer = producer
+        self._linger_s = linger_ms / 1000
+        self._group_events = group_events
+        self._deadline_s = deadline_s
+        self._max_waiting = max_waiting
+        self._redis = connect(url, timeout_s=ATTEMPT_S)
+        self._lanes: dict[int, Lane] = {}
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self._failing_since: float | None = None
+        self._durability_known = False
+        self.waiting_events = 0
+        """Events not yet acknowledged."""
+        self.memory_ratio = 0.0
+        """Share of ``maxmemory`` in use; 0 without a limit."""
+        self.problems: list[str] = []
+        """Why an acknowledged event could be lost (INGESTION 2.1); empty if all is well."""
+
+    async def start(self) -> None:
+        """Check Redis and begin to send. A Redis that is away is waited for, not an error."""
+        await self._look()
+        self._tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._watch())]
+
+    async def stop(self) -> None:
+        """Send what waits, refuse what Redis does not take before its deadline, and close."""
+        self._stopping = True
+        self._wake.set()
+        if self._tasks:
+            sender, watcher = self._tasks
+            watcher.cancel()
+            await asyncio.gather(sender, watcher, return_exceptions=True)
+        await self._redis.aclose()
+
+    @property
+    def reachable(self) -> bool:
+        """Whether Redis answered when it was last asked."""
+        return self._failing_since is None
+
+    def check(self) -> str:
+        """Say what is wrong, for ``readyz``; empty if all is well."""
+        if not self.reachable:
+            return "Redis does not answer"
+        return self._refusal() or "; ".join(self.problems)
+
+    async def append(self, site: Site, events: Sequence[bytes]) -> None:
+        """Return once the events are durable in the site's shard; all of them or none.
+
+        Raises:
+            BufferUnavailable: Redis is away or too full, or too much waits in front of it.
+        """
+        if not events:
+            return
+        why = self._refusal(len(events))
+        if why:
+            _REFUSED.inc(len(events))
+            raise BufferUnavailable(why)
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        due_at, deadline = now + self._linger_s, now + self._deadline_s
+        call = Call(site.id, events, due_at, deadline, loop.create_future())
+        lane = self._lane(site.shard)
+        lane.add(call)
+        self._hold(len(events))
+        if len(lane.waiting) == 1 or lane.waiting_events >= self._group_events:
+            self._wake.set()
+        await call.done
+
+    def count_drop(self, site_id: int, reason: DropReason, n: int = 1) -> None:
+        """Account for events that end here; the counts travel in the shard's next group."""
+        lane = self._lane(shard_of(site_id))
+        lane.counts[f"{site_id}:dropped:{reason.value}"] += n
+        lane.counts[f"{site_id}:received"] += n
+        if lane.counts_due_at == NEVER:
+            lane.counts_due_at = asyncio.get_running_loop().time() + COUNTS_LINGER_S
+            self._wake.set()
+
+    def _refusal(self, more: int = 0) -> str:
+        if self._stopping:
+            return "the edge is stopping"
+        if self.waiting_events + more > self._max_waiting:
+            return "too many events wait for Redis"
+        if self.memory_ratio >= MEMORY_LIMIT_RATIO:
+            return "Redis has used 70 % of its memory"
+        since = self._failing_since
+        if since is not None and asyncio.get_running_loop().time() - since > self._deadline_s:
+            return "Redis is away"
+        return ""
+
+    def _lane(self, shard: int) -> Lane:
+        lane = self._lanes.get(shard)
+        if lane is None:
+            keys = ShardKeys.of(shard)
+            lane = Lane([keys.events, keys.producer(self._producer), keys.counts])
+            self._lanes[shard] = lane
+        return lane
+
+    def _hold(self, more: int) -> None:
+        self.waiting_events += more
+        _WAITING.set(self.waiting_events)
+
+    async def _send(self) -> None:
+        pause_s = 0.0
+        while await self._until_due(pause_s):
+            lanes = [lane for lane in self._lanes.values() if lane.load(self._group_events)]
+            try:
+                settled = await self._send_round(lanes)
+            except (RedisError, OSError) as error:
+                settled = False
+                log.warning("buffer: Redis did not answer (%s)", type(error).__name__)
+            except Exception:
+                # The sender must outlive anything: a dead one would hang every later request.
+                settled = False
+                log.exception("buffer: a round failed")
+            if settled:
+                pause_s = 0.0
+                continue
+            _FAILED.inc()
+            self._note_failure()
+            self._give_up()
+            pause_s = min(max(PAUSE_MIN_S, 2 * pause_s), PAUSE_MAX_S)
+
+    async def _until_due(self, pause_s: float) -> bool:
+        """Wait until something is to be sent; False once stopping and nothing is left.
+
+        Counts alone do not hold up the end when Redis is away.
+        """
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(pause_s)
+        while not self._stopping:
+            self._wake.clear()
+            lanes = self._lanes.values()
+            due_at = min((lane.due_at(self._group_events) for lane in lanes), default=NEVER)
+            wait_s = due_at - loop.time()
+            if wait_s <= 0:
+                return True
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), None if due_at == NEVER else wait_s)
+        if pause_s:
+            return self.waiting_events > 0
+        return any(lane.due_at(self._group_events) < NEVER for lane in self._lanes.values())
+
+    async def _send_round(self, lanes: list[Lane]) -> bool:
+        """Send each lane's group; settle those that are in; True if all are."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for lane in lanes:
+                group = lane.load(self._group_events)
+                assert group is not None
+                args = group.arguments(PRODUCER_KEPT_S)
+                pipe.execute_command("EVALSHA", APPEND.digest, len(lane.keys), *lane.keys, *args)
+            replies = await pipe.execute(raise_on_error=False)
+        refused = {str(reply) for reply in replies if isinstance(reply, Exception)}
+        if any(isinstance(reply, NoScriptError) for reply in replies):
+            await self._redis.script_load(APPEND.source)
+        elif refused:
+            log.warning("buffer: Redis refused groups: %s", "; ".join(sorted(refused)))
+        for lane, reply in zip(lanes, replies, strict=True):
+            if not isinstance(reply, Exception):
+                self._acknowledge(lane)
+        return not refused
+
+    def _acknowledge(self, lane: Lane) -> None:
+        for call in lane.settle():
+            self._hold(-len(call.events))
+            _APPENDED.inc(len(call.events))
+            if not call.done.done():
+                call.done.set_result(None)
+
+    def _give_up(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for lane in self._lanes.values():
+            for call in lane.give_up(now):
+                self._hold(-len(call.events))
+                _REFUSED.inc(len(call.events))
+                if not call.done.done():
+                    call.done.set_exception(BufferUnavailable("Redis did not answer in time"))
+
+    def _note_failure(self) -> None:
+        self._durability_known = False
+        if self._failing_since is None:
+            self._failing_since = asyncio.get_running_loop().time()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_S)
+            await self._look()
+
+    async def _look(self) -> None:
+        """Ask Redis how full it is and, whenever it may be another one, how it is set up."""
+        try:
+            self.memory_ratio = await read_memory_ratio(self._redis)
+            if not self._durability_known:
+                self.problems = await check_durability(self._redis)
+                for problem in self.problems:
+                    log.error("buffer: acknowledged events may be lost: %s", problem)
+                await self._redis.script_load(APPEND.source)
+                self._durability_known = True
+            self._failing_since = None
+        except (RedisError, OSError):
+            self._note_failure()

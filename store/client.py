@@ -6,10 +6,11 @@ token, goes as one block and is checked against the count that comes back. The i
 returns only when every row is stored, by this call or by an earlier one with the same token.
 
 Times: ``DateTime64(3)`` columns take Unix milliseconds and ``Date`` columns days since 1970-01-01,
-both as ints: several times faster than datetimes, and exact.
+both as ints: several times faster than datetimes, and exact. Queries return aware datetimes.
 """
 
 import re
+import struct
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -61,10 +62,13 @@ _ONE_BLOCK: Mapping[str, Any] = {
     "min_insert_block_size_rows": 1_048_449,
     "min_insert_block_size_bytes": 0,
 }
+_DRIVER_PREFIX = re.compile(r"^Received ClickHouse exception, code: \d+, server response: ")
+_BAD_VALUE = (TypeError, ValueError, AttributeError, OverflowError, struct.error)
+"""What the driver's encoders raise, as it is, for a value of the wrong kind."""
 _STATUS = re.compile(r"HTTP status (\d{3})")
 
 
-class StoreUnavailable(Exception):
+class StoreUnavailable(Exception):  # noqa: N818 - names a state of the store, not a mistake
     """The store cannot be reached or is overloaded; the same call may succeed later."""
 
 
@@ -97,6 +101,7 @@ class Store:
             "password": unquote(parts.password or ""),
             "database": unquote(parts.path.strip("/")) or "default",
             "autogenerate_session_id": False,
+            "tz_mode": "aware",
             "compress": parts.hostname not in {"127.0.0.1", "::1", "localhost"},
             "connect_timeout": CONNECT_TIMEOUT_S,
             "send_receive_timeout": ANSWER_TIMEOUT_S,
@@ -170,6 +175,8 @@ class Store:
             except DatabaseError:
                 self._types.pop(table, None)
                 raise
+            except _BAD_VALUE as error:
+                raise StoreError(0, f"{table}: a value does not fit its column: {error}") from error
         if written is None or int(written) not in {0, rows}:
             raise StoreError(0, f"{table}: {rows} rows sent, {written or 'no count'} written")
         return rows
@@ -231,9 +238,10 @@ def _told_apart() -> Iterator[None]:
         yield
     except (ClickHouseError, DriverError) as error:
         code = getattr(error, "code", None)
+        message = _DRIVER_PREFIX.sub("", str(error))
         if code in _PASSING or (code is None and _is_transport_trouble(error)):
-            raise StoreUnavailable(str(error)) from error
-        raise StoreError(code or 0, str(error)) from error
+            raise StoreUnavailable(message) from error
+        raise StoreError(code or 0, message) from error
 
 
 def _is_transport_trouble(error: Exception) -> bool:

@@ -55,7 +55,7 @@ def serve(
             signal.signal(number, handler)
 
 
-def _serve_until(  # noqa: PLR0913 - the body of serve, with its event
+def _serve_until(
     stop: threading.Event,
     data_dir: Path,
     port: int,

@@ -14,7 +14,7 @@ import fcntl
 import os
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,8 @@ READERS = 8
 WRITERS = 4
 QUEUE_S = 30.0
 
+_connect: Callable[[str], Any] = chdb.connect
+
 _STREAMED = frozenset({"native", "tabseparated", "tsv", "csv", "rowbinary", "jsoneachrow"})
 """Formats whose blocks can be joined; the engine frames each block of the others on its own."""
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -48,7 +50,7 @@ _CONFIG = """<clickhouse>
 """
 
 
-class StoreFolderInUse(Exception):
+class StoreFolderInUse(Exception):  # noqa: N818 - names a state of the folder
     """Another process has the folder open."""
 
 
@@ -102,7 +104,7 @@ class Engine:
         self._readers = threading.BoundedSemaphore(READERS)
         self._writers = threading.BoundedSemaphore(WRITERS)
         # The engine lives as long as a handle is open, so this one stays.
-        self._root = chdb.connect(self._path)
+        self._root = _connect(self._path)
         self._root.query(f"create database if not exists {DATABASE}")
         self.version = self._root.query("select version()", "TSVRaw").bytes().decode().strip()
 
@@ -116,7 +118,7 @@ class Engine:
             FaceError: The engine refused, a limit was passed, or no place came free in time.
         """
         with self._place(self._readers if work.statement.reads else self._writers):
-            handle = chdb.connect(self._path)
+            handle = _connect(self._path)
             try:
                 _prepare(handle, self._base, work)
                 yield from _run(handle, work, tally)

@@ -13,6 +13,7 @@ the body under the announced exception tag, as by a server since 25.11.
 import json
 import logging
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -69,9 +70,9 @@ class FaceServer(ThreadingHTTPServer):
         finally:
             self._connections.release()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - of the base
         """Note a connection that broke; whoever hung up will not read an answer."""
-        logger.debug("store connection broke", exc_info=True)
+        logger.debug("a store connection broke: %r", sys.exception())
 
     def begin(self) -> None:
         """Count a request that has started."""
@@ -113,14 +114,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer()
         except (ConnectionError, TimeoutError):
             self.close_connection = True
+        except FaceError as error:
+            self._fail(error)
         except Exception as error:  # noqa: BLE001 - the rim: a bad request must not end the process
             logger.warning("store request failed: %s", type(error).__name__)
             self._fail(read_engine_error(error))
         finally:
             self._face.end()
 
-    do_POST = do_GET
-    do_HEAD = do_GET
+    do_POST = do_GET  # noqa: N815 - named by the base class
+    do_HEAD = do_GET  # noqa: N815 - named by the base class
 
     def _answer(self) -> None:
         path, _, query = self.path.partition("?")

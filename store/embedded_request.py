@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.parser import BytesParser
 from email.policy import HTTP
+from typing import Any
 from urllib.parse import parse_qsl
 
 from store.embedded_codings import decode_body
@@ -123,8 +124,9 @@ def _join(query: bytes, body: bytes) -> bytes:
 def _parse_form(content_type: str, body: bytes) -> dict[str, str]:
     """Read the text fields of a multipart form; files would be external tables."""
     head = f"Content-Type: {content_type}\r\n\r\n".encode()
+    form: Any = BytesParser(policy=HTTP).parsebytes(head + body)
     fields: dict[str, str] = {}
-    for part in BytesParser(policy=HTTP).parsebytes(head + body).iter_parts():  # type: ignore[attr-defined]
+    for part in form.iter_parts():
         if part.get_filename() is not None:
             raise FaceError(ErrorCode.NOT_IMPLEMENTED, "External data is not supported")
         name = part.get_param("name", header="content-disposition")

@@ -1,6 +1,6 @@
-"""Read as much of a SQL statement as ClickHouse's HTTP handler does: where its data begin.
+r"""Read as much of a SQL statement as ClickHouse's HTTP handler does: where its data begin.
 
-A server finds the data of ``INSERT … FORMAT Native\\n<bytes>`` with its parser; the embedded engine
+A server finds the data of ``INSERT … FORMAT Native\n<bytes>`` with its parser; the embedded engine
 takes statement and data apart, so the face has to cut. This module also refuses what a server's
 HTTP port refuses and the engine would do: reading or writing local files, several statements in
 one request. It checks no syntax (the engine does) and is pure. The invariant: bytes after an

@@ -123,7 +123,7 @@ def check_tables(store: Store) -> list[str]:
     Checks the migrations and the deduplication windows: too short a window and a batch that is
     sent again is counted again.
     """
-    engines = dict(_fetch_engines(store))
+    engines = _fetch_engines(store)
     if "schema_migrations" not in engines:
         return ["The store has no schema yet: run statflow migrate."]
     defaults = _fetch_defaults(store)
@@ -179,11 +179,12 @@ def _check_migrations(migrations: list[Migration], applied: dict[int, str]) -> l
 
 
 def _read_applied(store: Store) -> dict[int, str]:
-    return dict(store.query("select number, toString(checksum) from schema_migrations"))  # type: ignore[arg-type]
+    rows = store.query("select number, toString(checksum) from schema_migrations")
+    return {int(number): str(checksum) for number, checksum in rows}
 
 
 def _record(store: Store, migration: Migration) -> None:
-    columns = {
+    columns: dict[str, list[int] | list[str]] = {
         "number": [migration.number],
         "name": [migration.name],
         "checksum": [migration.checksum],
@@ -191,10 +192,9 @@ def _record(store: Store, migration: Migration) -> None:
     store.insert("schema_migrations", columns, token=f"migration-{migration.name}")
 
 
-def _fetch_engines(store: Store) -> Iterator[tuple[str, str]]:
+def _fetch_engines(store: Store) -> dict[str, str]:
     sql = "select name, engine_full from system.tables where database = currentDatabase()"
-    for name, engine in store.query(sql):
-        yield name, engine
+    return {str(name): str(engine) for name, engine in store.query(sql)}
 
 
 def _fetch_defaults(store: Store) -> dict[str, int]:

@@ -154,7 +154,6 @@ def up(context: Context, tls_dir: Path | None, **options: Any) -> None:
 def edge(context: Context, **options: Any) -> None:
     """Run the edge: the proxy that injects the tracker and collects events."""
     from edge.app import run_edge
-
     from statflow.compose import edge_config
 
     config = edge_config(context.settings, context.paths, **options)
@@ -205,10 +204,9 @@ def store(context: Context, port: int) -> None:
 @command
 def migrate(context: Context) -> None:
     """Bring the schemas of the store and of the accounts database up to date."""
-    from store.migrate import migrate as migrate_store
-
     from statflow.compose import upgrade_accounts
     from statflow.services import open_store
+    from store.migrate import migrate as migrate_store
 
     with open_store(context.settings, context.paths) as opened:
         applied = migrate_store(opened)

@@ -11,14 +11,12 @@ import threading
 import time
 from typing import Any
 
-from portal.app import create_app
-from portal.serve import serve as serve_wsgi
-from store.client import Store
-
 from edge.sites_feed import PublishError, publish_snapshot, write_atomically
+from portal.app import create_app
 from portal.commands import ensure_default_team, sites_payload
 from portal.config import PortalConfig
 from portal.database import Database
+from portal.serve import serve as serve_wsgi
 from statflow.paths import Paths
 from statflow.services import (
     database_url,
@@ -28,6 +26,7 @@ from statflow.services import (
     store_url,
 )
 from statflow.settings import Settings
+from store.client import Store
 
 PUBLISH_CHECK_S = 1.0
 log = logging.getLogger(__name__)

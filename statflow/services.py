@@ -15,10 +15,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from store.client import Store
-
 from statflow.paths import GEO_DATABASE, Paths
 from statflow.settings import Settings
+from store.client import Store
 
 START_S = 60.0
 

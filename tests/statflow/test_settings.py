@@ -15,7 +15,7 @@ def test_defaults_need_no_environment() -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_nearest_known_one() -> None:
-    with pytest.raises(SettingsError, match="STATFLOW_REDIS_URI.*did you mean STATFLOW_REDIS_URL"):
+    with pytest.raises(SettingsError, match=r"STATFLOW_REDIS_URI.*did you mean STATFLOW_REDIS_URL"):
         read_settings({"STATFLOW_REDIS_URI": "redis://x"})
 
 

@@ -1,0 +1,183 @@
+"""``statflow doctor``: look at every part and say in one line what is right or what to do.
+
+It only looks; it changes nothing. Each check is one function that returns findings, listed in
+``CHECKS`` in the order of the data's way.
+"""
+
+import asyncio
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edge.buffer.durability import check_durability
+from edge.buffer.embedded import is_answering
+from edge.buffer.scripts import connect
+from edge.pipeline.geo import Geo
+from edge.sites import SnapshotError, parse_snapshot
+from portal.database import Database
+from statflow.paths import Paths
+from statflow.services import database_url, geo_database, redis_url, running_store_url
+from statflow.settings import Settings
+from store.client import Store
+from store.migrate import check_tables
+from tracker import DIST
+
+MB = 1024 * 1024
+LITTLE_DISK_BYTES = 1024 * MB
+REDIS_PATIENCE_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found; ``said`` names the remedy where something is wrong."""
+
+    part: str
+    good: bool
+    said: str
+
+    @property
+    def mark(self) -> str:
+        """The word at the start of the line."""
+        return "ok" if self.good else "WRONG"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the finding for JSON."""
+        return asdict(self)
+
+
+def examine(settings: Settings, paths: Paths) -> list[Finding]:
+    """Run every check; one that fails unexpectedly is a finding itself."""
+    findings = []
+    for part, check in CHECKS:
+        try:
+            said = check(settings, paths)
+            findings.append(Finding(part, True, said))
+        except WrongError as error:
+            findings.append(Finding(part, False, str(error)))
+        except Exception as error:  # noqa: BLE001 - a doctor must look at the other parts too
+            findings.append(Finding(part, False, f"the check failed: {error!r}"))
+    return findings
+
+
+class WrongError(Exception):
+    """Something is wrong; the message says what, and what to do."""
+
+
+def _check_python(_settings: Settings, _paths: Paths) -> str:
+    return f"Python {sys.version.split()[0]}"
+
+
+def _check_disk(_settings: Settings, paths: Paths) -> str:
+    free = shutil.disk_usage(paths.data).free
+    if free < LITTLE_DISK_BYTES:
+        raise WrongError(f"only {free // MB} MB free where {paths.data} lies; free some space")
+    return f"{free // MB} MB free in {paths.data}"
+
+
+def _check_redis(settings: Settings, paths: Paths) -> str:
+    url = redis_url(settings, paths)
+    if not is_answering(url):
+        raise WrongError("Redis does not answer; is `statflow up` running with this data folder?")
+    problems = asyncio.run(_durability_problems(url))
+    if problems:
+        raise WrongError(f"acknowledged events may be lost: {'; '.join(problems)}")
+    return "answers, and syncs every acknowledged event"
+
+
+async def _durability_problems(url: str) -> list[str]:
+    redis = connect(url, timeout_s=REDIS_PATIENCE_S)
+    try:
+        return await check_durability(redis)
+    finally:
+        await redis.aclose()
+
+
+def _check_salts(settings: Settings, paths: Paths) -> str:
+    if settings.salt_url:
+        return "in a Redis of their own; the edge checks at start that it writes nothing"
+    if paths.salts is None:
+        raise WrongError(
+            "no shared memory (/dev/shm): the salts live in the supervisor and a restart of it "
+            "counts today's visitors again; set STATFLOW_SALT_URL"
+        )
+    if _has_swap():
+        return f"in memory ({paths.salts}); swap is on: encrypt it, or salts may reach a disk"
+    return f"in memory ({paths.salts}), never on a disk"
+
+
+def _has_swap() -> bool:
+    try:
+        return len(Path("/proc/swaps").read_text().splitlines()) > 1
+    except OSError:
+        return False
+
+
+def _check_store(settings: Settings, paths: Paths) -> str:
+    url = settings.clickhouse_url or running_store_url(paths)
+    if not url or not Store(url).ping():
+        raise WrongError("ClickHouse does not answer; is `statflow up` running with this folder?")
+    problems = check_tables(Store(url))
+    if problems:
+        raise WrongError(f"{'; '.join(problems)} (run `statflow migrate`)")
+    (version,) = Store(url).query("select version()")[0]
+    return f"ClickHouse {version} answers, schema up to date"
+
+
+def _check_accounts(settings: Settings, paths: Paths) -> str:
+    database = Database(database_url(settings, paths))
+    try:
+        database.ping()
+    finally:
+        database.close()
+    return "the accounts database answers"
+
+
+def _check_sites(settings: Settings, paths: Paths) -> str:
+    file = settings.sites_file or paths.sites_file
+    try:
+        snapshot = parse_snapshot(file.read_bytes())
+    except FileNotFoundError:
+        raise WrongError("no sites yet: add one in the portal or with `statflow site add`") from None
+    except SnapshotError as error:
+        raise WrongError(f"{file}: {error}") from None
+    return f"{len(snapshot.sites)} in the snapshot that the edge serves from"
+
+
+def _check_tracker(_settings: Settings, _paths: Paths) -> str:
+    builds = sorted(DIST.glob("*.js"))
+    if not builds:
+        raise WrongError("no tracker build in tracker/dist; run `make tracker`")
+    return f"version {builds[-1].stem}, {builds[-1].stat().st_size} bytes"
+
+
+def _check_geo(settings: Settings, _paths: Paths) -> str:
+    path = geo_database(settings)
+    if path is None:
+        raise WrongError("no country database: run `make setup`, or set STATFLOW_GEOIP_DB")
+    problem = Geo(path).problem
+    if problem:
+        raise WrongError(f"{path}: {problem}")
+    return f"countries from {path.name}"
+
+
+def _check_parts(_settings: Settings, paths: Paths) -> str:
+    if not paths.run_json.exists():
+        return "`statflow up` is not running with this data folder"
+    return f"`statflow up` serves; its addresses are in {paths.run_json}"
+
+
+CHECKS: tuple[tuple[str, Callable[[Settings, Paths], str]], ...] = (
+    ("python", _check_python),
+    ("disk", _check_disk),
+    ("tracker", _check_tracker),
+    ("geo", _check_geo),
+    ("sites", _check_sites),
+    ("salts", _check_salts),
+    ("redis", _check_redis),
+    ("store", _check_store),
+    ("accounts", _check_accounts),
+    ("up", _check_parts),
+)

@@ -1,1 +1,1 @@
-"""Fronts: the programs that hold connections. Each only adapts the pure core to one proxy engine."""
+"""Fronts: they hold connections; each only adapts the pure core to one proxy engine."""

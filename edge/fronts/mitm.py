@@ -1,0 +1,187 @@
+"""The mitmproxy front: own listeners around mitmproxy's protocol layers.
+
+A server and not a debugger. Speaks HTTP/1 and, over TLS, HTTP/2 with clients and HTTP/1.1 with
+origins; streams both ways; answers the endpoints of a site without an upstream connection. No
+``Master``, no addons, no event loop of mitmproxy's: ``mitm_handler`` holds a connection,
+``mitm_layers`` the protocols, ``mitm_exchange`` one request. What to inject and where requests go
+is in the front-neutral ``edge.fronts.page`` and ``edge.fronts.reception``. The one invariant:
+whatever fails here, no visitor is shown another site's page, a made-up certificate or an address
+of the origin.
+
+Kept limits: no pool of upstream connections across clients; one upstream connection for each
+request of an HTTP/2 client, 64 at a time; streams of one HTTP/2 client that upload at once share
+the pace of the slowest; a client that ends its side before reading its answer counts as gone; 103
+and other interim answers come from HTTP/1.1 origins only; HTTP/3 is not served yet.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mitmproxy.connection import Client
+from prometheus_client import Gauge
+
+from edge.collector.client_ip import Networks
+from edge.collector.endpoints import Endpoints
+from edge.fronts.mitm_exchange import MitmExchange, Parts
+from edge.fronts.mitm_handler import EdgeHandler
+from edge.fronts.mitm_tls import Certificates, UpstreamTls
+from edge.fronts.reception import Reception, peer_address
+from edge.fronts.served import OnServed
+from edge.inject.plan import Tag
+from edge.sites import Site, Snapshot
+from edge.wire.refusal import ErrorPage, Refusal, render_error
+
+_CONNECTIONS = Gauge("statflow_connections", "Open client connections.", ["front"])
+_SWEEP_S = 1.0
+_CERTIFICATES_S = 30.0
+_BACKLOG = 1024
+
+
+@dataclass(eq=False)
+class MitmFront:
+    """Serve sites on any number of listeners.
+
+    Args:
+        sites: Gives the snapshot of the moment; asked once a request.
+        endpoints: Answers what is ours.
+        tag_for: Gives the tag of a site's pages.
+        trusted: Proxies whose forwarding fields are believed.
+        on_served: Told of every HTML answer, once.
+        tls_dir: Folder of certificates; needed for ``start_tls``.
+        upstream_authorities: Certificate authorities for origins, instead of the public ones.
+    """
+
+    sites: Callable[[], Snapshot]
+    endpoints: Endpoints
+    tag_for: Callable[[Site], Tag]
+    trusted: Networks
+    on_served: OnServed | None = None
+    tls_dir: Path | None = None
+    upstream_authorities: Path | None = None
+    new_id: Callable[[], str] = lambda: secrets.token_hex(8)
+    draining: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        """Build what all connections share."""
+        reception = Reception(self.sites, self.endpoints, self.trusted)
+        self._parts = Parts(
+            reception, self.endpoints, self.tag_for, self.on_served, self.now, self.new_id
+        )
+        self._upstream_tls = UpstreamTls(self.upstream_authorities)
+        self._certificates = Certificates(self.tls_dir) if self.tls_dir else None
+        self._handlers: set[EdgeHandler] = set()
+        self._all_gone = asyncio.Event()
+        self._all_gone.set()
+        self._servers: list[asyncio.Server] = []
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen for plain HTTP; returns the bound port.
+
+        Raises:
+            OSError: The address is taken or not ours to use.
+        """
+        return await self._listen(host, port, None)
+
+    async def start_tls(self, host: str, port: int) -> int:
+        """Listen for HTTPS; returns the bound port.
+
+        Raises:
+            OSError: The address is taken or not ours to use.
+            ValueError: The front was made without a folder of certificates.
+        """
+        if self._certificates is None:
+            raise ValueError("HTTPS needs a folder of certificates (tls_dir)")
+        return await self._listen(host, port, self._certificates)
+
+    async def drain(self, timeout_s: float) -> None:
+        """Stop accepting, finish open requests, then close what is left."""
+        self.draining = True
+        for server in self._servers:
+            server.close()
+        for handler in list(self._handlers):
+            await handler.drain()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._all_gone.wait(), timeout_s)
+        for handler in list(self._handlers):
+            handler.abort()
+        await self._all_gone.wait()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._sweeper
+            self._sweeper = None
+
+    def open_exchange(self, client: Client) -> MitmExchange:
+        """Start an exchange for the next request of a client."""
+        return MitmExchange(self._parts, peer_address(client.peername), client.tls)
+
+    def error_page(self, refusal: Refusal) -> ErrorPage:
+        """Write an error page for something that did not become a request."""
+        return render_error(refusal, self.new_id())
+
+    def now(self) -> float:
+        """Read the monotonic clock, in seconds."""
+        return time.monotonic()
+
+    def reload_certificates(self) -> None:
+        """Read new and changed certificates; also done twice a minute."""
+        if self._certificates is not None:
+            self._certificates.reload()
+
+    async def _listen(self, host: str, port: int, certificates: Certificates | None) -> int:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await self._serve(reader, writer, certificates)
+
+        server = await asyncio.start_server(serve, host, port, backlog=_BACKLOG)
+        self._servers.append(server)
+        if self._sweeper is None:
+            self._sweeper = asyncio.create_task(self._sweep())
+        bound: int = server.sockets[0].getsockname()[1]
+        return bound
+
+    async def _serve(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        certificates: Certificates | None,
+    ) -> None:
+        raw = writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        handler = EdgeHandler(
+            reader,
+            writer,
+            desk=self,
+            upstream_tls=self._upstream_tls,
+            certificates=certificates,
+        )
+        self._handlers.add(handler)
+        self._all_gone.clear()
+        gauge = _CONNECTIONS.labels("mitmproxy")
+        gauge.inc()
+        try:
+            await handler.handle_client()
+        finally:
+            gauge.dec()
+            writer.close()
+            self._handlers.discard(handler)
+            if not self._handlers:
+                self._all_gone.set()
+
+    async def _sweep(self) -> None:
+        """Enforce time limits for all connections: one task instead of one a connection."""
+        reload_at = self.now() + _CERTIFICATES_S
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            now = self.now()
+            for handler in list(self._handlers):
+                handler.enforce(now)
+            if now >= reload_at:
+                reload_at = now + _CERTIFICATES_S
+                await asyncio.to_thread(self.reload_certificates)

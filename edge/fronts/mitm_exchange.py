@@ -1,0 +1,172 @@
+"""One request through the mitmproxy front: its flow's fields in and out, nothing of its framing.
+
+Adapts the front-neutral parts, ``reception`` and ``page``, to mitmproxy's request and response
+objects. The one invariant: a flow leaves here with end-to-end fields only, and with its upstream
+chosen by the snapshot, never by the client.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from mitmproxy import http
+
+from edge.collector.endpoints import MAX_BODY_BYTES, EndpointRequest, EndpointResponse, Endpoints
+from edge.event import Address
+from edge.fronts.page import Page
+from edge.fronts.reception import Forward, Incoming, Own, Reception, Upstream
+from edge.fronts.served import OnServed
+from edge.inject.plan import Tag
+from edge.sites import Site
+from edge.wire.fields import values_of
+from edge.wire.head import is_valid_target, is_valid_value
+from edge.wire.hop import end_to_end_response
+from edge.wire.refusal import BAD_REQUEST, TOO_LARGE, ErrorPage, Refusal, render_error
+
+_SWITCHING = 101
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What every exchange of a front shares."""
+
+    reception: Reception
+    endpoints: Endpoints
+    tag_for: Callable[[Site], Tag]
+    on_served: OnServed | None
+    now: Callable[[], float]
+    new_id: Callable[[], str]
+
+
+@dataclass(slots=True)
+class MitmExchange:
+    """The front's side of one request; implements ``mitm_desk.Exchange``."""
+
+    parts: Parts
+    peer: Address
+    tls: bool
+    is_own: bool = False
+    upgrades: bool = False
+    expects_continue: bool = False
+    endless: bool = False
+    body_limit: int = 0
+    upstreams: tuple[Upstream, ...] = ()
+    _own: Own | None = None
+    _page: Page | None = None
+    _headers: tuple[tuple[bytes, bytes], ...] = ()
+    _received_at_ms: int = 0
+    _closed: bool = field(default=False)
+
+    def receive(self, request: http.Request, *, has_body: bool) -> ErrorPage | None:
+        """Route a request and write the origin's fields into it, or refuse it."""
+        self._received_at_ms = time.time_ns() // 1_000_000
+        data = request.data
+        self._headers = data.headers.fields
+        if request.is_http2 and not _is_sound(request):
+            return self.error_page(BAD_REQUEST)
+        incoming = Incoming(
+            data.method,
+            data.path,
+            data.authority,
+            self._headers,
+            self.peer,
+            self.tls,
+            binary=request.is_http2,
+        )
+        route = self.parts.reception.receive(incoming)
+        if isinstance(route, Refusal):
+            return self.error_page(route)
+        expects = values_of(self._headers, b"expect")
+        self.expects_continue = [value.lower() for value in expects] == [b"100-continue"]
+        if isinstance(route, Own):
+            return self._take(route)
+        self._forward(route, request, has_body=has_body)
+        return None
+
+    def _take(self, own: Own) -> ErrorPage | None:
+        self._own, self.is_own, self.body_limit = own, True, MAX_BODY_BYTES
+        return self.refuse_body() if own.too_large else None
+
+    def _forward(self, route: Forward, request: http.Request, *, has_body: bool) -> None:
+        data = request.data
+        self.upstreams, self.upgrades = route.upstreams, route.upgrades
+        self.body_limit = route.site.max_body_bytes
+        self._page = Page(route.site, self.parts.tag_for, self.parts.now, self.parts.on_served)
+        method = data.method.decode("latin-1")
+        headers = self._page.request(method, data.path, route.headers, route.origin)
+        if has_body and not values_of(headers, b"content-length"):
+            headers.append((b"Transfer-Encoding", b"chunked"))
+        data.headers = http.Headers(headers)
+        data.authority = b""
+
+    async def answer(self, request: http.Request) -> http.Response:
+        """Answer a request of ours; never raises."""
+        assert self._own
+        own, method = self._own, request.data.method
+        answer = await self.parts.endpoints.respond(
+            EndpointRequest(
+                method=method.decode("latin-1"),
+                path=own.path,
+                query=own.query,
+                headers=self._headers,
+                body=request.data.content or b"",
+                address=own.address,
+                site=own.site,
+                received_at_ms=self._received_at_ms,
+                secure=own.secure,
+            )
+        )
+        body = b"" if method == b"HEAD" else answer.body
+        reason = HTTPStatus(answer.status).phrase.encode()
+        headers = http.Headers(answer.headers)
+        return http.Response(b"HTTP/1.1", answer.status, reason, headers, body, None, 0.0, None)
+
+    def respond(self, response: http.Response, *, has_body: bool) -> None:
+        """Write the client's fields into the origin's answer and say how its body passes."""
+        fields = response.headers.fields
+        if response.status_code == _SWITCHING or self._page is None:
+            return
+        headers = self._page.response(
+            response.status_code, end_to_end_response(fields), has_body=has_body
+        )
+        response.headers = http.Headers(headers)
+        types = values_of(fields, b"content-type")
+        self.endless = any(kind.lower().startswith(b"text/event-stream") for kind in types)
+        response.stream = self._pass_on if self._page.watches else True
+
+    def refuse_body(self) -> ErrorPage:
+        """Answer a body that passed ``body_limit``."""
+        if self._own is None:
+            return self.error_page(TOO_LARGE)
+        return _as_page(self.parts.endpoints.refuse_large())
+
+    def error_page(self, refusal: Refusal) -> ErrorPage:
+        """Write an error page of ours."""
+        return render_error(refusal, self.parts.new_id())
+
+    def close(self, *, complete: bool) -> None:
+        """End the exchange; only the first call counts."""
+        if not self._closed:
+            self._closed = True
+            if self._page is not None:
+                self._page.close(complete=complete)
+
+    def _pass_on(self, chunk: bytes) -> list[bytes]:
+        """Rewrite a chunk; mitmproxy calls with an empty one at the end."""
+        assert self._page
+        out = self._page.feed(chunk) if chunk else self._page.finish()
+        return [out] if out else []
+
+
+def _is_sound(request: http.Request) -> bool:
+    """Check what HTTP/2 lets through and HTTP/1 would read as something else."""
+    data = request.data
+    return is_valid_target(data.path) and all(
+        is_valid_value(value) for _, value in data.headers.fields
+    )
+
+
+def _as_page(answer: EndpointResponse) -> ErrorPage:
+    reason = HTTPStatus(answer.status).phrase.encode()
+    return ErrorPage(answer.status, reason, answer.headers, answer.body)

@@ -1,0 +1,150 @@
+"""Decide where a request goes: refused, answered by an endpoint of ours, or on to an origin.
+
+Front-neutral and pure but for reading the current snapshot: every Python front parses a request
+its own way, asks here, and carries out the answer. Parsing is ``edge.wire.head`` or the front's
+library; the page's part is ``edge.fronts.page``. The one invariant: a request whose path is ours
+never reaches an origin, and one whose host is nobody's reaches nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from edge.collector.client_ip import Networks, client_address, unmapped
+from edge.collector.endpoints import MAX_BODY_BYTES, Endpoints
+from edge.event import Address
+from edge.sites import Origin, Site, Snapshot, normal_host
+from edge.wire.authority import resolve_authority, with_host
+from edge.wire.cookies import joined_crumbs, without_opt_out
+from edge.wire.fields import Field, Fields, values_of, without
+from edge.wire.forwarded import is_secure, with_forwarded
+from edge.wire.hop import end_to_end_request, is_websocket
+from edge.wire.refusal import TOO_LARGE, UNKNOWN_HOST, Refusal
+
+_EXPECT = frozenset({b"expect"})
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A request's head as a front read it; ``target`` in origin-form, ``peer`` the TCP peer."""
+
+    method: bytes
+    target: bytes
+    named: bytes
+    """The authority of an absolute-form target or ``:authority``, else empty."""
+    headers: Fields
+    peer: Address
+    tls: bool
+    binary: bool = False
+    """HTTP/2 or 3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """Where and as whom to connect."""
+
+    host: str
+    port: int
+    tls: bool
+    sni: str
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A request that an endpoint of ours answers."""
+
+    site: Site
+    path: str
+    query: str
+    address: Address
+    secure: bool
+    too_large: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A request for the site's origin, with the fields to send; the page's part comes after."""
+
+    site: Site
+    headers: list[Field]
+    origin: str
+    """Scheme and authority as the browser sees them."""
+    upstreams: tuple[Upstream, ...]
+    upgrades: bool
+
+
+class Reception:
+    """Route requests by the snapshot of the moment."""
+
+    def __init__(
+        self, sites: Callable[[], Snapshot], endpoints: Endpoints, trusted: Networks
+    ) -> None:
+        self._sites = sites
+        self._endpoints = endpoints
+        self._trusted = trusted
+
+    def receive(self, incoming: Incoming) -> Refusal | Own | Forward:
+        """Route one request."""
+        authority = resolve_authority(incoming.headers, incoming.named, binary=incoming.binary)
+        if isinstance(authority, Refusal):
+            return authority
+        site = self._sites().find(authority.decode("ascii"))
+        if site is None:
+            return UNKNOWN_HOST
+        trusted = incoming.peer in self._trusted
+        secure = is_secure(incoming.headers, tls=incoming.tls, trusted=trusted)
+        path, _, query = incoming.target.decode("latin-1").partition("?")
+        if self._endpoints.owns(site, path):
+            address = client_address(site, incoming.peer, incoming.headers, self._trusted)
+            large = _length(incoming.headers) > MAX_BODY_BYTES
+            return Own(site, path, query, address, secure, large)
+        if 0 < site.max_body_bytes < _length(incoming.headers):
+            return TOO_LARGE
+        headers = _for_origin(incoming, site, authority=authority, trusted=trusted, secure=secure)
+        return Forward(
+            site,
+            headers,
+            f"{'https' if secure else 'http'}://{authority.decode('ascii').lower()}",
+            tuple(_upstream(origin, site) for origin in site.origins),
+            not incoming.binary and is_websocket(incoming.headers),
+        )
+
+
+def peer_address(peername: object) -> Address:
+    """Read a socket's peer; a peer without an address (a unix socket) counts as loopback."""
+    if isinstance(peername, tuple) and peername:
+        return unmapped(ip_address(str(peername[0]).partition("%")[0]))
+    return ip_address("127.0.0.1")
+
+
+def _for_origin(
+    incoming: Incoming, site: Site, *, authority: bytes, trusted: bool, secure: bool
+) -> list[Field]:
+    fields = without(end_to_end_request(incoming.headers), _EXPECT)
+    fields = without_opt_out(joined_crumbs(fields) if incoming.binary else fields)
+    host = site.upstream_host.encode("ascii") or authority
+    fields = with_host(fields, host)
+    return with_forwarded(
+        fields, peer=incoming.peer, trusted=trusted, secure=secure, authority=authority
+    )
+
+
+def _upstream(origin: Origin, site: Site) -> Upstream:
+    """Name the upstream: the configured name, else the origin's if it is one, else the site's."""
+    name = normal_host(site.upstream_host) or (
+        site.host if _is_address(origin.host) else origin.host
+    )
+    return Upstream(origin.host, origin.port, origin.scheme == "https", name)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _length(headers: Fields) -> int:
+    lengths = values_of(headers, b"content-length")
+    return int(lengths[0]) if lengths and lengths[0].isdigit() else 0

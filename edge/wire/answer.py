@@ -1,0 +1,120 @@
+"""Read the head of an origin's HTTP/1 answer, forgivingly where that is safe.
+
+An origin is not an attacker, and its page comes first: folded lines are unfolded, bare line feeds
+accepted, fields with impossible names or values left out, equal lengths merged. What would make
+the end of the body uncertain is refused all the same. The one invariant: what passes here can be
+written to a client as it is.
+
+Source: RFC 9112 sections 4, 5.2 and 6.3.
+"""
+
+import re
+from dataclasses import dataclass
+
+from edge.wire.fields import Field, values_of, without
+from edge.wire.framing import Frame
+from edge.wire.hop import wants_close
+
+_STATUS = re.compile(rb"(HTTP/1\.[01])[ \t]+([1-9]\d\d)(?:[ \t]+(.*))?", re.DOTALL)
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_LENGTH = re.compile(rb"\d{1,18}")
+_UNSAFE = re.compile(rb"[\0\r\n]")
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+_NO_CONTENT = 204
+_NOT_MODIFIED = 304
+_FINAL = 200
+_SWITCHING = 101
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerHead:
+    """The head of one answer, with how its body ends and whether the connection may go on."""
+
+    status: int
+    reason: bytes
+    headers: list[Field]
+    frame: Frame
+    length: int
+    closes: bool
+
+    @property
+    def is_interim(self) -> bool:
+        """Tell whether another head follows; 101 is final."""
+        return self.status < _FINAL and self.status != _SWITCHING
+
+
+def parse_answer_head(lines: list[bytes], method: bytes) -> AnswerHead | None:
+    """Read status line and fields, without their line ends; None if it is no HTTP/1 answer."""
+    match = _STATUS.fullmatch(lines[0])
+    fields = _parse_fields(lines[1:])
+    if match is None or fields is None:
+        return None
+    version, status = match[1], int(match[2])
+    closes = wants_close(version, fields)
+    if method == b"HEAD" or status < _FINAL or status in {_NO_CONTENT, _NOT_MODIFIED}:
+        claims_body = bool(values_of(fields, b"transfer-encoding"))
+        kept = _bodiless(fields, status)
+        closes = closes or (claims_body and method != b"HEAD")
+        return AnswerHead(status, match[3] or b"", kept, Frame.NONE, 0, closes)
+    framing = _framing(fields)
+    if framing is None:
+        return None
+    frame, length = framing
+    if frame is Frame.LENGTH:
+        fields = _with_one_length(fields)
+    return AnswerHead(
+        status, match[3] or b"", fields, frame, length, closes or frame is Frame.CLOSE
+    )
+
+
+def _parse_fields(lines: list[bytes]) -> list[Field] | None:
+    fields: list[Field] = []
+    for line in lines:
+        if line[:1] in {b" ", b"\t"}:
+            if not fields:
+                return None
+            name, value = fields[-1]
+            fields[-1] = (name, value + b" " + line.strip(b" \t"))
+            continue
+        name, colon, value = line.partition(b":")
+        name = name.rstrip(b" \t")
+        if not colon:
+            return None
+        fields.append((name, value.strip(b" \t")))
+    return [field for field in fields if _NAME.fullmatch(field[0]) and not _UNSAFE.search(field[1])]
+
+
+def _framing(fields: list[Field]) -> tuple[Frame, int] | None:
+    codings = values_of(fields, b"transfer-encoding")
+    lengths = set(values_of(fields, b"content-length"))
+    if codings:
+        plain = len(codings) == 1 and codings[0].lower() == b"chunked"
+        return (Frame.CHUNKED, 0) if plain and not lengths else None
+    if not lengths:
+        return Frame.CLOSE, 0
+    if len(lengths) > 1 or not _LENGTH.fullmatch(text := lengths.pop()):
+        return None
+    return Frame.LENGTH, int(text)
+
+
+def _bodiless(fields: list[Field], status: int) -> list[Field]:
+    """Leave out framing that an answer without a body must not have; HEAD and 304 keep a length."""
+    if status < _FINAL or status == _NO_CONTENT:
+        return without(fields, _FRAMING)
+    kept = without(fields, frozenset({b"transfer-encoding"}))
+    lengths = set(values_of(kept, b"content-length"))
+    if len(lengths) > 1 or not all(_LENGTH.fullmatch(length) for length in lengths):
+        return without(kept, _FRAMING)
+    return _with_one_length(kept)
+
+
+def _with_one_length(fields: list[Field]) -> list[Field]:
+    kept: list[Field] = []
+    seen = False
+    for name, value in fields:
+        if name.lower() == b"content-length":
+            if seen:
+                continue
+            seen = True
+        kept.append((name, value))
+    return kept

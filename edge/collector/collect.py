@@ -1,0 +1,168 @@
+"""From the body of a beacon to events in the buffer: parse, run the pipeline, append.
+
+HTTP is ``edge.collector.endpoints``, the wire format ``edge.collector.payload``, the steps
+``edge.pipeline.steps``. The one invariant: each event has exactly one outcome, and an accepted one
+is durable in the buffer before ``collect`` returns.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from edge.buffer.protocol import BufferUnavailable, EventBuffer
+from edge.collector.payload import PayloadError, Rejection, parse_payload
+from edge.collector.rate import RateLimits
+from edge.event import Beacon, Sender, encode_event
+from edge.outcomes import DropReason, count
+from edge.pipeline.agents import Agents
+from edge.pipeline.days import GRACE_MS, day_before, day_start_ms, days_since_epoch, local_day
+from edge.pipeline.draft import Context
+from edge.pipeline.geo import Geo
+from edge.pipeline.moment import MAX_AGE_MS
+from edge.pipeline.salts import Salts, SaltsUnavailable
+from edge.pipeline.steps import process
+from edge.sites import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a whole beacon was not taken; its sender may try again.
+
+    Units: ``retry_after_s`` seconds, 0 where trying again is no use.
+    """
+
+    reason: DropReason
+    status: int
+    code: str
+    message: str
+    field: str | None = None
+    retry_after_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a beacon: refused whole, or each event accepted, dropped or rejected."""
+
+    accepted: int = 0
+    dropped: tuple[DropReason, ...] = ()
+    """The distinct reasons, in the order in which they came up."""
+    rejected: tuple[Rejection, ...] = ()
+    refusal: Refusal | None = None
+
+
+class Collector:
+    """Takes events in for every site; one a process."""
+
+    def __init__(
+        self,
+        *,
+        buffer: EventBuffer,
+        salts: Salts,
+        geo: Geo,
+        agents: Agents,
+        limits: RateLimits | None = None,
+    ) -> None:
+        self._buffer = buffer
+        self._salts = salts
+        self._geo = geo
+        self._agents = agents
+        self._limits = limits or RateLimits()
+
+    def refuse(self, site: Site, refusal: Refusal, events: int = 1) -> Verdict:
+        """Count events that are not taken; a body that was not read counts as one."""
+        self._count_drop(site, refusal.reason, events)
+        return Verdict(refusal=refusal)
+
+    async def collect(self, body: bytes, sender: Sender, *, opted_out: bool = False) -> Verdict:
+        """Take one beacon; see ``Verdict``."""
+        site = sender.site
+        payload = parse_payload(body, site.currency)
+        if isinstance(payload, PayloadError):
+            fault = payload.fault
+            refusal = Refusal(payload.reason, 400, fault.code, fault.message, fault.field)
+            return self.refuse(site, refusal)
+        sent = len(payload.beacons) + len(payload.rejected)
+        wait_s = self._limits.retry_after_s(site.id, sender.address, sent, sender.received_at_ms)
+        if wait_s:
+            message = "Too many events in too short a time."
+            limited = Refusal(DropReason.RATE_LIMITED, 429, "rate_limited", message, None, wait_s)
+            return self.refuse(site, limited, sent)
+        if payload.rejected:
+            self._count_drop(site, DropReason.INVALID_PAYLOAD, len(payload.rejected))
+        return await self._take(payload.beacons, payload.rejected, sender, opted_out)
+
+    async def _take(
+        self,
+        beacons: Sequence[Beacon],
+        rejected: tuple[Rejection, ...],
+        sender: Sender,
+        opted_out: bool,
+    ) -> Verdict:
+        site = sender.site
+        try:
+            context = await self._context(beacons, sender, opted_out)
+        except SaltsUnavailable as error:
+            refusal = _unavailable(DropReason.NO_SALT, error.retry_after_s)
+            return self.refuse(site, refusal, len(beacons))
+        outcomes = [process(beacon, sender, context) for beacon in beacons]
+        drops = Counter(outcome for outcome in outcomes if isinstance(outcome, DropReason))
+        for reason, n in drops.items():
+            self._count_drop(site, reason, n)
+        events = [encode_event(event) for event in outcomes if not isinstance(event, DropReason)]
+        if events:
+            try:
+                await self._buffer.append(site, events)
+            except BufferUnavailable as error:
+                refusal = _unavailable(DropReason.BUFFER_UNAVAILABLE, error.retry_after_s)
+                return self.refuse(site, refusal, len(events))
+            count(site.id, None, len(events))
+        return Verdict(len(events), tuple(drops), rejected)
+
+    async def _context(self, beacons: Sequence[Beacon], sender: Sender, opted_out: bool) -> Context:
+        """Gather what the steps need; for who opted out not even a salt is asked for.
+
+        Raises:
+            SaltsUnavailable: The salt store cannot be asked.
+        """
+        self._geo.refresh(sender.received_at_ms)
+        now_ms = sender.received_at_ms + self._salts.offset_ms
+        days = [] if opted_out else _days_needed(beacons, sender.site, now_ms)
+        salts: dict[int, bytes] = {}
+        for day in days:
+            salt = await self._salts.for_day(
+                sender.site.id, day, sender.site.zone, sender.received_at_ms
+            )
+            if salt is not None:
+                salts[days_since_epoch(day)] = salt
+        return Context(
+            now_ms=now_ms,
+            headers=dict(reversed(sender.headers)),
+            salts=salts,
+            places=self._geo,
+            devices=self._agents,
+            opted_out=opted_out,
+        )
+
+    def _count_drop(self, site: Site, reason: DropReason, n: int) -> None:
+        """Count for this process's metrics, and for the account that the buffer keeps."""
+        if n:
+            count(site.id, reason, n)
+            self._buffer.count_drop(site.id, reason, n)
+
+
+def _days_needed(beacons: Sequence[Beacon], site: Site, now_ms: int) -> list[date]:
+    """List the local days of the events, and the day before one in its first hour."""
+    days: dict[date, None] = {}
+    for age_ms in {beacon.age_ms for beacon in beacons if beacon.age_ms <= MAX_AGE_MS}:
+        ts_ms = now_ms - age_ms
+        day = local_day(ts_ms, site.zone)
+        days[day] = None
+        if ts_ms - day_start_ms(day, site.zone) < GRACE_MS:
+            days[day_before(day)] = None
+    return list(days)
+
+
+def _unavailable(reason: DropReason, retry_after_s: int) -> Refusal:
+    message = "Events cannot be taken just now; please try again."
+    return Refusal(reason, 503, "unavailable", message, None, max(retry_after_s, 1))

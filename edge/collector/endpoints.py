@@ -1,0 +1,186 @@
+"""The first-party endpoints under a site's prefix: one request in, one response out (DESIGN 5.2).
+
+Framework-neutral, so that each front only adapts. Scripts, the opt-out page and the taking in of
+events have modules of their own; this one routes and answers. The one invariant: ``respond`` never
+raises and reads of Cookie nothing but the opt-out, of Authorization nothing at all.
+"""
+
+import hmac
+import logging
+import re
+from base64 import b64decode
+from dataclasses import replace
+from urllib.parse import parse_qs
+
+import orjson
+from prometheus_client import Counter
+
+from edge.collector.builds import TrackerBuilds
+from edge.collector.collect import Collector, Refusal, Verdict
+from edge.collector.messages import (
+    JSON,
+    MAX_BODY_BYTES,
+    NO_STORE,
+    EndpointRequest,
+    EndpointResponse,
+    Headers,
+    first_value,
+    refuse_method,
+    render_empty,
+    render_error,
+    render_response,
+)
+from edge.collector.opt_out import respond_with_opt_out
+from edge.collector.origins import cors_headers, is_own_origin
+from edge.collector.script import respond_with_script
+from edge.event import Sender
+from edge.outcomes import DropReason
+from edge.sites import Site
+from edge.wire.cookies import has_opt_out
+
+__all__ = ["MAX_BODY_BYTES", "EndpointRequest", "EndpointResponse", "Endpoints"]
+
+_log = logging.getLogger(__name__)
+_FAILURES = Counter("statflow_endpoint_failures_total", "Requests answered 500 by an endpoint.")
+
+_SCRIPT = re.compile(r"(?:[0-9a-f]{8,12}|tracker)\.js")
+_OTHERS = frozenset({"e", "p.gif", "opt-out"})
+_SECRETS = frozenset({b"cookie", b"authorization", b"proxy-authorization"})
+_BEACON_TYPES = frozenset({b"", b"text/plain", b"application/json"})
+_GIF = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+_VARY = (b"Vary", b"Origin")
+_PREFLIGHT: Headers = (
+    (b"Access-Control-Allow-Methods", b"POST"),
+    (b"Access-Control-Allow-Headers", b"Content-Type, X-Statflow-Debug"),
+    (b"Access-Control-Max-Age", b"86400"),
+)
+
+
+class Endpoints:
+    """What the edge answers itself, for every site."""
+
+    def __init__(self, *, builds: TrackerBuilds, collector: Collector) -> None:
+        self._builds = builds
+        self._collector = collector
+
+    def owns(self, site: Site, path: str) -> bool:
+        """Tell whether a raw path is ours to answer; all else is the origin's."""
+        return _name(site, path) != ""
+
+    def refuse_large(self) -> EndpointResponse:
+        """Give the answer to a body that passes ``MAX_BODY_BYTES``."""
+        return render_error(413, DropReason.TOO_LARGE, "The body is larger than 64 KiB.")
+
+    async def respond(self, request: EndpointRequest) -> EndpointResponse:
+        """Answer a request that ``owns`` said yes to."""
+        try:
+            opted_out = has_opt_out(request.headers)
+            return await self._route(replace(request, headers=_safe(request.headers)), opted_out)
+        except Exception as error:  # noqa: BLE001 - the rim: count, log once, answer.
+            _FAILURES.inc()
+            _log.error("an endpoint failed: %s", type(error).__name__)
+            return render_error(500, "internal", "Something went wrong on our side.")
+
+    async def _route(self, request: EndpointRequest, opted_out: bool) -> EndpointResponse:
+        name = _name(request.site, request.path)
+        if name == "e":
+            return await self._beacon(request, opted_out)
+        if name == "p.gif":
+            return await self._pixel(request, opted_out)
+        if name == "opt-out":
+            return respond_with_opt_out(request, opted_out=opted_out)
+        if name:
+            return respond_with_script(request, self._builds.for_site(request.site), name)
+        return render_error(404, "not_found", "There is nothing here.")
+
+    async def _beacon(self, request: EndpointRequest, opted_out: bool) -> EndpointResponse:
+        if request.method == "OPTIONS":
+            return _preflight(request)
+        if request.method != "POST":
+            return refuse_method(b"POST, OPTIONS")
+        refusal = _wrong_envelope(request)
+        if refusal is not None:
+            self._collector.refuse(request.site, refusal)
+            return _refused(refusal, request)
+        verdict = await self._collector.collect(request.body, _sender(request), opted_out=opted_out)
+        return _refused(verdict.refusal, request) if verdict.refusal else _taken(verdict, request)
+
+    async def _pixel(self, request: EndpointRequest, opted_out: bool) -> EndpointResponse:
+        """Count a page view without JavaScript; the picture comes whatever becomes of it."""
+        if request.method not in {"GET", "HEAD"}:
+            return refuse_method(b"GET, HEAD")
+        extra: Headers = (NO_STORE, (b"Cross-Origin-Resource-Policy", b"cross-origin"))
+        if request.method == "GET":
+            page = parse_qs(request.query).get("u", [""])[0]
+            page = page or first_value(request.headers, b"referer").decode("latin-1")
+            body = orjson.dumps({"n": "pageview", "u": page})
+            verdict = await self._collector.collect(body, _sender(request), opted_out=opted_out)
+            extra = (*extra, *_debug_header(verdict, request))
+        return render_response(200, b"image/gif", _GIF, extra, head=request.method == "HEAD")
+
+
+def _name(site: Site, path: str) -> str:
+    """Find which endpoint a path names: the part behind the prefix, or empty for none of ours."""
+    prefix = site.prefix
+    if not path.startswith(prefix) or path[len(prefix) : len(prefix) + 1] != "/":
+        return ""
+    name = path[len(prefix) + 1 :]
+    return name if name in _OTHERS or _SCRIPT.fullmatch(name) else ""
+
+
+def _safe(headers: Headers) -> Headers:
+    """Lower the names and drop what identifies a person to the site."""
+    lowered = ((name.lower(), value) for name, value in headers)
+    return tuple(field for field in lowered if field[0] not in _SECRETS)
+
+
+def _sender(request: EndpointRequest) -> Sender:
+    agent = first_value(request.headers, b"user-agent")
+    return Sender(request.site, request.address, agent, request.headers, request.received_at_ms)
+
+
+def _preflight(request: EndpointRequest) -> EndpointResponse:
+    allowed = cors_headers(request.site, request.headers)
+    return render_empty(204, (_VARY, *allowed, *_PREFLIGHT) if allowed else (_VARY,))
+
+
+def _wrong_envelope(request: EndpointRequest) -> Refusal | None:
+    """Refuse a beacon for what can be seen without reading its body."""
+    if not is_own_origin(request.site, request.headers):
+        message = "This page does not belong to the site."
+        return Refusal(DropReason.HOSTNAME_NOT_ALLOWED, 403, "origin_not_allowed", message)
+    if len(request.body) > MAX_BODY_BYTES:
+        return Refusal(DropReason.TOO_LARGE, 413, "too_large", "The body is larger than 64 KiB.")
+    media_type = first_value(request.headers, b"content-type").partition(b";")[0].strip().lower()
+    coding = first_value(request.headers, b"content-encoding").strip().lower()
+    if media_type not in _BEACON_TYPES or coding not in {b"", b"identity"}:
+        message = "Send text/plain or application/json, without a content coding."
+        return Refusal(DropReason.INVALID_PAYLOAD, 415, "unsupported_media_type", message)
+    return None
+
+
+def _refused(refusal: Refusal, request: EndpointRequest) -> EndpointResponse:
+    extra: Headers = (_VARY, *cors_headers(request.site, request.headers))
+    if refusal.retry_after_s:
+        extra = (*extra, (b"Retry-After", b"%d" % refusal.retry_after_s))
+    return render_error(refusal.status, refusal.code, refusal.message, refusal.field, extra)
+
+
+def _taken(verdict: Verdict, request: EndpointRequest) -> EndpointResponse:
+    body = b"{}"
+    if verdict.rejected:
+        rows = [{"index": r.index, "code": r.code, "field": r.field} for r in verdict.rejected]
+        body = orjson.dumps({"rejected": rows})
+    cors = cors_headers(request.site, request.headers)
+    extra = (NO_STORE, _VARY, *cors, *_debug_header(verdict, request))
+    return render_response(202, JSON, body, extra)
+
+
+def _debug_header(verdict: Verdict, request: EndpointRequest) -> Headers:
+    """Tell a developer why events were dropped; nobody else may learn it."""
+    site = request.site
+    key = first_value(request.headers, b"x-statflow-debug")
+    is_asked = site.debug_key and hmac.compare_digest(key, site.debug_key.encode())
+    if not verdict.dropped or not (site.debug or is_asked):
+        return ()
+    return ((b"X-Statflow-Dropped", ", ".join(verdict.dropped).encode()),)

@@ -1,0 +1,50 @@
+"""Which pages may talk to the collector: the site's own, and nobody else's.
+
+A browser says with Origin and Sec-Fetch-Site where a request comes from; whether the page that an
+event names is the site's is a step of the pipeline. The one invariant: no header of ours ever lets
+another origin read an answer.
+"""
+
+from urllib.parse import urlsplit
+
+from edge.collector.messages import Headers, first_value
+from edge.pipeline.page import is_own_host
+from edge.sites import Site, normal_host
+
+
+def is_own_origin(site: Site, headers: Headers) -> bool:
+    """Tell whether a request may come from where it says it comes from.
+
+    A missing Origin is a server-side sender or an old browser. ``null`` is what a page with
+    ``Referrer-Policy: no-referrer`` sends, and a sandboxed frame: then Sec-Fetch-Site decides.
+    """
+    origin = first_value(headers, b"origin")
+    if not origin or origin == b"null":
+        return first_value(headers, b"sec-fetch-site") != b"cross-site"
+    return _is_own(site, origin)
+
+
+def is_same_origin(site: Site, headers: Headers) -> bool:
+    """Tell whether a form was sent by a page of this very site; silence is a no."""
+    if fetch_site := first_value(headers, b"sec-fetch-site"):
+        return fetch_site == b"same-origin"
+    return _is_own(site, first_value(headers, b"origin") or first_value(headers, b"referer"))
+
+
+def cors_headers(site: Site, headers: Headers) -> Headers:
+    """Allow the site's own origin to read the answer, by name; nothing for anybody else."""
+    origin = first_value(headers, b"origin")
+    if not _is_own(site, origin):
+        return ()
+    return (
+        (b"Access-Control-Allow-Origin", origin),
+        (b"Access-Control-Expose-Headers", b"X-Statflow-Dropped"),
+    )
+
+
+def _is_own(site: Site, url: bytes) -> bool:
+    try:
+        parts = urlsplit(url.decode("ascii"))
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and is_own_host(site, normal_host(parts.netloc))

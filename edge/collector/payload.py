@@ -1,0 +1,253 @@
+"""The wire format of a beacon (CONTRACT 3): bytes in, checked Beacons or a named error out.
+
+Only form is checked here; what an event means is the pipeline's. Unknown keys are ignored, so that a
+newer tracker can talk to an older edge. Hand-written checks, because they run for every event. The
+one invariant: whatever the bytes, the answer is a value, and no message repeats what was sent.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from edge.collector.money import parse_revenue
+from edge.event import NO_SCROLL, Beacon, Revenue, Scalar
+from edge.outcomes import DropReason
+
+VERSION = 1
+MAX_EVENTS = 50
+MAX_NAME = 120
+MAX_URL = 2_000
+MAX_PROPS = 30
+MAX_PROP_KEY = 300
+MAX_PROP_VALUE = 2_000
+
+_MAX_AGE_MS = 2**53
+_MAX_ENGAGED_MS = 86_400_000
+_MAX_VIEWPORT_PX = 65_535
+_MAX_SCROLL = 100
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+_LOAD_ID = re.compile(r"[A-Za-z0-9_-]{0,64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with one event: a stable code, a sentence, and the wire key concerned."""
+
+    code: str
+    message: str
+    field: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One event of a batch that was left out."""
+
+    index: int
+    code: str
+    field: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """The good events of a beacon in their order, and the bad ones of a batch."""
+
+    beacons: tuple[Beacon, ...]
+    rejected: tuple[Rejection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadError:
+    """Why nothing of a beacon could be used."""
+
+    reason: DropReason
+    fault: Fault
+
+
+class _FaultError(Exception):
+    """Carries a Fault out of the checks of one event; never leaves this module."""
+
+    def __init__(self, code: str, field: str, message: str) -> None:
+        super().__init__(code)
+        self.fault = Fault(code, message, field)
+
+
+def parse_payload(body: bytes, default_currency: str = "EUR") -> Payload | PayloadError:
+    """Read the body of a beacon: one event, or ``{"v": 1, "e": [event, …]}``."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _error(DropReason.INVALID_JSON, "invalid_json", "The body is not JSON.", None)
+    if not isinstance(document, dict):
+        return _error(DropReason.INVALID_JSON, "invalid_json", "Expected a JSON object.", None)
+    events = document.get("e")
+    if "e" not in document or "n" in document or "name" in document:
+        event = _parse_event(document, default_currency)
+        if isinstance(event, Fault):
+            return PayloadError(DropReason.INVALID_PAYLOAD, event)
+        return Payload((event,))
+    if document.get("v", VERSION) != VERSION:
+        message = "This version of the format is not known."
+        return _error(DropReason.INVALID_PAYLOAD, "unknown_version", message, "v")
+    if not isinstance(events, list) or not events:
+        message = "Expected a list of 1 to 50 events."
+        return _error(DropReason.INVALID_PAYLOAD, "wrong_type", message, "e")
+    if len(events) > MAX_EVENTS:
+        message = "A batch may hold 50 events."
+        return _error(DropReason.TOO_MANY_EVENTS, "too_many_events", message, "e")
+    return _parse_batch(events, default_currency)
+
+
+def _error(reason: DropReason, code: str, message: str, field: str | None) -> PayloadError:
+    return PayloadError(reason, Fault(code, message, field))
+
+
+def _parse_batch(events: list[Any], default_currency: str) -> Payload:
+    beacons: list[Beacon] = []
+    rejected: list[Rejection] = []
+    for index, raw in enumerate(events):
+        event = _parse_event(raw, default_currency)
+        if isinstance(event, Fault):
+            rejected.append(Rejection(index, event.code, event.field))
+        else:
+            beacons.append(event)
+    return Payload(tuple(beacons), tuple(rejected))
+
+
+def _parse_event(raw: Any, default_currency: str) -> Beacon | Fault:
+    if not isinstance(raw, dict):
+        return Fault("wrong_type", "An event is a JSON object.", None)
+    try:
+        return Beacon(
+            name=_name(raw),
+            url=_url(raw),
+            referrer=_referrer(raw),
+            age_ms=_whole(raw, "a", 0, _MAX_AGE_MS),
+            props=_props(raw),
+            revenue=_revenue(raw, default_currency),
+            interactive=_flag(raw, "i", "interactive", True),
+            engaged_ms=_whole(raw, "g", 0, _MAX_ENGAGED_MS),
+            scroll=_whole(raw, "d", NO_SCROLL, _MAX_SCROLL),
+            viewport_px=_whole(raw, "w", 0, _MAX_VIEWPORT_PX),
+            load_id=_load_id(raw),
+            automation=_flag(raw, "b", "b", False),
+        )
+    except _FaultError as error:
+        return error.fault
+
+
+def _name(raw: Mapping[str, Any]) -> str:
+    name = raw.get("n", raw.get("name"))
+    if name is None:
+        raise _FaultError("missing", "n", "An event needs a name.")
+    if not isinstance(name, str):
+        raise _FaultError("wrong_type", "n", "The name is text.")
+    name = name.strip()
+    if not 0 < len(name) <= MAX_NAME:
+        raise _FaultError("wrong_length", "n", "The name has 1 to 120 characters.")
+    if _CONTROLS.search(name):
+        raise _FaultError("bad_characters", "n", "The name holds control characters.")
+    return name
+
+
+def _url(raw: Mapping[str, Any]) -> str:
+    url = raw.get("u", raw.get("url"))
+    if url is None:
+        raise _FaultError("missing", "u", "An event needs the URL of its page.")
+    if not isinstance(url, str):
+        raise _FaultError("wrong_type", "u", "The URL is text.")
+    if len(url) > MAX_URL:
+        raise _FaultError("too_long", "u", "The URL has at most 2,000 characters.")
+    if _CONTROLS.search(url) or not _is_absolute(url):
+        raise _FaultError("not_a_url", "u", "Expected an absolute http or https URL.")
+    return url
+
+
+def _is_absolute(url: str) -> bool:
+    if url[:8].lower() != "https://" and url[:7].lower() != "http://":
+        return False
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and (parts.port is None or parts.port >= 0)
+    except ValueError:
+        return False
+
+
+def _referrer(raw: Mapping[str, Any]) -> str:
+    """Read the referrer; one that is too long is cut, for only its start is ever kept."""
+    referrer = raw.get("r", raw.get("referrer"))
+    if referrer is None:
+        return ""
+    if not isinstance(referrer, str):
+        raise _FaultError("wrong_type", "r", "The referrer is text.")
+    return referrer[:MAX_URL]
+
+
+def _props(raw: Mapping[str, Any]) -> tuple[tuple[str, Scalar], ...]:
+    props = raw.get("p", raw.get("props"))
+    if props is None:
+        return ()
+    if not isinstance(props, dict):
+        raise _FaultError("wrong_type", "p", "The properties are a JSON object.")
+    if len(props) > MAX_PROPS:
+        raise _FaultError("too_many", "p", "An event has at most 30 properties.")
+    return tuple(
+        (_prop_key(key), _prop(value)) for key, value in props.items() if value is not None
+    )
+
+
+def _prop_key(key: str) -> str:
+    if not 0 < len(key) <= MAX_PROP_KEY:
+        raise _FaultError("wrong_length", "p", "A property's name has 1 to 300 characters.")
+    if _CONTROLS.search(key):
+        raise _FaultError("bad_characters", "p", "A property's name holds control characters.")
+    return key
+
+
+def _prop(value: Any) -> Scalar:
+    if isinstance(value, str):
+        if len(value) > MAX_PROP_VALUE:
+            raise _FaultError("too_long", "p", "A property has at most 2,000 characters.")
+        return value.replace("\x00", "")
+    if isinstance(value, bool | int | float):
+        return value
+    raise _FaultError("wrong_type", "p", "A property is text, a number, true or false.")
+
+
+def _revenue(raw: Mapping[str, Any], default_currency: str) -> Revenue | None:
+    value = raw.get("$", raw.get("revenue"))
+    if value is None:
+        return None
+    revenue = parse_revenue(value, default_currency)
+    if revenue is None:
+        raise _FaultError("not_money", "$", 'Expected {"amount": "9.90", "currency": "EUR"}.')
+    return revenue
+
+
+def _flag(raw: Mapping[str, Any], key: str, long_name: str, default: bool) -> bool:
+    value = raw.get(key, raw.get(long_name))
+    if value is None:
+        return default
+    if isinstance(value, bool) or value in (0, 1):
+        return bool(value)
+    raise _FaultError("wrong_type", key, "Expected true or false.")
+
+
+def _whole(raw: Mapping[str, Any], key: str, default: int, largest: int) -> int:
+    """Read a number as a whole one within 0 and ``largest``; orjson gives no NaN or infinity."""
+    value = raw.get(key)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _FaultError("wrong_type", key, "Expected a number.")
+    return int(min(max(value, 0), largest))
+
+
+def _load_id(raw: Mapping[str, Any]) -> str:
+    value = raw.get("l", "")
+    if not isinstance(value, str) or not _LOAD_ID.fullmatch(value):
+        raise _FaultError("wrong_type", "l", "The load id is a short word.")
+    return value

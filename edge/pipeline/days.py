@@ -1,0 +1,43 @@
+"""Local days of a site's zone: which one a moment belongs to, when it starts, when its salt ends.
+
+A salt period is a local day (INGESTION 1.1), so all of ingestion asks here. Days are counted from
+1970-01-01. The one invariant: a day starts where the day before it ends, also where clocks change.
+"""
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+GRACE_MS = 3_600_000
+"""How long a day's salt outlives its day: 60 minutes."""
+
+_EPOCH = date(1970, 1, 1).toordinal()
+_ONE_DAY = timedelta(days=1)
+
+
+def local_day(ts_ms: int, zone: ZoneInfo) -> date:
+    """Find the local date of a moment."""
+    return datetime.fromtimestamp(ts_ms / 1_000, zone).date()
+
+
+def day_start_ms(day: date, zone: ZoneInfo) -> int:
+    """Find the first moment of a local date.
+
+    Where midnight does not exist or comes twice, ``fold=0`` gives the moment of the change, or the
+    first of the two.
+    """
+    return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() * 1_000)
+
+
+def salt_end_ms(day: date, zone: ZoneInfo) -> int:
+    """Find when a day's salt must be gone: the next local midnight and 60 minutes."""
+    return day_start_ms(day + _ONE_DAY, zone) + GRACE_MS
+
+
+def day_before(day: date) -> date:
+    """Give the date before."""
+    return day - _ONE_DAY
+
+
+def days_since_epoch(day: date) -> int:
+    """Count a date as Event.local_day does."""
+    return day.toordinal() - _EPOCH

@@ -1,0 +1,43 @@
+"""Steps: device, screen class, language and the mark of a bot.
+
+The user agent is read by ``edge.pipeline.agents``. The one invariant: only classes and major
+versions are kept, nothing as fine as a build number or a size in pixels.
+"""
+
+import re
+
+from edge.pipeline.draft import Draft
+
+AUTOMATION = "automation"
+SCREENS = ((576, "Mobile"), (992, "Tablet"), (1_440, "Laptop"))
+"""Viewport widths in CSS pixels below which a screen is of a class; from there on ``Desktop``."""
+_WIDEST = "Desktop"
+_LANGUAGE = re.compile(rb"\s*([A-Za-z]{2,3})(?=[-_,;\s]|$)")
+
+
+def put_device(draft: Draft) -> None:
+    """Set browser, system and device class with their major versions."""
+    draft.device = draft.context.devices.read(draft.sender.agent)
+
+
+def put_bot(draft: Draft) -> None:
+    """Mark automated traffic; it is stored, never dropped."""
+    draft.bot = draft.device.bot or (AUTOMATION if draft.beacon.automation else "")
+
+
+def put_screen(draft: Draft) -> None:
+    """Set the screen class by the viewport's width."""
+    draft.screen = screen_class(draft.beacon.viewport_px)
+
+
+def put_language(draft: Draft) -> None:
+    """Set the first accepted language, without its region."""
+    match = _LANGUAGE.match(draft.context.headers.get(b"accept-language", b""))
+    draft.language = match.group(1).lower().decode() if match else ""
+
+
+def screen_class(viewport_px: int) -> str:
+    """Sort a width into a class; an unknown one has none."""
+    if viewport_px <= 0:
+        return ""
+    return next((name for below_px, name in SCREENS if viewport_px < below_px), _WIDEST)

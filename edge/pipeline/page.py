@@ -1,0 +1,96 @@
+"""Steps: the page an event happened on, and the properties it carries.
+
+Of a URL only the path is kept, and those query parameters that the site lists (DESIGN 5.3). Where
+the visit came from is ``edge.pipeline.source``. The one invariant: whatever is kept is masked.
+"""
+
+import re
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
+
+from edge.event import Scalar
+from edge.outcomes import DropReason
+from edge.pipeline.draft import Draft
+from edge.pipeline.masking import mask
+from edge.sites import Site
+
+_MAX_PARAMS = 200
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+_ENCODED_DELIMITER = re.compile(r"%(?:2[35f]|3f|[01][0-9a-f]|7f)", re.IGNORECASE)
+"""Escapes that would mean something else when decoded: ``#``, ``%``, ``/``, ``?`` and controls."""
+_LARGEST_EXACT = 2**53
+
+
+def is_own_host(site: Site, host: str) -> bool:
+    """Tell whether a normal host is one of the site's; ``www.`` before either makes no difference."""
+    bare = host.removeprefix("www.")
+    return any(bare == own.removeprefix("www.") for own in site.hosts)
+
+
+def put_page(draft: Draft) -> None:
+    """Set host name and path, and read the query's parameters for the later steps."""
+    parts = urlsplit(draft.beacon.url)
+    site = draft.sender.site
+    draft.hostname = (parts.hostname or "").rstrip(".")
+    draft.params = parse_params(parts.query)
+    draft.path = _path(parts, draft.params, site)
+
+
+def drop_foreign_host(draft: Draft) -> DropReason | None:
+    """Drop the event of a page that is not the site's."""
+    host = f"[{draft.hostname}]" if ":" in draft.hostname else draft.hostname
+    is_own = is_own_host(draft.sender.site, host)
+    return None if is_own else DropReason.HOSTNAME_NOT_ALLOWED
+
+
+def put_props(draft: Draft) -> None:
+    """Set the properties, as text and masked."""
+    draft.props = {key: _prop(value) for key, value in draft.beacon.props}
+
+
+def parse_params(query: str) -> dict[str, str]:
+    """Read a query's parameters, the first value of each; a hostile query is as good as none."""
+    if not query:
+        return {}
+    try:
+        pairs = parse_qsl(query, max_num_fields=_MAX_PARAMS)
+    except ValueError:
+        return {}
+    return dict(reversed(pairs))
+
+
+def normal_path(path: str) -> str:
+    """Decode a path for people to read, unless that would change what it means, and mask it."""
+    if "%" in path and not _ENCODED_DELIMITER.search(path):
+        path = _decoded(path)
+    return mask(path) or "/"
+
+
+def clean_text(text: str) -> str:
+    """Trim text from outside, take control characters out and mask it."""
+    return mask(_CONTROLS.sub("", text).strip())
+
+
+def _path(parts: SplitResult, params: dict[str, str], site: Site) -> str:
+    path = normal_path(parts.path)
+    kept = [(name, mask(params[name])) for name in site.kept_params if name in params]
+    if kept:
+        path = f"{path}?{urlencode(kept, safe='[]/')}"
+    if site.hash_routes and parts.fragment:
+        path = f"{path}#{normal_path(parts.fragment.partition('?')[0])}"
+    return path
+
+
+def _decoded(path: str) -> str:
+    try:
+        return unquote(path, errors="strict")
+    except UnicodeDecodeError:
+        return path
+
+
+def _prop(value: Scalar) -> str:
+    """Write a scalar as JavaScript would; text is masked, and so are numbers."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < _LARGEST_EXACT:
+        value = int(value)
+    return mask(str(value))

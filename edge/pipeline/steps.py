@@ -1,0 +1,62 @@
+"""The pipeline: the ordered list of steps that make an Event of a Beacon, or end it with a reason.
+
+Reading ``STEPS`` is reading what is done to every event. A ``drop_`` step may end an event, a
+``put_`` step only adds. Parsing comes before (``edge.collector.payload``), buffering after. The one
+invariant: ``process`` is pure given its context, and gives exactly one outcome.
+"""
+
+import logging
+from collections.abc import Callable
+
+from edge.event import Beacon, Event, Sender
+from edge.outcomes import DropReason
+from edge.pipeline.consent import drop_dnt, drop_gpc, drop_opted_out
+from edge.pipeline.device import put_bot, put_device, put_language, put_screen
+from edge.pipeline.draft import Context, Draft
+from edge.pipeline.identity import put_place, put_visitor
+from edge.pipeline.moment import drop_day_without_salt, drop_too_old, put_moment
+from edge.pipeline.page import drop_foreign_host, put_page, put_props
+from edge.pipeline.source import put_campaign, put_channel, put_referrer, put_source
+
+type Step = Callable[[Draft], DropReason | None]
+
+_log = logging.getLogger(__name__)
+
+STEPS: tuple[Step, ...] = (
+    drop_opted_out,
+    drop_dnt,
+    drop_gpc,
+    drop_too_old,
+    put_page,
+    drop_foreign_host,
+    put_moment,
+    drop_day_without_salt,
+    put_props,
+    put_referrer,
+    put_campaign,
+    put_source,
+    put_channel,
+    put_device,
+    put_bot,
+    put_screen,
+    put_language,
+    put_place,
+    put_visitor,
+)
+
+
+def process(
+    beacon: Beacon, sender: Sender, context: Context, steps: tuple[Step, ...] = STEPS
+) -> Event | DropReason:
+    """Run one beacon through the steps; a step that raises ends it as ``step_failed``."""
+    draft = Draft(beacon, sender, context)
+    for step in steps:
+        try:
+            reason = step(draft)
+        except Exception as error:  # noqa: BLE001 - the rim of the pipeline: named, counted, no page harmed.
+            name = getattr(step, "__name__", "a step")
+            _log.error("%s failed: %s", name, type(error).__name__)
+            return DropReason.STEP_FAILED
+        if reason is not None:
+            return reason
+    return draft.to_event()

@@ -62,12 +62,12 @@ class Reason:
 REASONS: tuple[Reason, ...] = (
     Reason(DropReason.TOO_LARGE, Stage.ENDPOINT, False, "The body is larger than 64 KiB."),
     Reason(DropReason.RATE_LIMITED, Stage.ENDPOINT, False, "The client or the site sent too fast."),
-    Reason(DropReason.OPTED_OUT, Stage.ENDPOINT, False, "The visitor chose not to be counted."),
-    Reason(DropReason.DNT, Stage.ENDPOINT, False, "The browser sent DNT: 1."),
-    Reason(DropReason.GPC, Stage.ENDPOINT, False, "The browser sent Sec-GPC: 1."),
     Reason(DropReason.INVALID_JSON, Stage.PAYLOAD, False, "The body is not JSON of our shape."),
     Reason(DropReason.TOO_MANY_EVENTS, Stage.PAYLOAD, False, "A batch holds more than 50 events."),
     Reason(DropReason.INVALID_PAYLOAD, Stage.PAYLOAD, False, "A field is missing or wrong."),
+    Reason(DropReason.OPTED_OUT, Stage.PIPELINE, False, "The visitor chose not to be counted."),
+    Reason(DropReason.DNT, Stage.PIPELINE, False, "The browser sent DNT: 1."),
+    Reason(DropReason.GPC, Stage.PIPELINE, False, "The browser sent Sec-GPC: 1."),
     Reason(
         DropReason.HOSTNAME_NOT_ALLOWED,
         Stage.PIPELINE,

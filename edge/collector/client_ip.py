@@ -1,7 +1,7 @@
 """Whose address counts: the peer's, or one that a trusted proxy tells (DESIGN 5.3).
 
-Anybody can write a header, so one is read only when the peer is a trusted proxy, from right to left,
-and only as far as trusted proxies wrote it. What is told to the origin is ``edge.wire.forwarded``.
+Anybody can write a header, so one is read only when the peer is a trusted proxy, from right to
+left, as far as trusted proxies wrote it. What is told to the origin is ``edge.wire.forwarded``.
 The one invariant: whatever a header holds, the answer is an address, and an untrusted peer's answer
 is always its own.
 """

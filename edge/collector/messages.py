@@ -1,4 +1,4 @@
-"""Request and response of the first-party endpoints, as every front exchanges them with the collector.
+"""Request and response of the first-party endpoints, as fronts exchange them with the collector.
 
 Framework-neutral values and the few ways a response is made. What is answered is decided in
 ``edge.collector.endpoints``. The one invariant: a response carries its own length and may not be

@@ -1,8 +1,8 @@
 """The wire format of a beacon (CONTRACT 3): bytes in, checked Beacons or a named error out.
 
-Only form is checked here; what an event means is the pipeline's. Unknown keys are ignored, so that a
-newer tracker can talk to an older edge. Hand-written checks, because they run for every event. The
-one invariant: whatever the bytes, the answer is a value, and no message repeats what was sent.
+Only form is checked here; what an event means is the pipeline's. Unknown keys are ignored, so that
+a newer tracker can talk to an older edge. Hand-written checks, because they run for every event.
+The one invariant: whatever the bytes, the answer is a value, and no message repeats what was sent.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Answer requests for the tracker script: coding, validators and age in caches.
 
-The bytes come from ``edge.collector.builds``. The one invariant: only the URL that names the current
-build's own hash is immutable; every other name gets the current build for a short time, because
-pages live in caches for months.
+The bytes come from ``edge.collector.builds``. The one invariant: only the URL that names the
+current build's own hash is immutable; every other name gets the current build for a short time,
+because pages live in caches for months.
 """
 
 from edge.collector.builds import Build

@@ -67,5 +67,5 @@ def _mask_card(match: re.Match[str]) -> str:
 
 def _passes_luhn(digits: list[int]) -> bool:
     """Check the digit that payment cards end with (ISO/IEC 7812-1)."""
-    doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]  # noqa: PLR2004 - 2 × 5 has two digits.
+    doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]  # noqa: PLR2004 - twice five has two digits.
     return (sum(doubled) + sum(digits[-1::-2])) % 10 == 0

@@ -221,13 +221,17 @@ async def _attached_replicas(redis: Redis) -> list[str]:
 
 async def _allowed_commands(redis: Redis) -> list[str]:
     """Ask which of the commands that copy memory elsewhere this edge's user may give."""
-    user = await redis.acl_whoami()
+    user = _text(await redis.acl_whoami())
     problems = []
     for command in _FORBIDDEN_COMMANDS:
-        answer = await redis.execute_command("ACL", "DRYRUN", user, *_with_arguments(command))
+        answer = await redis.acl_dryrun(user, *_with_arguments(command))
         if answer in {b"OK", "OK"}:
             problems.append(f"the salt store's user may give {command}")
     return problems
+
+
+def _text(answer: bytes | str) -> str:
+    return answer.decode() if isinstance(answer, bytes) else answer
 
 
 def _with_arguments(command: str) -> tuple[str, ...]:

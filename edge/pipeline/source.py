@@ -6,13 +6,16 @@ only its name is kept, and of a referrer never the query.
 
 from urllib.parse import urlsplit
 
+from edge.outcomes import DropReason
 from edge.pipeline.draft import Draft
 from edge.pipeline.page import clean_text, is_own_host, normal_path
 from rules.channels import Attribution, channel_of
 from rules.sources import known_sources
+from rules.tables import read_table
 
 _SOURCES = known_sources()
 _CLICK_IDS = tuple(_SOURCES.click_ids)
+_SPAM = frozenset(read_table("spam_referrers")["hosts"])
 _APP_SCHEME = "android-app"
 _MAX_CAMPAIGN = 250
 """Longest campaign word kept, in characters."""
@@ -35,6 +38,15 @@ def put_referrer(draft: Draft) -> None:
     elif parts.scheme in {"http", "https"}:
         path = normal_path(parts.path).rstrip("/")
         draft.referrer = clean_text(host.removeprefix("www.") + path)
+
+
+def drop_spam_referrer(draft: Draft) -> DropReason | None:
+    """Drop an event whose referrer was made up to be seen in statistics."""
+    if not draft.referrer:
+        return None
+    labels = draft.referrer.partition("/")[0].split(".")
+    is_spam = any(".".join(labels[at:]) in _SPAM for at in range(len(labels) - 1))
+    return DropReason.SPAM_REFERRER if is_spam else None
 
 
 def put_campaign(draft: Draft) -> None:

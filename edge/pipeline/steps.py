@@ -16,7 +16,13 @@ from edge.pipeline.draft import Context, Draft
 from edge.pipeline.identity import put_place, put_visitor
 from edge.pipeline.moment import drop_day_without_salt, drop_too_old, put_moment
 from edge.pipeline.page import drop_foreign_host, put_page, put_props
-from edge.pipeline.source import put_campaign, put_channel, put_referrer, put_source
+from edge.pipeline.source import (
+    drop_spam_referrer,
+    put_campaign,
+    put_channel,
+    put_referrer,
+    put_source,
+)
 
 type Step = Callable[[Draft], DropReason | None]
 
@@ -33,6 +39,7 @@ STEPS: tuple[Step, ...] = (
     drop_day_without_salt,
     put_props,
     put_referrer,
+    drop_spam_referrer,
     put_campaign,
     put_source,
     put_channel,

@@ -11,6 +11,7 @@ import re
 import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
@@ -23,6 +24,7 @@ from portal.teams.rights import Right, find_site
 
 __all__ = [
     "CommandError",
+    "SiteExistsError",
     "add_site",
     "add_user",
     "consume_setup_link",
@@ -30,9 +32,14 @@ __all__ = [
     "ensure_default_team",
     "hash_secret",
     "is_setup_link",
+    "find_token",
+    "has_users",
+    "list_sites",
+    "normal_email",
     "remove_site",
     "setup_link",
     "site_payload",
+    "site_row",
     "sites_payload",
     "update_aliases",
 ]
@@ -50,6 +57,10 @@ _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
 
 class CommandError(FieldError):
     """What was asked for cannot be done; ``field`` names the value to change."""
+
+
+class SiteExistsError(CommandError):
+    """A name of the site belongs to a site already."""
 
 
 def ensure_default_team(session: Session, now: datetime | None = None) -> Team:
@@ -130,6 +141,19 @@ def add_site(  # noqa: PLR0913 - keyword-only past the first three
     return site
 
 
+def put_site(session: Session, host: str, upstream: str, *, aliases: Iterable[str] = ()) -> Site:
+    """Add a site, or point the one that is there at another upstream.
+
+    Raises:
+        FieldError: A field is wrong, or a name belongs to another site.
+    """
+    site = session.scalar(select(Site).where(Site.host == read_host(host)))
+    if site is None:
+        return add_site(session, host, upstream, aliases=aliases)
+    site.upstreams = [read_upstream(upstream)]
+    return site
+
+
 def update_aliases(session: Session, site: Site, aliases: Iterable[str]) -> None:
     """Replace the site's further names.
 
@@ -150,7 +174,7 @@ def _refuse_taken(session: Session, names: list[str], except_site: int = 0) -> N
     taken = session.scalars(query.order_by(SiteHost.host)).first()
     if taken is not None:
         field = "host" if taken == names[0] else "aliases"
-        raise CommandError(field, f"{taken} belongs to a site already.")
+        raise SiteExistsError(field, f"{taken} belongs to a site already.")
 
 
 def _team_named(session: Session, name: str, now: datetime | None) -> Team:
@@ -160,6 +184,22 @@ def _team_named(session: Session, name: str, now: datetime | None) -> Team:
     if team is None:
         raise CommandError("team", f"There is no team {name!r}.")
     return team
+
+
+def site_row(site: Site) -> dict[str, Any]:
+    """Write a site as the commands print it."""
+    return {
+        "id": site.id,
+        "host": site.host,
+        "public_key": site.public_key,
+        "upstream": site.upstreams[0],
+        "timezone": site.timezone,
+    }
+
+
+def list_sites(session: Session) -> list[dict[str, Any]]:
+    """List every site of the installation by host, as the commands print it."""
+    return [site_row(site) for site in session.scalars(select(Site).order_by(Site.host))]
 
 
 def remove_site(session: Session, site: Site) -> None:
@@ -212,7 +252,7 @@ def setup_link(session: Session) -> str | None:
 
     Returns the path with its token; a link made earlier stops working.
     """
-    if _has_users(session):
+    if has_users(session):
         return None
     token = secrets.token_urlsafe(24)
     session.merge(Setting(name=_SETUP_LINK, value=hash_secret(token)))
@@ -223,7 +263,7 @@ def setup_link(session: Session) -> str | None:
 def is_setup_link(session: Session, token: str) -> bool:
     """Tell whether the first-run page opens with this token."""
     setting = session.get(Setting, _SETUP_LINK)
-    if setting is None or _has_users(session):
+    if setting is None or has_users(session):
         return False
     return secrets.compare_digest(str(setting.value), hash_secret(token))
 
@@ -246,7 +286,8 @@ def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _has_users(session: Session) -> bool:
+def has_users(session: Session) -> bool:
+    """Tell whether anybody has an account."""
     return bool(session.scalar(select(func.count()).select_from(User)))
 
 

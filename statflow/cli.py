@@ -132,6 +132,7 @@ def _serve(
 @click.option("--upstream", default="", help="Your site, as http://HOST:PORT; goes with --host.")
 @click.option("--host", default="", help="The name your site is asked for.")
 @click.option("--demo", is_flag=True, help="A demo shop with 90 days of traffic.")
+@click.option("--shop-port", default=8071, hidden=True)
 def up(context: Context, tls_dir: Path | None, **options: Any) -> None:
     """Start everything on this machine: Redis, store, forwarder, edge, portal."""
     from statflow.up import UpOptions, run_up
@@ -204,13 +205,13 @@ def store(context: Context, port: int) -> None:
 @command
 def migrate(context: Context) -> None:
     """Bring the schemas of the store and of the accounts database up to date."""
-    from statflow.compose import upgrade_accounts
+    from statflow.compose import open_accounts
     from statflow.services import open_store
     from store.migrate import migrate as migrate_store
 
     with open_store(context.settings, context.paths) as opened:
         applied = migrate_store(opened)
-    upgrade_accounts(context.settings, context.paths)
+    open_accounts(context.settings, context.paths).close()
     click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
 
 
@@ -232,13 +233,22 @@ def site() -> None:
 def site_add(context: Context, host: str, upstream: str, timezone: str, team: str) -> None:
     """Add HOST; the edge serves it within two seconds. Prints JSON."""
     from portal.commands import add_site
-    from statflow.compose import publish_sites, upgrade_accounts
+    from statflow.compose import open_accounts, publish_sites
 
-    url = upgrade_accounts(context.settings, context.paths)
-    print_json(add_site(url, host=host, upstream=upstream, timezone=timezone, team=team))
-    warning = publish_sites(context.settings, context.paths)
-    if warning:
-        click.echo(f"statflow: {warning}", err=True)
+    accounts = open_accounts(context.settings, context.paths)
+    with accounts.writing() as session:
+        added = add_site(session, host, upstream, timezone=timezone, team=team)
+        answer = {
+            "id": added.id,
+            "host": added.host,
+            "public_key": added.public_key,
+            "upstream": added.upstreams[0],
+            "timezone": added.timezone,
+        }
+    print_json(answer)
+    problem = publish_sites(context.settings, context.paths, accounts)
+    if problem:
+        click.echo(f"statflow: {problem}", err=True)
 
 
 @site.command("list")
@@ -246,17 +256,16 @@ def site_add(context: Context, host: str, upstream: str, timezone: str, team: st
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def site_list(context: Context, as_json: bool) -> None:
     """List the sites."""
-    from portal.commands import list_sites
-    from statflow.compose import upgrade_accounts
+    from portal.commands import sites_payload
+    from statflow.compose import open_accounts
 
-    sites = list_sites(upgrade_accounts(context.settings, context.paths))
+    with open_accounts(context.settings, context.paths).reading() as session:
+        sites = sites_payload(session)
     if as_json:
         print_json(sites)
-    else:
-        rows = [
-            [str(s["id"]), str(s["host"]), str(s["upstream"]), str(s["timezone"])] for s in sites
-        ]
-        print_table([["ID", "HOST", "UPSTREAM", "TIME ZONE"], *rows])
+        return
+    rows = [[str(s["id"]), s["host"], " ".join(s["upstreams"]), s["timezone"]] for s in sites]
+    print_table([["ID", "HOST", "UPSTREAM", "TIME ZONE"], *rows])
 
 
 @main.group()
@@ -271,11 +280,13 @@ def user() -> None:
 def user_add(context: Context, email: str, admin: bool) -> None:
     """Add EMAIL; the password comes from STATFLOW_PASSWORD or standard input. Prints JSON."""
     from portal.commands import add_user
-    from statflow.compose import upgrade_accounts
+    from statflow.compose import open_accounts
 
     password = context.settings.password or _ask_password()
-    url = upgrade_accounts(context.settings, context.paths)
-    print_json(add_user(url, email=email, password=password, admin=admin))
+    with open_accounts(context.settings, context.paths).writing() as session:
+        added = add_user(session, email, password, admin=admin)
+        answer = {"id": added.id, "email": added.email, "admin": added.is_admin}
+    print_json(answer)
 
 
 def _ask_password() -> str:
@@ -297,11 +308,12 @@ def token() -> None:
 def token_create(context: Context, email: str, host: str, scope: str) -> None:
     """Create a token for EMAIL; shown this once. Prints JSON."""
     from portal.commands import create_token
-    from statflow.compose import upgrade_accounts
+    from statflow.compose import open_accounts
 
-    url = upgrade_accounts(context.settings, context.paths)
     scopes = [part.strip() for part in scope.split(",") if part.strip()]
-    print_json({"token": create_token(url, email=email, host=host, scopes=scopes)})
+    with open_accounts(context.settings, context.paths).writing() as session:
+        token = create_token(session, email, host, scopes)
+    print_json({"token": token})
 
 
 @main.command("import")

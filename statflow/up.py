@@ -24,8 +24,9 @@ import aiohttp
 from edge.buffer.embedded import is_answering, redis_command, send_shutdown
 from edge.private import PrivatePort
 from edge.sites_feed import write_atomically
-from portal.commands import SiteExistsError, add_site, add_user, has_users, setup_link
-from statflow.compose import publisher, upgrade_accounts
+from portal.commands import CommandError, add_user, put_site, setup_link
+from portal.database import Database
+from statflow.compose import open_accounts, publish_sites
 from statflow.paths import Paths
 from statflow.services import port_is_free, redis_url, running_store_url
 from statflow.settings import Settings
@@ -36,7 +37,6 @@ FREE_DISK_BYTES = 200 * 1024 * 1024
 DEMO_EMAIL = "demo@statflow.example"
 DEMO_HOST = "shop.localhost"
 DEMO_ALIASES = ("localhost", "127.0.0.1")
-DEMO_SHOP_PORT = 8071
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +59,7 @@ class UpOptions:
     upstream: str
     host: str
     demo: bool
+    shop_port: int
 
 
 async def run_up(settings: Settings, options: UpOptions) -> None:
@@ -110,7 +111,7 @@ def _check(settings: Settings, options: UpOptions, paths: Paths) -> None:
     if options.tls_dir is not None:
         ports["--edge-tls-port"] = (options.bind, options.edge_tls_port)
     if options.demo:
-        ports["the demo shop"] = ("127.0.0.1", DEMO_SHOP_PORT)
+        ports["the demo shop"] = ("127.0.0.1", options.shop_port)
     for flag, (host, port) in ports.items():
         if not port_is_free(host, port):
             raise UpError(
@@ -174,35 +175,35 @@ class Stack:
             await self._supervisor.start_part(part)
 
     def _prepare_accounts(self) -> None:
-        url = upgrade_accounts(self._settings, self._paths)
-        publish = publisher(self._settings, self._paths)
-        try:
+        accounts = open_accounts(self._settings, self._paths)
+        with accounts.writing() as session:
             if self._options.demo:
-                add_site(
-                    url,
-                    host=DEMO_HOST,
-                    upstream=f"http://127.0.0.1:{DEMO_SHOP_PORT}",
-                    aliases=DEMO_ALIASES,
-                )
+                origin = f"http://127.0.0.1:{self._options.shop_port}"
+                put_site(session, DEMO_HOST, origin, aliases=DEMO_ALIASES)
             elif self._options.upstream:
-                add_site(url, host=self._options.host, upstream=self._options.upstream)
-        except SiteExistsError:
-            log.info("the site is there already")
+                put_site(session, self._options.host, self._options.upstream)
         if self._options.demo:
-            self._login = self._demo_login(url)
-        elif not has_users(url):
-            self._link = setup_link(url, self._portal_url)
-        publish.publish_all(url)
+            self._login = self._demo_login(accounts)
+        with accounts.writing() as session:
+            if path := setup_link(session):
+                self._link = f"{self._portal_url}{path}"
+        problem = publish_sites(self._settings, self._paths, accounts)
+        if problem:
+            log.warning("sites: %s", problem)
+        accounts.close()
 
-    def _demo_login(self, url: str) -> dict[str, str]:
-        """Make the demo's account once and remember its password in the data folder."""
+    def _demo_login(self, accounts: Database) -> dict[str, str] | None:
+        """Make the demo's account once; its password is kept in the data folder."""
         file = self._paths.data / "demo_login.json"
-        if not file.exists():
-            login = {"email": DEMO_EMAIL, "password": secrets.token_urlsafe(9)}
-            add_user(url, email=login["email"], password=login["password"], admin=True)
-            write_atomically(file, json.dumps(login).encode())
-            file.chmod(0o600)
-        return dict(json.loads(file.read_text()))
+        try:
+            with accounts.writing() as session:
+                login = {"email": DEMO_EMAIL, "password": secrets.token_urlsafe(12)}
+                add_user(session, login["email"], login["password"], admin=True)
+        except CommandError:
+            return dict(json.loads(file.read_text())) if file.exists() else None
+        write_atomically(file, json.dumps(login).encode())
+        file.chmod(0o600)
+        return login
 
     @property
     def _portal_url(self) -> str:
@@ -269,9 +270,9 @@ class Stack:
             parts.append(
                 Part(
                     "shop",
-                    self._command("demo", "shop", "--port", str(DEMO_SHOP_PORT)),
-                    self._url_answers(f"http://127.0.0.1:{DEMO_SHOP_PORT}/"),
-                    port=DEMO_SHOP_PORT,
+                    self._command("demo", "shop", "--port", str(options.shop_port)),
+                    self._url_answers(f"http://127.0.0.1:{options.shop_port}/"),
+                    port=options.shop_port,
                 )
             )
             parts.append(

@@ -1,0 +1,90 @@
+"""Replays the table of cases against every front."""
+
+import pytest
+
+from tests.conformance.cases import BAD_ANSWERS, INJECTING, PASSING, REFUSED, Case, get
+from tests.support.front_stack import TAG, FrontStack
+from tests.support.origin import Seen, Step
+from tests.support.raw_client import RawClient, Reply
+
+MARKUP = b'<script async="async" src="%s"></script>' % TAG.script_url.encode()
+
+
+def run(stack: FrontStack, case: Case) -> tuple[Reply, bool | None]:
+    path = b"/case/%d" % abs(hash(case.name))
+    stack.origin.script(path.decode(), *case.answer)
+    request = case.request.replace(b"{path}", path)
+    with RawClient(stack.port) as client:
+        reply = client.ask(request.lstrip(), method=request.lstrip().split(b" ")[0])
+        wait_s = 2.0 if case.closes else 0.2
+        closed = None if case.closes is None else client.is_closed(wait_s)
+    return reply, closed
+
+
+def lines_of(head: bytes) -> list[bytes]:
+    return [line.partition(b":")[0].lower() + line[line.find(b":") :] for line in head.split(b"\r\n")[1:-2]]
+
+
+def has_line(head: bytes, wanted: bytes) -> bool:
+    name, colon, value = wanted.partition(b":")
+    if not value:
+        return any(line.startswith(name.lower() + b":") for line in lines_of(head))
+    return name.lower() + colon + value in lines_of(head)
+
+
+def check_origin(case: Case, seen: Seen) -> None:
+    path = b"/case/%d" % abs(hash(case.name))
+    if case.origin_line is not None:
+        assert seen.line == case.origin_line.replace(b"{path}", path)
+    for line in case.origin_sees:
+        assert has_line(seen.head, line), seen.head
+        name = line.partition(b":")[0]
+        assert name in seen.head, "the name's case has changed"
+    for line in case.origin_never:
+        assert not has_line(seen.head, line.rstrip(b":")), seen.head
+    assert len(seen.values(b"host")) == 1
+    if case.origin_body_bytes is not None:
+        assert seen.body_bytes == case.origin_body_bytes
+    if case.origin_trailers is not None:
+        assert seen.trailers == case.origin_trailers
+
+
+def check_client(case: Case, reply: Reply) -> None:
+    assert reply.status == case.status, reply.head
+    assert reply.complete is case.complete
+    assert tuple(reply.interim) == case.interim
+    assert reply.trailers == case.trailers
+    for line in case.sees:
+        assert line in reply.head.split(b"\r\n"), reply.head
+    for line in case.never_sees:
+        assert not has_line(reply.head, line), reply.head
+    if case.frame is not None:
+        assert reply.frame == case.frame
+    if case.body is not None:
+        assert reply.body.count(MARKUP) == int(case.injected)
+        assert reply.body.replace(MARKUP, b"") == case.body
+
+
+@pytest.mark.parametrize("case", [*PASSING, *INJECTING, *REFUSED], ids=lambda case: case.name)
+def test_case(stack: FrontStack, case: Case) -> None:
+    reply, closed = run(stack, case)
+
+    check_client(case, reply)
+    assert closed is case.closes
+    seen = [*stack.origin.take(), *stack.other.take(), *stack.tls_origin.take()]
+    assert bool(seen) is case.reaches_origin
+    for request in seen:
+        check_origin(case, request)
+
+
+@pytest.mark.parametrize(("name", "answer"), BAD_ANSWERS, ids=[name for name, _ in BAD_ANSWERS])
+def test_a_bad_answer_becomes_our_502(
+    stack: FrontStack, name: str, answer: tuple[Step, ...]
+) -> None:
+    reply, _ = run(stack, Case(name, get(), answer))
+
+    assert reply.status == 502
+    assert reply.value("cache-control") == b"no-store"
+    assert b"127.0.0.1" not in reply.head + reply.body
+    assert b"mitm" not in (reply.head + reply.body).lower()
+    assert reply.value("x-request-id") in reply.body

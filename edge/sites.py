@@ -196,7 +196,7 @@ def parse_site(raw: Any, index: int = 0) -> Site:
     if not isinstance(raw, dict):
         raise SnapshotError(f"site {index}: expected an object")
     where = f"site {raw.get('host', index)!r}"
-    unknown = raw.keys() - _FIELDS.keys()
+    unknown = raw.keys() - FIELDS.keys()
     if unknown:
         raise SnapshotError(f"{where}: unknown field {min(unknown)!r}")
     missing = {"id", "host", "upstreams", "public_key"} - raw.keys()
@@ -204,7 +204,7 @@ def parse_site(raw: Any, index: int = 0) -> Site:
         raise SnapshotError(f"{where}: missing field {min(missing)!r}")
     values: dict[str, Any] = {}
     for key, value in raw.items():
-        name, read = _FIELDS[key]
+        name, read = FIELDS[key]
         try:
             values[name] = read(value)
         except (ValueError, TypeError, KeyError) as error:
@@ -270,7 +270,7 @@ def _origins(value: Any) -> tuple[Origin, ...]:
     return origins
 
 
-_FIELDS: dict[str, tuple[str, Any]] = {
+FIELDS: dict[str, tuple[str, Any]] = {
     "id": ("id", _count),
     "host": ("host", _host),
     "aliases": ("aliases", lambda v: tuple(_host(host) for host in _list(v))),

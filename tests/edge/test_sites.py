@@ -1,6 +1,8 @@
 """The sites snapshot: taken whole or refused whole, with the reason in words."""
 
 import contextlib
+import re
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.sites import (
+    FIELDS,
     Origin,
     SnapshotError,
     normal_host,
@@ -100,3 +103,8 @@ def test_hosts_in_brackets_keep_them() -> None:
 def test_a_site_is_always_in_the_same_shard() -> None:
     assert [shard_of(n) for n in (1, 2, 3)] == [55, 13, 27]
     assert a_site(id=2).shard == 13
+
+
+def test_every_field_of_the_snapshot_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sites.md").read_text()
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == set(FIELDS)

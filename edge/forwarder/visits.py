@@ -1,0 +1,175 @@
+"""Events in, visits out: the rules of what a visit is (NUMBERS 1-4 and 16, INGESTION 1.5, 3.4, 4).
+
+Pure and deterministic: the same entries in the same order give the same visits, whatever the
+batches, and no clock is read. Each event is placed at once; ``end_batch`` hands out what changed
+since the last call, as the ``sessions`` table wants it. Reading entries, storing rows and keeping
+state is the work of ``edge.forwarder.shard``; the importer uses this module too.
+
+Rules, in the order they are asked:
+    1. The watermark is the latest time of any event of the shard, this one included.
+    2. An event more than 90 minutes behind it joins nothing: it opens a visit of its own.
+    3. Else it joins the kept visit, of the same visitor by today's or yesterday's hash, to whose
+       span from start to last sign of life it is nearest, at most 30 minutes away; of two as near
+       the earlier. If there is none it opens a visit.
+    4. Engagement never opens a visit; without one to join it is dropped.
+
+The one invariant: forgetting a visit whose last sign of life is more than 120 minutes behind the
+watermark (90 of lateness and 30 of gap) changes no outcome, so memory is bounded by open visits.
+"""
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from struct import Struct
+from typing import Any
+
+from edge.event import ENGAGEMENT, Event
+from edge.forwarder.visit import StreamId, Visit
+
+GAP_MS = 30 * 60 * 1000
+LATENESS_MS = 90 * 60 * 1000
+KEPT_MS = LATENESS_MS + GAP_MS
+
+_IDENTITY = Struct(">QQQQQQ")
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a run of entries did: rows to write and states to keep.
+
+    ``entries``, ``events`` and ``visits`` run in parallel. ``before`` holds the session last
+    written of every changed visit that had one, ``after`` what it is now. ``changed`` are visits to
+    keep, ``evicted`` ids to forget. ``no_visit`` counts dropped engagement by site.
+    """
+
+    entries: list[StreamId] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    visits: list[Visit] = field(default_factory=list)
+    before: list[tuple[Any, ...]] = field(default_factory=list)
+    after: list[tuple[Any, ...]] = field(default_factory=list)
+    changed: list[Visit] = field(default_factory=list)
+    evicted: list[int] = field(default_factory=list)
+    no_visit: Counter[int] = field(default_factory=Counter)
+
+
+class Visits:
+    """The open visits of one shard.
+
+    Args:
+        shard: Logical shard; 255 for imports.
+        generation: Which life of the shard's stream the entries are of.
+        watermark_ms: Latest event time so far.
+        kept: Visits as they stood after the last batch.
+    """
+
+    def __init__(
+        self, shard: int, generation: int, watermark_ms: int = 0, kept: Iterable[Visit] = ()
+    ) -> None:
+        self.shard = shard
+        self.generation = generation
+        self.watermark_ms = watermark_ms
+        self._batch = Batch()
+        self._batch_number = 1
+        self._stored: set[int] = set()
+        self._by_visitor: dict[tuple[int, int], list[Visit]] = {}
+        self._by_age: list[tuple[int, int, Visit]] = []
+        for visit in sorted(kept, key=lambda visit: visit.opened):
+            self._stored.add(visit.visit_id)
+            self._by_age.append((visit.last_alive_ms, visit.visit_id, visit))
+            for key in visit.keys:
+                self._by_visitor.setdefault((visit.site_id, key), []).append(visit)
+        heapq.heapify(self._by_age)
+
+    def __len__(self) -> int:
+        """Count the visits kept in memory."""
+        return len(self._by_age)
+
+    def place(self, at: StreamId, event: Event) -> Visit | None:
+        """Give an event to its visit; None if it is engagement that has none."""
+        self.watermark_ms = max(self.watermark_ms, event.ts_ms)
+        is_late = event.ts_ms < self.watermark_ms - LATENESS_MS
+        visit = None if is_late else self._nearest(event)
+        batch = self._batch
+        if visit is None:
+            if event.name == ENGAGEMENT:
+                batch.no_visit[event.site_id] += 1
+                return None
+            visit = self._open(at, event)
+        if visit.batch != self._batch_number:
+            visit.batch = self._batch_number
+            batch.changed.append(visit)
+            if visit.version:
+                batch.before.append(visit.session())
+        self._learn_keys(visit, event)
+        visit.absorb(at, event)
+        batch.entries.append(at)
+        batch.events.append(event)
+        batch.visits.append(visit)
+        return visit
+
+    def end_batch(self) -> Batch:
+        """Close the batch: number the states of its visits, forget the old, hand it out."""
+        batch = self._batch
+        for visit in batch.changed:
+            visit.version += 1
+            batch.after.append(visit.session())
+        evicted = self._evict()
+        batch.changed = [visit for visit in batch.changed if visit.visit_id not in evicted]
+        batch.evicted = [visit_id for visit_id in evicted if visit_id in self._stored]
+        self._stored.difference_update(evicted)
+        self._stored.update(visit.visit_id for visit in batch.changed)
+        self._batch = Batch()
+        self._batch_number += 1
+        return batch
+
+    def _nearest(self, event: Event) -> Visit | None:
+        found = self._by_visitor.get((event.site_id, event.visitor), ())
+        if event.previous:
+            found = [*found, *self._by_visitor.get((event.site_id, event.previous), ())]
+        best: Visit | None = None
+        best_rank: tuple[int, int, StreamId] | None = None
+        ts = event.ts_ms
+        for visit in found:
+            away = max(visit.start_ms - ts, ts - visit.last_alive_ms, 0)
+            if away <= GAP_MS:
+                rank = (away, visit.start_ms, visit.opened)
+                if best_rank is None or rank < best_rank:
+                    best, best_rank = visit, rank
+        return best
+
+    def _open(self, at: StreamId, event: Event) -> Visit:
+        identity = _IDENTITY.pack(
+            event.site_id, event.visitor, self.shard, self.generation, at.ms, at.seq
+        )
+        visit_id = int.from_bytes(blake2b(identity, digest_size=8).digest())
+        visit = Visit(visit_id, at, event)
+        heapq.heappush(self._by_age, (visit.last_alive_ms, visit_id, visit))
+        return visit
+
+    def _learn_keys(self, visit: Visit, event: Event) -> None:
+        """Make the visit found by both hashes of the event from now on."""
+        for key in (event.visitor, event.previous) if event.previous else (event.visitor,):
+            if key not in visit.keys:
+                visit.keys.append(key)
+                self._by_visitor.setdefault((visit.site_id, key), []).append(visit)
+
+    def _evict(self) -> dict[int, None]:
+        """Forget visits that no event can reach any more; return their ids in order."""
+        limit = self.watermark_ms - KEPT_MS
+        evicted: dict[int, None] = {}
+        by_age = self._by_age
+        while by_age and by_age[0][0] < limit:
+            _, visit_id, visit = by_age[0]
+            if visit.last_alive_ms >= limit:
+                heapq.heapreplace(by_age, (visit.last_alive_ms, visit_id, visit))
+                continue
+            heapq.heappop(by_age)
+            evicted[visit_id] = None
+            for key in visit.keys:
+                mates = self._by_visitor[visit.site_id, key]
+                mates.remove(visit)
+                if not mates:
+                    del self._by_visitor[visit.site_id, key]
+        return evicted

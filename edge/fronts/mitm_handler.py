@@ -154,7 +154,10 @@ class EdgeHandler(server.LiveConnectionHandler):
         """
         is_client = asyncio.current_task() is self.transports[self.client].handler
         for connection, io in list(self.transports.items()):
-            feeds = (connection is not self.client or self._answers_itself()) == is_client
+            if connection is self.client:
+                feeds = not is_client or self._answers_itself()
+            else:
+                feeds = is_client
             if io.writer is None or not feeds:
                 continue
             try:

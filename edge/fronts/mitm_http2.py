@@ -2,12 +2,13 @@
 
 Adds what a server owes: our error pages, GOAWAY when draining, trailers in lower case, and
 forgetting streams that are over. Framing and flow control are mitmproxy's and hyper-h2's. Origins
-are always spoken to in HTTP/1.1, so there is no client side. The one invariant: an error of one
-stream never touches another.
+are always spoken to in HTTP/1.1, so there is no client side; a bad authority is one request's
+error, not the connection's. The one invariant: an error of one stream never touches another.
 """
 
 from typing import override
 
+from h2 import events as h2_events
 from h2.errors import ErrorCodes
 from hyperframe.frame import GoAwayFrame
 from mitmproxy import http
@@ -16,9 +17,10 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import _events as http_events
 from mitmproxy.proxy.layers.http import _http2
+from mitmproxy.proxy.layers.http._base import ReceiveHttp
 
 from edge.fronts.mitm_desk import Desk, Drain, Refused, refusal_for
-from edge.wire.refusal import ErrorPage
+from edge.wire.refusal import METHOD_REFUSED, ErrorPage
 
 
 class EdgeHttp2Server(_http2.Http2Server):
@@ -63,6 +65,24 @@ class EdgeHttp2Server(_http2.Http2Server):
             if self.is_closed(event.stream_id):
                 self.streams.pop(event.stream_id, None)
             yield from self._close_if_over()
+
+    @override
+    def handle_h2_event(self, event: h2_events.Event) -> CommandGenerator[bool]:
+        if not isinstance(event, h2_events.RequestReceived):
+            return (yield from super().handle_h2_event(event))
+        assert event.stream_id is not None
+        self.streams[event.stream_id] = _http2.StreamState.HEADERS_RECEIVED
+        pseudo, headers = _http2.split_pseudo_headers(event.headers)
+        if not {b":method", b":scheme", b":path"} <= pseudo.keys():
+            yield from self._show(event.stream_id, self._desk.error_page(METHOD_REFUSED))
+            return False
+        request = http.Request(
+            "", 0, pseudo[b":method"], pseudo[b":scheme"], pseudo.get(b":authority", b""),
+            pseudo[b":path"], b"HTTP/2.0", headers, None, None, 0.0, None,
+        )  # fmt: skip
+        ends = event.stream_ended is not None
+        yield ReceiveHttp(http_events.RequestHeaders(event.stream_id, request, ends))
+        return False
 
     def _handle_error(self, event: http_events.ResponseProtocolError) -> CommandGenerator[None]:
         page = self._page(event)

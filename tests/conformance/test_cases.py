@@ -22,7 +22,10 @@ def run(stack: FrontStack, case: Case) -> tuple[Reply, bool | None]:
 
 
 def lines_of(head: bytes) -> list[bytes]:
-    return [line.partition(b":")[0].lower() + line[line.find(b":") :] for line in head.split(b"\r\n")[1:-2]]
+    return [
+        line.partition(b":")[0].lower() + line[line.find(b":") :]
+        for line in head.split(b"\r\n")[1:-2]
+    ]
 
 
 def has_line(head: bytes, wanted: bytes) -> bool:

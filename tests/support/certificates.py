@@ -51,9 +51,7 @@ class Authority:
         pem = serialization.Encoding.PEM
         (folder / "fullchain.pem").write_bytes(certificate.public_bytes(pem))
         (folder / "privkey.pem").write_bytes(
-            key.private_bytes(
-                pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
+            key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         )
 
     def server_context(self, *names: str) -> ssl.SSLContext:

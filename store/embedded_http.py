@@ -163,9 +163,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             held = _hold(pieces)
             headers = {"X-ClickHouse-Format": work.format} if statement.answers else {}
-            headers["X-ClickHouse-Summary"] = _render_summary(tally, started)
             coding = choose_coding(request.accept_coding)
             if held.complete:
+                headers["X-ClickHouse-Summary"] = _render_summary(tally, started)
                 if statement.keeps_in_session:
                     session.remember(statement.head)
                 self._send(HTTPStatus.OK, held.data, headers, coding)

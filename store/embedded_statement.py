@@ -51,6 +51,11 @@ class Statement:
         return self.verb.encode() in _READS
 
     @property
+    def changes(self) -> bool:
+        """Whether the statement is refused to a read-only request."""
+        return not (self.reads or self.keeps_in_session or self.verb == "(")
+
+    @property
     def keeps_in_session(self) -> bool:
         """Whether the statement changes its session, not the data."""
         return self.verb.encode() in _SESSION

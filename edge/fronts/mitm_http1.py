@@ -402,7 +402,7 @@ class EdgeHttp1Client(_Bodies, _http1.Http1Client):
         yield from ()
 
     def _end_of_body(self, end: HttpEvent) -> CommandGenerator[None]:
-        """Be ready for the next request before telling: a pipelined one comes in the same breath."""
+        """Be ready for the next request before telling: a pipelined one comes at once."""
         assert self.response
         if self.response.status_code == _SWITCHING:
             yield ReceiveHttp(end)

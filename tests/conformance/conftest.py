@@ -18,7 +18,7 @@ async def start_mitmproxy(parts: StackParts) -> Running:
         tls_dir=parts.tls_dir,
         upstream_authorities=parts.authorities,
     )
-    port = await front.start("127.0.0.1", 0)
+    port = await front.start("127.0.0.1", parts.port)
     return Running(port, await front.start_tls("127.0.0.1", 0), front.drain)
 
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.conformance.cases import BAD_ANSWERS, INJECTING, PASSING, REFUSED, Case, get
-from tests.support.front_stack import TAG, FrontStack
+from tests.conformance.asking import MARKUP
+from tests.conformance.cases import INJECTING, PASSING, Case, get
+from tests.conformance.refused_cases import BAD_ANSWERS, REFUSED
+from tests.support.front_stack import FrontStack
 from tests.support.origin import Seen, Step
 from tests.support.raw_client import RawClient, Reply
-
-MARKUP = b'<script async="async" src="%s"></script>' % TAG.script_url.encode()
 
 
 def run(stack: FrontStack, case: Case) -> tuple[Reply, bool | None]:

@@ -1,13 +1,13 @@
 """A front between a raw client and an odd origin, in a thread of its own.
 
-``FrontStack`` starts origins, certificates and one front; tests talk to it over sockets only, so any
-front that can be started by a function ``(StackParts) -> Running`` runs the same suite.
+``FrontStack`` starts origins, certificates and one front; tests talk to it over sockets only, so
+any front that can be started by a function ``(StackParts) -> Running`` runs the same suite.
 """
 
 import asyncio
 import ssl
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,12 +54,12 @@ class Running:
 
     port: int
     tls_port: int
-    drain: Callable[[float], Awaitable[None]]
+    drain: Callable[[float], Coroutine[Any, Any, None]]
 
 
 @dataclass
 class StackParts:
-    """What a front is given."""
+    """What a front is given; a ``port`` of 0 is any."""
 
     sites: Callable[[], Snapshot]
     endpoints: StubEndpoints
@@ -68,13 +68,14 @@ class StackParts:
     on_served: Callable[[Served], None]
     tls_dir: Path
     authorities: Path
+    port: int = 0
 
 
 @dataclass
 class FrontStack:
     """Everything around one front; ``start`` and ``stop`` are for the fixture."""
 
-    start_front: Callable[[StackParts], Awaitable[Running]]
+    start_front: Callable[[StackParts], Coroutine[Any, Any, Running]]
     folder: Path
     trusted: str = ""
     served: list[Served] = field(default_factory=list)
@@ -123,7 +124,7 @@ class FrontStack:
         self.authority.write_pair(self.tls_dir / SHOP, SHOP)
         self.authority.write_pair(self.tls_dir / "_.wild.localhost", "*.wild.localhost")
         self.snapshot = Snapshot(1, tuple(_sites(plain, other, secure)))
-        parts = StackParts(
+        self.parts = StackParts(
             lambda: self.snapshot,
             self.endpoints,
             self._tag,
@@ -132,14 +133,14 @@ class FrontStack:
             self.tls_dir,
             self.authority.path,
         )
-        self.running = await self.start_front(parts)
+        self.running = await self.start_front(self.parts)
 
     async def _stop(self) -> None:
         await self.running.drain(0.2)
         for origin in (self.origin, self.other, self.tls_origin):
             await origin.stop()
 
-    def _tag(self, site: Site) -> Tag:
+    def _tag(self, _site: Site) -> Tag:
         if self.tag_fails:
             raise RuntimeError("no tag today")
         return TAG

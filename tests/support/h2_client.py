@@ -2,6 +2,7 @@
 
 import ssl
 from dataclasses import dataclass, field
+from typing import Self
 
 import h2.config
 import h2.connection
@@ -17,7 +18,7 @@ class Stream:
 
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     interim: list[list[tuple[bytes, bytes]]] = field(default_factory=list)
-    body: bytes = b""
+    body: bytearray = field(default_factory=bytearray)
     trailers: list[tuple[bytes, bytes]] = field(default_factory=list)
     ended: bool = False
     reset: int | None = None
@@ -52,7 +53,7 @@ class H2Client:
         self.h2.initiate_connection()
         self.flush()
 
-    def __enter__(self) -> "H2Client":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -8,9 +8,9 @@ that a test can say what an origin must see. It runs in the event loop of whoeve
 import asyncio
 import base64
 import hashlib
+import socket as sockets
 import ssl
 import struct
-import socket as sockets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -45,6 +45,8 @@ class Seen:
     trailers: bytes = b""
     connection: int = 0
     sni: str | None = None
+    left: bool = False
+    """The client ended the connection while the origin had not answered yet."""
 
     @property
     def line(self) -> bytes:
@@ -81,11 +83,11 @@ class Origin:
     _connections: int = 0
     _server: asyncio.Server | None = None
     _sni: dict[int, str | None] = field(default_factory=dict)
-    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    _tasks: set[asyncio.Task[None] | None] = field(default_factory=set)
 
     async def start(self, port: int = 0) -> int:
         if self.context is not None:
-            self.context.sni_callback = self._note_sni  # type: ignore[assignment]
+            self.context.sni_callback = self._note_sni
         self._server = await asyncio.start_server(
             self._serve, "127.0.0.1", port, ssl=self.context, limit=2**20
         )
@@ -95,8 +97,9 @@ class Origin:
     async def stop(self) -> None:
         assert self._server
         self._server.close()
-        for writer in list(self._writers):
-            writer.transport.abort()
+        for task in list(self._tasks):
+            if task is not None:
+                task.cancel()
         await self._server.wait_closed()
 
     def script(self, path: str, *steps: Step) -> None:
@@ -114,18 +117,19 @@ class Origin:
         self._connections += 1
         number = self._connections
         self.open += 1
-        self._writers.add(writer)
+        task = asyncio.current_task()
+        self._tasks.add(task)
         sni = self._sni.pop(id(writer.get_extra_info("ssl_object")), None)
         try:
             while await self._one(reader, writer, number, sni):
                 pass
-        except (asyncio.IncompleteReadError, ConnectionError, OSError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError):
             pass
         except asyncio.LimitOverrunError:
             self.faults.append("a head of more than 1 MiB")
         finally:
             self.open -= 1
-            self._writers.discard(writer)
+            self._tasks.discard(task)
             writer.close()
 
     async def _one(
@@ -274,6 +278,13 @@ async def _mirror(seen: Seen, reader: asyncio.StreamReader, writer: asyncio.Stre
     return True
 
 
+async def _hang(seen: Seen, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> bool:
+    """Never answer."""
+    await reader.read()
+    seen.left = True
+    return False
+
+
 DYNAMIC: dict[str, Callable[[Seen, asyncio.StreamWriter], Awaitable[None]]] = {
     "/echo": _echo,
     "/digest": _digest,
@@ -283,4 +294,4 @@ DYNAMIC: dict[str, Callable[[Seen, asyncio.StreamWriter], Awaitable[None]]] = {
 }
 UPGRADED: dict[
     str, Callable[[Seen, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bool]]
-] = {"/ws": _websocket, "/mirror": _mirror}
+] = {"/ws": _websocket, "/mirror": _mirror, "/hang": _hang}

@@ -4,6 +4,7 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass, field
+from typing import Self
 
 
 @dataclass
@@ -40,7 +41,7 @@ class RawClient:
         self.ended = False
         self.was_reset = False
 
-    def __enter__(self) -> "RawClient":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -111,20 +112,22 @@ class RawClient:
         parts: list[bytes] = []
         try:
             while size := int(self._until(b"\r\n"), 16):
-                while len(self.buffer) < size + 2:
-                    if self.ended:
-                        parts.append(self.buffer)
-                        raise EOFError
-                    self._more()
-                parts.append(self.buffer[:size])
-                assert self.buffer[size : size + 2] == b"\r\n"
-                self.buffer = self.buffer[size + 2 :]
+                parts.append(self._exactly(size))
+                assert self._exactly(2) == b"\r\n"
             while (line := self._until(b"\r\n")) != b"\r\n":
                 reply.trailers += line
             reply.complete = True
         except EOFError:
             reply.complete = False
         reply.body = b"".join(parts)
+
+    def _exactly(self, size: int) -> bytes:
+        while len(self.buffer) < size:
+            if self.ended:
+                raise EOFError("closed in a chunk")
+            self._more()
+        data, self.buffer = self.buffer[:size], self.buffer[size:]
+        return data
 
     def _until(self, end: bytes) -> bytes:
         while end not in self.buffer:

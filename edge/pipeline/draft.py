@@ -35,14 +35,14 @@ class Device:
 class Places(Protocol):
     """Looks an address up."""
 
-    def find(self, address: Address) -> Place:
+    def find(self, address: Address, /) -> Place:
         """Give the place, an empty one if it is not known; never raises."""
 
 
 class Devices(Protocol):
     """Reads a user agent."""
 
-    def read(self, agent: bytes) -> Device:
+    def read(self, agent: bytes, /) -> Device:
         """Give what is known of an agent; never raises."""
 
 

@@ -8,9 +8,10 @@ invariant: a part that fails at start, other than the listeners, never keeps pag
 import asyncio
 import contextlib
 import logging
+import os
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from edge.collector.builds import TrackerBuilds
 from edge.collector.client_ip import parse_networks
 from edge.collector.collect import Collector
 from edge.collector.endpoints import Endpoints
+from edge.collector.rate import RateLimits
 from edge.fronts.mitm import MitmFront
 from edge.inject.tag import Tag
 from edge.pipeline.agents import Agents
@@ -41,9 +43,11 @@ class EdgeError(Exception):
 class EdgeConfig:
     """What an edge needs; ``tracker`` is the frozen build.
 
-    ``salt_url`` empty: the salts live in ``salts_file``, which must lie in memory.
+    ``salt_url`` empty: the salts live in ``salts_file``, which must lie in memory; without one they
+    live in this process alone. ``rate_client`` is events a minute, ``rate_site`` events a second.
     """
 
+    front: str
     bind: str
     port: int
     tls_port: int | None
@@ -52,9 +56,12 @@ class EdgeConfig:
     redis_url: str
     salt_url: str
     salt_assured: bool
-    salts_file: Path
+    salts_file: Path | None
     geo: Path | None
     trusted_proxies: str
+    rate_client: int
+    rate_site: int
+    default_site: str
     tracker: bytes
     drain_s: int
     private_port: int | None
@@ -75,14 +82,14 @@ async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
     for problem in protect_process():
         log.warning("edge: %s", problem)
     async with contextlib.AsyncExitStack() as stack:
-        feed = SitesFeed(config.sites_file, config.redis_url)
+        feed = SitesFeed(config.sites_file, config.redis_url, config.default_site)
         feed.load_file()
         salts = await _open_salts(config, stack)
         buffer = RedisBuffer(config.redis_url, producer=secrets.token_hex(8))
         await buffer.start()
         stack.push_async_callback(buffer.stop)
         front = _build_front(config, feed, buffer, salts)
-        private = PrivatePort(lambda: _checks(feed, buffer))
+        private = PrivatePort(lambda: _checks(feed, buffer, salts))
         try:
             await private.start(port=config.private_port or 0, path=config.private_socket)
             stack.push_async_callback(private.stop)
@@ -92,7 +99,9 @@ async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
                 await front.start_tls(config.bind, config.tls_port)
         except OSError as error:
             raise EdgeError(f"cannot listen: {error.strerror or error}") from None
-        await stack.enter_async_context(_running(feed.run(stop), keep_expiring(salts, now_ms, stop)))
+        await stack.enter_async_context(
+            _running(feed.run(stop), keep_expiring(salts, now_ms, stop))
+        )
         log.info("edge: serving on %s:%d", config.bind, config.port)
         await stop.wait()
         log.info("edge: draining, at most %d s", config.drain_s)
@@ -102,7 +111,13 @@ def _build_front(
     config: EdgeConfig, feed: SitesFeed, buffer: RedisBuffer, salts: Salts
 ) -> MitmFront:
     builds = TrackerBuilds(config.tracker)
-    collector = Collector(buffer=buffer, salts=salts, geo=Geo(config.geo), agents=Agents())
+    collector = Collector(
+        buffer=buffer,
+        salts=salts,
+        geo=Geo(config.geo),
+        agents=Agents(),
+        limits=RateLimits(config.rate_client, config.rate_site),
+    )
 
     def tag_for(site: Site) -> Tag:
         return builds.for_site(site).tag
@@ -118,21 +133,27 @@ def _build_front(
 
 
 async def _open_salts(config: EdgeConfig, stack: contextlib.AsyncExitStack) -> Salts:
-    if not config.salt_url:
-        salts = FileSalts(config.salts_file)
-        stack.callback(salts.close)
-        return salts
-    remote = RedisSalts(config.salt_url)
-    return remote
+    if config.salt_url:
+        remote = RedisSalts(config.salt_url)
+        await remote.start()
+        stack.push_async_callback(remote.stop)
+        return remote
+    path = config.salts_file or Path(f"/proc/self/fd/{os.memfd_create('salts')}")
+    salts = FileSalts(path)
+    stack.callback(salts.close)
+    return salts
 
 
-async def _checks(feed: SitesFeed, buffer: RedisBuffer) -> dict[str, str]:
-    return {"sites": feed.problem, "buffer": buffer.check()}
+async def _checks(feed: SitesFeed, buffer: RedisBuffer, salts: Salts) -> dict[str, str]:
+    said = {"sites": feed.problem, "buffer": buffer.check()}
+    if isinstance(salts, RedisSalts):
+        said["salts"] = salts.problem()
+    return said
 
 
 @contextlib.asynccontextmanager
-async def _running(*coroutines: object) -> AsyncIterator[None]:
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]  # type: ignore[call-overload]
+async def _running(*coroutines: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     try:
         yield
     finally:

@@ -146,6 +146,8 @@ class Snapshot:
 
     number: int
     sites: tuple[Site, ...]
+    default_host: str = ""
+    """Host of the site that answers for unknown names; by the operator's choice only."""
     by_host: dict[str, Site] = field(init=False, compare=False, repr=False)
     by_id: dict[int, Site] = field(init=False, compare=False, repr=False)
 
@@ -163,7 +165,8 @@ class Snapshot:
 
     def find(self, authority: str) -> Site | None:
         """Find the site of a Host header or :authority, or None."""
-        return self.by_host.get(normal_host(authority))
+        found = self.by_host.get(normal_host(authority))
+        return found or self.by_host.get(self.default_host)
 
 
 EMPTY = Snapshot(0, ())

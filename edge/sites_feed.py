@@ -9,6 +9,7 @@ truth, and it is read again on every connection. The one invariant: what is in m
 import asyncio
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,14 @@ from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from edge.sites import EMPTY, Snapshot, SnapshotError, parse_snapshot, render_snapshot
+from edge.sites import (
+    EMPTY,
+    Snapshot,
+    SnapshotError,
+    normal_host,
+    parse_snapshot,
+    render_snapshot,
+)
 
 KEY = "statflow:sites"
 NUMBER_KEY = "statflow:sites:number"
@@ -75,11 +83,13 @@ def write_atomically(path: Path, raw: bytes) -> None:
 class SitesFeed:
     """The current snapshot, kept fresh by ``run``.
 
-    ``redis_url`` empty means that the file alone is the source: an operator without a portal edits
-    it, and a changed file is taken within a second.
+    ``default_host`` names the site that answers for unknown hosts. ``redis_url`` empty means that
+    the file alone is the source: an operator without a portal edits it, and a changed file is taken
+    within a second.
     """
 
-    def __init__(self, path: Path, redis_url: str = "") -> None:
+    def __init__(self, path: Path, redis_url: str = "", default_host: str = "") -> None:
+        self._default_host = normal_host(default_host)
         self._path = path
         self._redis_url = redis_url
         self._current = EMPTY
@@ -138,7 +148,7 @@ class SitesFeed:
         if number <= self._current.number:
             return
         raw = await redis.get(KEY)
-        if raw and raw != self._refused and self._take(raw):
+        if isinstance(raw, bytes) and raw != self._refused and self._take(raw):
             try:
                 await asyncio.to_thread(write_atomically, self._path, raw)
             except OSError as error:
@@ -147,7 +157,7 @@ class SitesFeed:
 
     def _take(self, raw: bytes) -> bool:
         try:
-            snapshot = parse_snapshot(raw)
+            snapshot = replace(parse_snapshot(raw), default_host=self._default_host)
         except SnapshotError as error:
             self._refuse(str(error), raw)
             return False

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate
+from typing import Any
 
 import click
 
@@ -32,9 +32,7 @@ class Context:
         self.paths = Paths(self.settings.data_dir)
 
 
-def command[**P](
-    function: Callable[Concatenate[Context, P], None],
-) -> Callable[..., None]:
+def command(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command ``--data-dir`` and a Context, and turn expected errors into sentences."""
 
     @click.option(
@@ -43,24 +41,26 @@ def command[**P](
         help="Its folder (default: STATFLOW_DATA_DIR, else ~/.local/share/statflow).",
     )
     @wraps(function)
-    def run(*args: P.args, data_dir: Path | None = None, **kwargs: P.kwargs) -> None:
+    def run(*args: Any, data_dir: Path | None = None, **kwargs: Any) -> None:
         try:
             context = Context(data_dir)
             context.paths.prepare()
-            logging.basicConfig(
-                level=logging.DEBUG if context.settings.debug else logging.INFO,
-                format="%(levelname)s %(name)s: %(message)s",
-            )
-            logging.getLogger("hpack").setLevel(logging.WARNING)
+            _configure_logging(context.settings)
             function(context, *args, **kwargs)
         except Exception as error:
-            if type(error).__name__ not in EXPECTED or logging.getLogger().isEnabledFor(
-                logging.DEBUG
-            ):
+            if type(error).__name__ not in EXPECTED or logging.getLogger().level == logging.DEBUG:
                 raise
             fail(str(error))
 
     return run
+
+
+def _configure_logging(settings: Settings) -> None:
+    """Log to standard error; libraries that would log requests or peers only say warnings."""
+    level = logging.DEBUG if settings.debug else logging.INFO
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+    for library in ("aiohttp", "alembic", "asyncio", "hpack", "mitmproxy", "waitress", "werkzeug"):
+        logging.getLogger(library).setLevel(logging.WARNING)
 
 
 EXPECTED = frozenset(
@@ -152,10 +152,11 @@ def up(context: Context, tls_dir: Path | None, **options: Any) -> None:
 )
 @click.option("--private-port", type=int, help="Health and metrics, on loopback.")
 @click.option("--private-socket", type=click.Path(path_type=Path), hidden=True)
+@click.option("--salts-file", type=click.Path(path_type=Path), hidden=True)
 def edge(context: Context, **options: Any) -> None:
     """Run the edge: the proxy that injects the tracker and collects events."""
     from edge.app import run_edge
-    from statflow.compose import edge_config
+    from statflow.role_edge import edge_config
 
     config = edge_config(context.settings, context.paths, **options)
     _serve(lambda stop: run_edge(config, stop))
@@ -170,7 +171,7 @@ def forwarder(
     context: Context, shards: str, private_port: int | None, private_socket: Path | None
 ) -> None:
     """Run the forwarder: from Redis Streams to ClickHouse, exactly once."""
-    from statflow.compose import forwarder_config, serve_forwarder
+    from statflow.role_forwarder import forwarder_config, serve_forwarder
 
     config = forwarder_config(context.settings, context.paths, shards)
     _serve(
@@ -186,7 +187,7 @@ def forwarder(
 @click.option("--threads", default=8, show_default=True)
 def portal(context: Context, bind: str, port: int, threads: int) -> None:
     """Run the portal: accounts, sites, dashboards, API."""
-    from statflow.compose import serve_portal
+    from statflow.role_portal import serve_portal
 
     serve_portal(context.settings, context.paths, bind=bind, port=port, threads=threads)
 
@@ -196,7 +197,7 @@ def portal(context: Context, bind: str, port: int, threads: int) -> None:
 @click.option("--port", default=0, help="Port on loopback; 0 takes a free one.")
 def store(context: Context, port: int) -> None:
     """Run the embedded store: ClickHouse's engine behind ClickHouse's HTTP protocol."""
-    from statflow.compose import serve_store
+    from statflow.role_store import serve_store
 
     serve_store(context.paths, port)
 
@@ -205,7 +206,7 @@ def store(context: Context, port: int) -> None:
 @command
 def migrate(context: Context) -> None:
     """Bring the schemas of the store and of the accounts database up to date."""
-    from statflow.compose import open_accounts
+    from statflow.accounts import open_accounts
     from statflow.services import open_store
     from store.migrate import migrate as migrate_store
 
@@ -233,7 +234,7 @@ def site() -> None:
 def site_add(context: Context, host: str, upstream: str, timezone: str, team: str) -> None:
     """Add HOST; the edge serves it within two seconds. Prints JSON."""
     from portal.commands import add_site
-    from statflow.compose import open_accounts, publish_sites
+    from statflow.accounts import open_accounts, publish_sites
 
     accounts = open_accounts(context.settings, context.paths)
     with accounts.writing() as session:
@@ -257,7 +258,7 @@ def site_add(context: Context, host: str, upstream: str, timezone: str, team: st
 def site_list(context: Context, as_json: bool) -> None:
     """List the sites."""
     from portal.commands import sites_payload
-    from statflow.compose import open_accounts
+    from statflow.accounts import open_accounts
 
     with open_accounts(context.settings, context.paths).reading() as session:
         sites = sites_payload(session)
@@ -280,7 +281,7 @@ def user() -> None:
 def user_add(context: Context, email: str, admin: bool) -> None:
     """Add EMAIL; the password comes from STATFLOW_PASSWORD or standard input. Prints JSON."""
     from portal.commands import add_user
-    from statflow.compose import open_accounts
+    from statflow.accounts import open_accounts
 
     password = context.settings.password or _ask_password()
     with open_accounts(context.settings, context.paths).writing() as session:
@@ -308,7 +309,7 @@ def token() -> None:
 def token_create(context: Context, email: str, host: str, scope: str) -> None:
     """Create a token for EMAIL; shown this once. Prints JSON."""
     from portal.commands import create_token
-    from statflow.compose import open_accounts
+    from statflow.accounts import open_accounts
 
     scopes = [part.strip() for part in scope.split(",") if part.strip()]
     with open_accounts(context.settings, context.paths).writing() as session:

@@ -140,7 +140,7 @@ def _check_sites(settings: Settings, paths: Paths) -> str:
     try:
         snapshot = parse_snapshot(file.read_bytes())
     except FileNotFoundError:
-        raise WrongError("no sites yet: add one in the portal or with `statflow site add`") from None
+        raise WrongError("no sites yet: add one in the portal, or: statflow site add") from None
     except SnapshotError as error:
         raise WrongError(f"{file}: {error}") from None
     return f"{len(snapshot.sites)} in the snapshot that the edge serves from"

@@ -58,16 +58,12 @@ def store_secret(paths: Paths) -> str:
 def _made_once(path: Path) -> str:
     """Read a secret, making it first if there is none; two processes agree on one."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with temporary.open("x", opener=_owner_only) as file:
-        file.write(secrets.token_hex(32))
+    temporary.touch(0o600, exist_ok=False)
+    temporary.write_text(secrets.token_hex(32))
     with contextlib.suppress(FileExistsError):
         path.hardlink_to(temporary)
     temporary.unlink()
     return path.read_text()
-
-
-def _owner_only(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def running_store_url(paths: Paths) -> str | None:

@@ -50,6 +50,7 @@ class Part:
     start_s: float = 60.0
     stop_s: float = 15.0
     once: bool = False
+    pass_fds: tuple[int, ...] = ()
     state: State = State.WAITING
     process: asyncio.subprocess.Process | None = None
     restarts: int = 0
@@ -119,6 +120,7 @@ class Supervisor:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=part.pass_fds,
         )
         self._watchers.append(asyncio.create_task(_relay(part, part.process)))
 

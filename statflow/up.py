@@ -10,6 +10,7 @@ import asyncio
 import fcntl
 import json
 import logging
+import os
 import secrets
 import shutil
 import signal
@@ -26,7 +27,7 @@ from edge.private import PrivatePort
 from edge.sites_feed import write_atomically
 from portal.commands import CommandError, add_user, put_site, setup_link
 from portal.database import Database
-from statflow.compose import open_accounts, publish_sites
+from statflow.accounts import open_accounts, publish_sites
 from statflow.paths import Paths
 from statflow.services import port_is_free, redis_url, running_store_url
 from statflow.settings import Settings
@@ -248,6 +249,11 @@ class Stack:
         if options.tls_dir is not None:
             edge += ["--tls-port", str(options.edge_tls_port), "--tls-dir", str(options.tls_dir)]
         edge += ["--private-socket", str(paths.private_socket("edge"))]
+        kept_fds: tuple[int, ...] = ()
+        if paths.salts is None and not self._settings.salt_url:
+            # No shared memory: the supervisor keeps the salts, so that a new edge finds them.
+            kept_fds = (os.memfd_create("salts"),)
+            edge += ["--salts-file", f"/proc/self/fd/{kept_fds[0]}"]
         forwarder = ["forwarder", "--private-socket", str(paths.private_socket("forwarder"))]
         portal = ["portal", "--bind", options.bind, "--port", str(options.portal_port)]
         parts = [
@@ -257,6 +263,7 @@ class Stack:
                 self._command(*edge),
                 self._is_healthy("edge"),
                 port=options.edge_port,
+                pass_fds=kept_fds,
                 stop_s=self._settings.drain_s + 5,
             ),
             Part(

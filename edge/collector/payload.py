@@ -85,7 +85,7 @@ def parse_payload(body: bytes, default_currency: str = "EUR") -> Payload | Paylo
         return _error(DropReason.INVALID_JSON, "invalid_json", "Expected a JSON object.", None)
     events = document.get("e")
     if "e" not in document or "n" in document or "name" in document:
-        event = _parse_event(document, default_currency)
+        event = parse_event(document, default_currency)
         if isinstance(event, Fault):
             return PayloadError(DropReason.INVALID_PAYLOAD, event)
         return Payload((event,))
@@ -109,7 +109,7 @@ def _parse_batch(events: list[Any], default_currency: str) -> Payload:
     beacons: list[Beacon] = []
     rejected: list[Rejection] = []
     for index, raw in enumerate(events):
-        event = _parse_event(raw, default_currency)
+        event = parse_event(raw, default_currency)
         if isinstance(event, Fault):
             rejected.append(Rejection(index, event.code, event.field))
         else:
@@ -117,7 +117,8 @@ def _parse_batch(events: list[Any], default_currency: str) -> Payload:
     return Payload(tuple(beacons), tuple(rejected))
 
 
-def _parse_event(raw: Any, default_currency: str) -> Beacon | Fault:
+def parse_event(raw: Any, default_currency: str) -> Beacon | Fault:
+    """Check one event; the long names of Plausible's format are taken too."""
     if not isinstance(raw, dict):
         return Fault("wrong_type", "An event is a JSON object.", None)
     try:

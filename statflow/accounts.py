@@ -1,0 +1,34 @@
+"""Accounts and sites as the commands use them: open the database, publish the sites.
+
+Here portal and edge meet without knowing each other: the portal says what the sites are, the edge's
+feed takes them.
+"""
+
+import time
+
+from edge.sites_feed import PublishError, publish_snapshot
+from portal.commands import ensure_default_team, sites_payload
+from portal.database import Database
+from statflow.paths import Paths
+from statflow.services import database_url, redis_url
+from statflow.settings import Settings
+
+
+def open_accounts(settings: Settings, paths: Paths) -> Database:
+    """Open the accounts database at the newest schema, with its Default team."""
+    database = Database(database_url(settings, paths))
+    database.migrate()
+    with database.writing() as session:
+        ensure_default_team(session)
+    return database
+
+
+def publish_sites(settings: Settings, paths: Paths, database: Database) -> str:
+    """Publish the sites to the edges; return what is wrong in words, or the empty string."""
+    with database.reading() as session:
+        sites = sites_payload(session)
+    try:
+        publish_snapshot(redis_url(settings, paths), sites, time.time_ns() // 1_000_000)
+    except PublishError as error:
+        return f"saved, but not yet sent to the edge: {error}; it follows when Redis is back"
+    return ""

@@ -1,0 +1,67 @@
+"""The portal role: serve the web application, and keep the published sites true to the database."""
+
+import logging
+import threading
+import time
+from typing import Any
+
+from edge.sites_feed import publish_snapshot
+from portal.app import create_app
+from portal.config import PortalConfig
+from portal.database import Database
+from portal.serve import serve
+from statflow.accounts import open_accounts, publish_sites
+from statflow.paths import Paths
+from statflow.services import database_url, redis_url, secret_key, store_url
+from statflow.settings import Settings
+from store.client import Store
+
+PUBLISH_CHECK_S = 1.0
+log = logging.getLogger(__name__)
+
+
+def serve_portal(settings: Settings, paths: Paths, *, bind: str, port: int, threads: int) -> None:
+    """Serve the portal until it is stopped, and keep the published sites true to the database."""
+    database = open_accounts(settings, paths)
+    app = create_app(portal_config(settings, paths, port))
+    stop = threading.Event()
+    keeper = threading.Thread(
+        target=_keep_published, args=(settings, paths, database, stop), daemon=True
+    )
+    keeper.start()
+    try:
+        serve(app, bind, port, threads)
+    finally:
+        stop.set()
+        keeper.join(timeout=5)
+
+
+def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
+    """Build the portal's surroundings."""
+
+    def publish(sites: list[dict[str, Any]]) -> None:
+        publish_snapshot(redis_url(settings, paths), sites, time.time_ns() // 1_000_000)
+
+    return PortalConfig(
+        database_url=database_url(settings, paths),
+        secret_key=secret_key(settings, paths),
+        store=Store(store_url(settings, paths)),
+        publish=publish,
+        public_url=settings.public_url or f"http://localhost:{port}",
+    )
+
+
+def _keep_published(
+    settings: Settings, paths: Paths, database: Database, stop: threading.Event
+) -> None:
+    """Publish again whenever Redis and the database differ: after an outage, a race, a restore."""
+    said = ""
+    while not stop.wait(PUBLISH_CHECK_S):
+        try:
+            problem = publish_sites(settings, paths, database)
+        except Exception:
+            log.exception("the sites could not be published")
+            problem = said
+        if problem and problem != said:
+            log.warning("sites: %s", problem)
+        said = problem

@@ -19,6 +19,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from edge.pipeline.days import salt_end_ms
@@ -69,7 +71,10 @@ class RedisSalts:
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._redis: Redis = Redis.from_url(
-            url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
+            url,
+            socket_timeout=_TIMEOUT_S,
+            socket_connect_timeout=_TIMEOUT_S,
+            retry=Retry(NoBackoff(), 1),  # A connection kept from before a restart is dead.
         )
         self._give_back_s = give_back_s
         self._now_ms = now_ms

@@ -20,8 +20,8 @@ AGENTS = Agents()
          "Safari/537.36 Edg/130.0.2849.56"), ("Edge", "130", "macOS", "10", "Desktop", "")),
         ("Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0",
          ("Firefox", "132", "Linux", "", "Desktop", "")),
-        (("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like "
-         "Gecko) Version/17.5 Mobile/15E148 Safari/604.1"),
+        (("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 "
+         "(KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1"),
          ("Safari", "17", "iOS", "17", "Mobile", "")),
         (("Mozilla/5.0 (iPad; CPU OS 12_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
          "Version/12.1 Mobile/15E148 Safari/604.1"), ("Safari", "12", "iOS", "12", "Tablet", "")),
@@ -34,7 +34,7 @@ AGENTS = Agents()
         (("Mozilla/5.0 (SMART-TV; Linux; Tizen 6.0) AppleWebKit/537.36 (KHTML, like Gecko) "
          "SamsungBrowser/4.0 Chrome/76.0.3809.146 TV Safari/537.36"),
          ("Samsung Internet", "4", "Tizen", "6", "TV", "")),
-        ("Mozilla/5.0 (PlayStation; PlayStation 5/8.00) AppleWebKit/605.1.15 Version/16.4 Safari/605",
+        ("Mozilla/5.0 (PlayStation; PlayStation 5/8.00) AppleWebKit/605 Version/16.4 Safari/605",
          ("Safari", "16", "", "", "Console", "")),
         ("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
          ("Googlebot", "2", "", "", "", "search")),

@@ -27,7 +27,7 @@ class PortalConfig:
     """The portal's surroundings.
 
     ``publish`` sends the whole list of sites to the edges and may raise; ``public_url`` is where
-    browsers reach the portal (https makes cookies secure); ``edge_url`` is shown to who adds a site.
+    browsers reach the portal (https makes cookies secure); ``edge_url`` is shown to people.
     """
 
     database_url: str

@@ -4,10 +4,13 @@ The session holds the account's id and its ``session_key``; changing the key end
 """
 
 from typing import cast
+from urllib.parse import urlsplit
 
-from flask import Flask, session
+from flask import Flask, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_user
 
+from portal.accounts.links import safe_path
 from portal.models import User
 from portal.sessions import reading
 
@@ -33,6 +36,17 @@ def install_login(app: Flask) -> None:
     manager.login_message = None
     manager.session_protection = None  # It would keep a hash of the address and the browser.
     manager.user_loader(_load)
+    manager.unauthorized_handler(_to_login)
+
+
+def _to_login() -> ResponseReturnValue:
+    """Send a page to the login; a piece of a page tells htmx to go there as a whole."""
+    if "HX-Request" in request.headers:
+        current = urlsplit(request.headers.get("HX-Current-URL", ""))
+        target = safe_path(f"{current.path}?{current.query}" if current.query else current.path)
+        return "", 401, {"HX-Redirect": url_for("accounts.login", next=target)}
+    target = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    return redirect(url_for("accounts.login", next=None if target == "/" else target))
 
 
 def _load(text: str) -> SignedIn | None:

@@ -4,14 +4,14 @@ from flask import Blueprint, flash, redirect, render_template, request, session,
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required, logout_user
 from flask_wtf import FlaskForm
-from sqlalchemy import func, select
+from sqlalchemy import select
 from wtforms import EmailField, PasswordField
 from wtforms.validators import InputRequired
 
 from portal.accounts.links import safe_path
 from portal.accounts.passwords import is_password
 from portal.accounts.signin import sign_in
-from portal.commands import consume_setup_link, is_setup_link, normal_email
+from portal.commands import consume_setup_link, has_users, is_setup_link, normal_email
 from portal.config import here
 from portal.models import User
 from portal.sessions import reading
@@ -39,25 +39,26 @@ def login() -> ResponseReturnValue:
         return redirect(target)
     form = LoginForm()
     if not form.validate_on_submit():
-        return render_template("accounts/login.html", form=form, problem=None, first=_is_first())
-    email = normal_email(form.email.data)
-    if wait_s := _tries_left(email):
+        return render_template(
+            "accounts/login.html", form=form, problem=None, first=not has_users(reading())
+        )
+    email = normal_email(form.email.data or "")
+    if wait_s := _wait_s(email):
         problem = SLOW.format(seconds=wait_s)
         return render_template("accounts/login.html", form=form, problem=problem, first=False), 429
     user = reading().scalar(select(User).where(User.email == email))
-    if not is_password(user.password_hash if user else None, form.password.data) or user is None:
+    if (
+        not is_password(user.password_hash if user else None, form.password.data or "")
+        or user is None
+    ):
         return render_template("accounts/login.html", form=form, problem=WRONG, first=False), 401
     sign_in(user)
     return redirect(target)
 
 
-def _tries_left(email: str) -> int:
+def _wait_s(email: str) -> int:
     now_s = here().now().timestamp()
     return here().login_by_email.take(email, now_s) or here().login_by_all.take("", now_s)
-
-
-def _is_first() -> bool:
-    return not reading().scalar(select(func.count()).select_from(User))
 
 
 @blueprint.post("/logout")
@@ -74,12 +75,14 @@ def setup() -> ResponseReturnValue:
     """Make the first administrator; opens only with the one-time link."""
     token = request.values.get("token", "")
     if not is_setup_link(reading(), token):
-        return render_template("accounts/setup_closed.html", first=_is_first()), 403
+        return render_template("accounts/setup_closed.html", first=not has_users(reading())), 403
     form = LoginForm()
     if form.validate_on_submit():
         try:
             with here().database.writing() as writing:
-                user = consume_setup_link(writing, token, form.email.data, form.password.data)
+                user = consume_setup_link(
+                    writing, token, form.email.data or "", form.password.data or ""
+                )
         except FieldError as error:
             field = error.field if error.field in form else "email"
             form[field].errors = [str(error)]

@@ -1,0 +1,1 @@
+"""The HTTP API: questions to the store, with bearer tokens."""

@@ -1,0 +1,36 @@
+"""The portal's application factory: one function that puts the parts together, in order."""
+
+from flask import Flask
+from flask_wtf import CSRFProtect
+
+from portal import health
+from portal.accounts import views as account_views
+from portal.accounts.signin import install_login
+from portal.api import views as api_views
+from portal.config import PortalConfig, install
+from portal.dashboard import views as dashboard_views
+from portal.errors import install_errors
+from portal.page import install_page
+from portal.security import install_headers, session_settings
+from portal.sessions import close_after_requests
+from portal.sites import views as site_views
+
+__all__ = ["PortalConfig", "create_app"]
+
+
+def create_app(config: PortalConfig) -> Flask:
+    """Build the portal; the database must be migrated (``Database.migrate``) before it serves."""
+    https = config.public_url.startswith("https:")
+    app = Flask("portal")
+    app.config.update(SECRET_KEY=config.secret_key, **session_settings(https=https))
+    install(app, config)
+    install_headers(app, https=https)
+    csrf = CSRFProtect(app)
+    install_login(app)
+    close_after_requests(app)
+    install_page(app)
+    install_errors(app)
+    csrf.exempt(api_views.blueprint)
+    for part in (health, account_views, site_views, dashboard_views, api_views):
+        app.register_blueprint(part.blueprint)
+    return app

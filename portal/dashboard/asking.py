@@ -1,0 +1,46 @@
+"""Ask the store for a page's sake: trouble becomes a sentence for the person, and a log line."""
+
+import logging
+from typing import Any
+
+from portal.config import here
+from portal.dashboard.questions import Asker
+from portal.models import Site
+from portal.security import request_id
+from store.client import StoreError, StoreUnavailable
+from store.query.model import QueryError, QuerySite, Result
+from store.query.run import current_visitors
+
+log = logging.getLogger(__name__)
+
+AWAY = "The store of numbers does not answer. Visits go on being collected; try again in a moment."
+REFUSED = "The store could not answer this question."
+
+
+def asker_for(site: Site) -> Asker:
+    """Prepare to ask about a site the person may see."""
+    asked = QuerySite(id=site.id, host=site.host, timezone=site.timezone)
+    return Asker(here().store, asked, here().now())
+
+
+def answer_or_trouble(asker: Asker, payload: dict[str, Any]) -> Result | str:
+    """Ask one question; what went wrong is a sentence."""
+    try:
+        return asker.ask(payload)
+    except StoreUnavailable as error:
+        log.warning("request %s: the store is away: %s", request_id(), error)
+        return AWAY
+    except QueryError as error:
+        return error.message
+    except StoreError:
+        log.exception("request %s: the store refused a question", request_id())
+        return REFUSED
+
+
+def current_or_none(asker: Asker) -> int | None:
+    """Ask who is there now; None if the store does not say."""
+    try:
+        return current_visitors(asker.store, asker.site.id, asker.now)
+    except (StoreUnavailable, StoreError, QueryError) as error:
+        log.warning("request %s: no live count: %s", request_id(), error)
+        return None

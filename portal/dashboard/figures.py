@@ -1,0 +1,153 @@
+"""The headline figures, in order, and how numbers are written.
+
+Definitions are NUMBERS'; the hints here say them in a sentence. Pure.
+"""
+
+from dataclasses import dataclass
+
+type Value = int | float | None
+
+_THOUSAND = 1000
+_UNITS = ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k"))
+_SHORT_FROM = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One headline number; ``up_is`` says what more of it means: good, bad, or just more."""
+
+    metric: str
+    label: str
+    unit: str
+    up_is: str
+    hint: str
+
+
+_ALL = (
+    Figure(
+        "visitors",
+        "Visitors",
+        "count",
+        "good",
+        "People, told apart within a day without cookies. Over several days it is the sum of the "
+        "days: who comes on three days counts three times.",
+    ),
+    Figure(
+        "visits",
+        "Visits",
+        "count",
+        "good",
+        "What one visitor does with pauses of at most 30 minutes.",
+    ),
+    Figure(
+        "pageviews",
+        "Page views",
+        "count",
+        "good",
+        "Pages shown, also those a single-page site shows without loading.",
+    ),
+    Figure("views_per_visit", "Views per visit", "ratio", "good", "Page views divided by visits."),
+    Figure(
+        "bounce_rate",
+        "Bounce rate",
+        "percent",
+        "bad",
+        "Share of visits with one page view and no interaction that you measure.",
+    ),
+    Figure(
+        "visit_duration",
+        "Visit duration",
+        "seconds",
+        "good",
+        "From the first to the last event of a visit, on average; bounces count as 0.",
+    ),
+    Figure(
+        "engaged_time",
+        "Engaged time",
+        "seconds",
+        "good",
+        "How long a page was visible and in focus, on average per visit. A reader of one long page "
+        "counts here.",
+    ),
+)
+FIGURES: dict[str, Figure] = {figure.metric: figure for figure in _ALL}
+UNITS: dict[str, str] = {
+    **{figure.metric: figure.unit for figure in _ALL},
+    "events": "count",
+    "percentage": "percent",
+    "exit_rate": "percent",
+    "entrances": "count",
+    "exits": "count",
+}
+COLUMNS: dict[str, str] = {
+    **{figure.metric: figure.label for figure in _ALL},
+    "events": "Total",
+    "percentage": "Share",
+    "exit_rate": "Exit rate",
+    "entrances": "Entrances",
+    "exits": "Exits",
+}
+
+
+def short(value: Value, unit: str = "count") -> str:
+    """Write a number to be read at a glance: ``12.4k``, ``2m 05s``, ``41%``."""
+    if value is None:
+        return "\N{EN DASH}"
+    if unit == "seconds":
+        return _duration(round(value))
+    if unit == "percent":
+        return f"{value:g}%"
+    if unit == "ratio":
+        return f"{value:.2f}"
+    if abs(value) < _SHORT_FROM:
+        return full(value)
+    for size, letter in _UNITS:
+        tenths = (int(abs(value)) * 10 + size // 2) // size
+        if tenths >= 10:  # noqa: PLR2004 - tenths of the unit: it fits once at least
+            sign = "-" if value < 0 else ""
+            whole = f"{tenths / 10:.1f}" if tenths < _THOUSAND else str((tenths + 5) // 10)
+            return f"{sign}{whole.removesuffix('.0')}{letter}"
+    return full(value)
+
+
+def full(value: Value, unit: str = "count") -> str:
+    """Write a number with all its digits."""
+    if value is None:
+        return "not known"
+    if unit != "count":
+        return short(value, unit)
+    return f"{value:,}"
+
+
+def _duration(seconds: int) -> str:
+    hours, rest = divmod(seconds, 3600)
+    minutes, seconds = divmod(rest, 60)
+    if hours:
+        return f"{hours}h {minutes:02d}m"
+    return f"{minutes}m {seconds:02d}s" if minutes else f"{seconds}s"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How a figure moved: ``tone`` is good, bad or even; ``words`` are for screen readers."""
+
+    text: str
+    arrow: str
+    tone: str
+    words: str
+
+
+def change(figure: Figure, moved: Value, before: Value) -> Change | None:
+    """Write a change against the comparison; None where there is nothing to compare."""
+    if moved is None or before is None:
+        return None
+    unit = " points" if figure.unit == "percent" else "%"
+    size = f"{abs(moved):,}{unit if unit == '%' else ' pt'}"
+    was = f"before it was {full(before, figure.unit)}"
+    if not moved:
+        return Change("0%" if unit == "%" else "0 pt", "even", "even", f"unchanged; {was}")
+    up = moved > 0
+    tone = "good" if up == (figure.up_is == "good") else "bad"
+    direction = "up" if up else "down"
+    words = f"{direction} by {abs(moved):,}{unit}; {was}"
+    return Change(size, direction, tone, words)

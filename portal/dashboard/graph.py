@@ -1,0 +1,115 @@
+"""Series of numbers as the page draws them: data of the main graph, points of a sparkline.
+
+Pure. The chart itself is drawn by ``static/js/chart.js``; without scripts the table stands.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from portal.dashboard.figures import FIGURES, Value, short
+from portal.dashboard.state import State
+from store.query.model import Result
+
+SPARK_WIDTH = 100
+SPARK_HEIGHT = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Everything the graph shows: a label a bucket, and each metric's values."""
+
+    labels: list[str]
+    long_labels: list[str]
+    values: dict[str, list[Value]]
+    before_labels: list[str]
+    before: dict[str, list[Value]]
+    present: bool
+
+    def sparkline(self, metric: str) -> str:
+        """Write a metric's line as an SVG polyline's points."""
+        return sparkline([value or 0 for value in self.values[metric]])
+
+    def data(self, metric: str) -> dict[str, Any]:
+        """Write the graph for the script, plain JSON."""
+        return {
+            "metric": metric,
+            "labels": self.labels,
+            "titles": self.long_labels,
+            "beforeTitles": self.before_labels,
+            "present": self.present,
+            "series": [
+                {
+                    "metric": figure.metric,
+                    "label": figure.label,
+                    "unit": figure.unit,
+                    "values": self.values[figure.metric],
+                    "text": [short(v, figure.unit) for v in self.values[figure.metric]],
+                    "before": self.before.get(figure.metric),
+                    "beforeText": [
+                        short(v, figure.unit) for v in self.before.get(figure.metric, [])
+                    ],
+                }
+                for figure in FIGURES.values()
+            ],
+        }
+
+
+def make_graph(state: State, result: Result) -> Graph:
+    """Turn an answer about time into a graph; its last bucket may be the present one."""
+    found = result.results
+    compared = [row["comparison"] for row in found if "comparison" in row]
+    return Graph(
+        labels=[_tick(row["dimensions"][0], state.interval) for row in found],
+        long_labels=[_title(row["dimensions"][0], state.interval) for row in found],
+        values=_columns([row["metrics"] for row in found]),
+        before_labels=[_title(row["dimensions"][0], state.interval) for row in compared],
+        before=_columns([row["metrics"] for row in compared]) if compared else {},
+        present=state.days.last >= state.today,
+    )
+
+
+def _columns(lines: list[list[Value]]) -> dict[str, list[Value]]:
+    return {name: [line[i] for line in lines] for i, name in enumerate(FIGURES)}
+
+
+def _moment(label: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(label)
+    except ValueError:
+        return None
+
+
+def _tick(label: str, interval: str) -> str:
+    moment = _moment(label)
+    if moment is None:
+        return label
+    if interval == "hour":
+        return f"{moment:%H:%M}"
+    return f"{moment:%b} {moment.year}" if interval == "month" else f"{moment.day} {moment:%b}"
+
+
+def _title(label: str, interval: str) -> str:
+    moment = _moment(label)
+    if moment is None:
+        return label
+    day = date(moment.year, moment.month, moment.day)
+    if interval == "month":
+        return f"{day:%B} {day.year}"
+    written = f"{day:%a} {day.day} {day:%b} {day.year}"
+    if interval == "hour":
+        return f"{written}, {moment:%H:%M}"
+    return f"Week from {written}" if interval == "week" else written
+
+
+def sparkline(values: Sequence[int | float]) -> str:
+    """Write values as points of a polyline in a box of SPARK_WIDTH by SPARK_HEIGHT."""
+    if len(values) < 2:  # noqa: PLR2004 - a line has two ends
+        return ""
+    top = max(*values, 0) or 1
+    step = SPARK_WIDTH / (len(values) - 1)
+    height = SPARK_HEIGHT - 2
+    return " ".join(
+        f"{i * step:.1f},{1 + height - height * value / top:.1f}" for i, value in enumerate(values)
+    )

@@ -1,0 +1,103 @@
+"""The dashboard's questions to the store, in the API's own form.
+
+The same parser and planner answer the API, so a number on screen is what the API says. The one
+invariant: the site comes from the caller's rights, as ``QuerySite``.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from portal.dashboard.cards import Tab
+from portal.dashboard.figures import FIGURES
+from portal.dashboard.filters import query_name
+from portal.dashboard.state import State
+from store.client import Store
+from store.query.model import QuerySite, Result
+from store.query.parse import parse_query
+from store.query.run import run_query
+
+ROWS = 9
+PAGE_ROWS = 100
+DETAILS: tuple[str, ...] = ("visitors", "visits", "pageviews", "bounce_rate", "visit_duration")
+_EVENT_DETAILS: tuple[str, ...] = ("visitors", "events")
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Asks about one site at one moment."""
+
+    store: Store
+    site: QuerySite
+    now: datetime
+
+    def ask(self, payload: dict[str, Any]) -> Result:
+        """Ask one question.
+
+        Raises:
+            QueryError: It cannot be answered.
+            StoreUnavailable: The store does not answer.
+            StoreError: The store refuses.
+        """
+        return run_query(self.store, parse_query(payload, self.site), self.site, self.now)
+
+
+def headline(state: State) -> dict[str, Any]:
+    """Ask for all headline figures."""
+    return _base(state) | _compared(state) | {"metrics": list(FIGURES)}
+
+
+def series(state: State) -> dict[str, Any]:
+    """Ask for all headline figures in time."""
+    asked = {"metrics": list(FIGURES), "dimensions": [f"time:{state.interval}"]}
+    return _base(state) | _compared(state) | asked
+
+
+def rows(state: State, tab: Tab, limit: int = ROWS) -> dict[str, Any]:
+    """Ask for the first rows of a card's list."""
+    return _list(state, tab, tab.metrics) | {"pagination": {"limit": limit, "offset": 0}}
+
+
+def details_metrics(tab: Tab) -> tuple[str, ...]:
+    """List the columns of a list's details; an event's list has no visits to average."""
+    if tab.dimension == "event":
+        return _EVENT_DETAILS
+    return (*DETAILS, "exit_rate") if tab.name == "exit" else DETAILS
+
+
+def details(state: State, tab: Tab, *, order: str, search: str, page: int) -> dict[str, Any]:
+    """Ask for one page of everything in a list; ``order`` is a metric, with ``-`` upwards."""
+    asked = _list(state, tab, details_metrics(tab))
+    if search:
+        found = ["contains", query_name(tab.dimension), [search], {"case_sensitive": False}]
+        asked["filters"] = [*asked["filters"], found]
+    direction = "asc" if order.startswith("-") else "desc"
+    return asked | {
+        "order_by": [[order.removeprefix("-"), direction], [query_name(tab.dimension), "asc"]],
+        "pagination": {"limit": PAGE_ROWS, "offset": page * PAGE_ROWS},
+        "include": {"total_rows": True},
+    }
+
+
+def _list(state: State, tab: Tab, metrics: tuple[str, ...]) -> dict[str, Any]:
+    name = query_name(tab.dimension)
+    base = _base(state)
+    own = [[operator, name, [value]] for operator, value in tab.only]
+    return base | {
+        "metrics": list(metrics),
+        "dimensions": [name],
+        "filters": [*base["filters"], *own],
+        "order_by": [[metrics[0], "desc"], [name, "asc"]],
+    }
+
+
+def _base(state: State) -> dict[str, Any]:
+    return {
+        "date_range": [state.days.first.isoformat(), state.days.last.isoformat()],
+        "filters": [chip.clause() for chip in state.chips],
+    }
+
+
+def _compared(state: State) -> dict[str, Any]:
+    mode = state.comparison_mode
+    return {"include": {"comparisons": {"mode": mode}}} if mode else {}

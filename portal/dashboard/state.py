@@ -1,0 +1,190 @@
+"""What the URL of a dashboard says, and every URL that differs from it by one choice.
+
+Pure: today is an argument. The one invariant: whatever changes the view is in here, and reading
+what ``args`` wrote gives the same state; anything unreadable falls back to its default.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Protocol
+from urllib.parse import urlencode
+
+from portal.dashboard.cards import CARDS, Card
+from portal.dashboard.figures import FIGURES
+from portal.dashboard.filters import Chip, read_chips
+from portal.dashboard.periods import (
+    CUSTOM,
+    DEFAULT,
+    LABELS,
+    Days,
+    after,
+    before,
+    days_of,
+    intervals_for,
+    read_days,
+)
+
+COMPARISONS = {
+    "previous": "Previous period",
+    "year": "Same days a year before",
+    "off": "No comparison",
+}
+_MODES = {"previous": "previous_period", "year": "year_over_year"}
+_DEFAULT_METRIC = "visitors"
+
+
+class Args(Protocol):
+    """The query part of a URL, as werkzeug reads it."""
+
+    def get(self, key: str, default: str) -> str:
+        """Give the first value."""
+
+    def getlist(self, key: str) -> list[str]:
+        """Give all values."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One view of one site's dashboard."""
+
+    period: str
+    days: Days
+    today: date
+    comparison: str
+    metric: str
+    interval: str
+    chips: tuple[Chip, ...]
+    tabs: Mapping[str, str]
+
+    def args(self) -> list[tuple[str, str]]:
+        """Write the state as URL parameters, defaults left out."""
+        pairs: list[tuple[str, str]] = []
+        if self.period == CUSTOM:
+            pairs += [
+                ("period", CUSTOM),
+                ("from", self.days.first.isoformat()),
+                ("to", self.days.last.isoformat()),
+            ]
+        elif self.period != DEFAULT:
+            pairs.append(("period", self.period))
+        if self.comparison != "previous":
+            pairs.append(("compare", self.comparison))
+        if self.interval != intervals_for(self.days)[0]:
+            pairs.append(("interval", self.interval))
+        if self.metric != _DEFAULT_METRIC:
+            pairs.append(("metric", self.metric))
+        pairs += [("f", entry) for chip in self.chips for entry in chip.args()]
+        return pairs + [(card, tab) for card, tab in self.tabs.items()]
+
+    def query(self) -> str:
+        """Write the state as a URL's query part, with its question mark."""
+        pairs = self.args()
+        return "?" + urlencode(pairs) if pairs else "?"
+
+    def with_period(self, name: str) -> str:
+        """Write the URL of another named period."""
+        days = days_of(name, self.today)
+        return self._with_days(name, days)
+
+    def _with_days(self, name: str, days: Days) -> str:
+        interval = self.interval if self.interval in intervals_for(days) else ""
+        fitting = interval or intervals_for(days)[0]
+        if self.interval == intervals_for(self.days)[0]:
+            fitting = intervals_for(days)[0]
+        return replace(self, period=name, days=days, interval=fitting).query()
+
+    def earlier(self) -> str | None:
+        """Write the URL one period back."""
+        days = before(self.days)
+        return self._with_days(CUSTOM, days) if days else None
+
+    def later(self) -> str | None:
+        """Write the URL one period on, if that is not in the future."""
+        days = after(self.days, self.today)
+        return self._with_days(CUSTOM, days) if days else None
+
+    def with_comparison(self, name: str) -> str:
+        """Write the URL of another comparison."""
+        return replace(self, comparison=name).query()
+
+    def with_metric(self, name: str) -> str:
+        """Write the URL that graphs another metric."""
+        return replace(self, metric=name).query()
+
+    def with_interval(self, name: str) -> str:
+        """Write the URL of another bucket size."""
+        return replace(self, interval=name).query()
+
+    def with_tab(self, card: str, tab: str) -> str:
+        """Write the URL in which a card shows another tab."""
+        return replace(self, tabs={**self.tabs, card: tab}).query()
+
+    def filtered(self, dimension: str, value: str, operator: str = "is") -> str:
+        """Write the URL with one filter more; one of the same dimension is replaced."""
+        kept = tuple(chip for chip in self.chips if chip.dimension != dimension)
+        return replace(self, chips=(*kept, Chip(operator, dimension, (value,)))).query()
+
+    def without(self, chip: Chip) -> str:
+        """Write the URL without a filter."""
+        return replace(self, chips=tuple(c for c in self.chips if c != chip)).query()
+
+    def unfiltered(self) -> str:
+        """Write the URL without any filter."""
+        return replace(self, chips=()).query()
+
+    def turned(self, chip: Chip) -> str:
+        """Write the URL in which a filter says the opposite."""
+        chips = tuple(c.turned() if c == chip else c for c in self.chips)
+        return replace(self, chips=chips).query()
+
+    def tab_of(self, card: Card) -> str:
+        """Give the tab that a card shows."""
+        return self.tabs.get(card.name, card.tabs[0].name)
+
+    @property
+    def period_label(self) -> str:
+        """The period in words."""
+        return LABELS.get(self.period) or self.days.label()
+
+    @property
+    def comparison_mode(self) -> str | None:
+        """The query model's name of the comparison."""
+        return _MODES.get(self.comparison)
+
+
+def read_state(args: Args, today: date) -> State:
+    """Read the URL; what it does not say, or says wrongly, is the default."""
+    period, days = _period(args, today)
+    comparison = args.get("compare", "")
+    metric = args.get("metric", "")
+    interval = args.get("interval", "")
+    return State(
+        period=period,
+        days=days,
+        today=today,
+        comparison=comparison if comparison in COMPARISONS else "previous",
+        metric=metric if metric in FIGURES else _DEFAULT_METRIC,
+        interval=interval if interval in intervals_for(days) else intervals_for(days)[0],
+        chips=read_chips(args.getlist("f")),
+        tabs=_tabs(args),
+    )
+
+
+def _period(args: Args, today: date) -> tuple[str, Days]:
+    name = args.get("period", DEFAULT)
+    if name == CUSTOM:
+        days = read_days(args.get("from", ""), args.get("to", ""), today)
+        if days is not None:
+            return CUSTOM, days
+    name = name if name in LABELS else DEFAULT
+    return name, days_of(name, today)
+
+
+def _tabs(args: Args) -> dict[str, str]:
+    chosen = {card.name: args.get(card.name, "") for card in CARDS.values()}
+    return {
+        name: tab
+        for name, tab in chosen.items()
+        if tab in CARDS[name].tab_names and tab != CARDS[name].tabs[0].name
+    }

@@ -1,0 +1,54 @@
+"""Error pages: what happened, what to do, and the name of the request in the log.
+
+The API's errors are JSON (``portal.api.errors``). A card's own trouble with the store is the card's
+(``portal.dashboard.views``). The one invariant: an answer never shows what an exception said.
+"""
+
+import logging
+
+from flask import Flask, render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from portal.api.errors import http_problem
+from portal.security import request_id
+
+log = logging.getLogger(__name__)
+
+TITLES = {
+    400: ("That did not go through", "Go back, reload the page and try once more."),
+    403: ("You have no right to do this", "An owner or admin of the team can give it to you."),
+    404: (
+        "There is nothing here",
+        "The page does not exist, or it belongs to a team you are not in.",
+    ),
+    405: ("That did not go through", "The page cannot be used in this way."),
+    413: ("That is too large", "Send less at a time."),
+    429: ("Too many requests", "Wait a little, then try again."),
+    500: (
+        "Something went wrong on our side",
+        "Try again. If it stays, tell your operator the request id below.",
+    ),
+}
+
+
+def install_errors(app: Flask) -> None:
+    """Answer every error with a page, or with JSON below ``/api/``."""
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _crash)
+
+
+def _http_error(error: HTTPException) -> ResponseReturnValue:
+    if request.path.startswith("/api/"):
+        return http_problem(error)
+    if error.response is not None:
+        return error.response
+    code = error.code or 500
+    title, advice = TITLES.get(code, (error.name, "Go back and try once more."))
+    page = render_template("error.html", title=title, advice=advice, request_id=request_id())
+    return page, code
+
+
+def _crash(error: Exception) -> ResponseReturnValue:
+    log.error("request %s failed", request_id(), exc_info=error)
+    return _http_error(InternalServerError())

@@ -1,0 +1,60 @@
+"""What every template knows: files with their content in the URL, icons, numbers, the theme."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, request, url_for
+
+from portal.accounts.views import THEMES
+from portal.dashboard import figures, places
+
+STATIC = Path(__file__).with_name("static")
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+@cache
+def _fingerprint(name: str) -> str:
+    file = STATIC / name
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:10] if file.is_file() else ""
+
+
+def asset(name: str) -> str:
+    """Give the URL of a static file; its content is part of it, so that it can be kept for ever."""
+    return url_for("static", filename=name, v=_fingerprint(name))
+
+
+def has_asset(name: str) -> bool:
+    """Tell whether a static file is installed."""
+    return bool(_fingerprint(name))
+
+
+def _theme() -> str:
+    chosen = request.cookies.get("theme", "system")
+    return chosen if chosen in THEMES else "system"
+
+
+def install_page(app: Flask) -> None:
+    """Put names and filters into the templates, and let browsers keep fingerprinted files."""
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(short=figures.short, full=figures.full)
+    app.jinja_env.globals.update(
+        asset=asset,
+        has_asset=has_asset,
+        shown=places.shown,
+        flag=places.flag,
+        UNITS=figures.UNITS,
+        COLUMNS=figures.COLUMNS,
+    )
+
+    @app.context_processor
+    def put_theme() -> dict[str, Any]:
+        return {"theme": _theme()}
+
+    @app.after_request
+    def keep_files(response: Response) -> Response:
+        if request.endpoint == "static" and request.args.get("v") and response.status_code < 300:  # noqa: PLR2004 - success
+            response.headers["Cache-Control"] = _FOR_EVER
+        return response

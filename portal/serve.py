@@ -1,0 +1,36 @@
+"""Serve the portal with waitress until SIGTERM or SIGINT.
+
+waitress finishes the answers it has begun: on a signal no new connection is taken, and the threads
+get a moment to end what they do.
+"""
+
+import signal
+from types import FrameType
+
+from flask import Flask
+from waitress.server import create_server
+
+
+def serve(app: Flask, host: str, port: int, threads: int = 8) -> None:
+    """Serve on one address until a signal ends it."""
+    server = create_server(
+        app,
+        host=host,
+        port=port,
+        threads=threads,
+        ident=None,
+        channel_timeout=60,
+        max_request_body_size=1024 * 1024,
+        clear_untrusted_proxy_headers=True,
+    )
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        raise SystemExit(0)
+
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(wanted, stop)
+    try:
+        server.run()
+    finally:
+        server.close()

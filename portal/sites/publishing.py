@@ -1,0 +1,25 @@
+"""Tell the edges of a changed site, without letting their trouble become the owner's."""
+
+import logging
+
+from portal.config import here
+from portal.sites.payload import sites_payload
+
+log = logging.getLogger(__name__)
+
+WARNING = (
+    "Saved. The edge could not be told yet, so it goes on as before; "
+    "it is told as soon as the buffer answers again."
+)
+
+
+def publish_sites() -> str | None:
+    """Send all sites to the edges; return a sentence for the person if that failed."""
+    with here().database.reading() as session:
+        sites = sites_payload(session)
+    try:
+        here().config.publish(sites)
+    except Exception:
+        log.exception("the sites could not be published")
+        return WARNING
+    return None

@@ -1,0 +1,138 @@
+"""Pages of sites: the list, adding one, its settings, its end.
+
+Each change goes through ``portal.commands`` and is then published to the edges.
+"""
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import login_required
+from flask_wtf import FlaskForm
+
+from portal.accounts.signin import me
+from portal.commands import add_site, remove_site, update_aliases
+from portal.config import here
+from portal.dashboard.glance import render_glance
+from portal.models import Site
+from portal.sessions import reading
+from portal.sites.access import site_or_stop
+from portal.sites.fields import FieldError, read_timezone, read_upstream, timezones
+from portal.sites.forms import AddSiteForm, SiteSettingsForm, split_names
+from portal.sites.publishing import publish_sites
+from portal.teams.rights import Right, sites_with, teams_with
+
+blueprint = Blueprint("sites", __name__)
+
+
+@blueprint.before_request
+@login_required  # type: ignore[untyped-decorator] # flask_login has no types
+def only_signed_in() -> None:
+    """Let nobody in who has not signed in."""
+
+
+@blueprint.get("/", endpoint="index")
+@blueprint.get("/sites", endpoint="index")
+def index() -> ResponseReturnValue:
+    """List the person's sites."""
+    sites = sites_with(reading(), me().id, Right.VIEW_STATS)
+    may_add = bool(teams_with(reading(), me().id, Right.ADD_SITE))
+    filled = {site.id: render_glance(site) for site in sites} if "inline" in request.args else {}
+    return render_template("sites/index.html", sites=sites, may_add=may_add, inline=filled)
+
+
+@blueprint.route("/sites/new", methods=["GET", "POST"])
+def new() -> ResponseReturnValue:
+    """Add a site to the person's team."""
+    teams = teams_with(reading(), me().id, Right.ADD_SITE)
+    if not teams:
+        abort(403)
+    form = AddSiteForm()
+    if form.validate_on_submit():
+        try:
+            host = _add(form, _chosen_team([team.name for team in teams]))
+        except FieldError as error:
+            _show(form, error)
+        else:
+            _say(publish_sites(), f"{host} is added, and the edge serves it from now on.")
+            return redirect(url_for("dashboard.overview", host=host))
+    page = render_template("sites/new.html", form=form, teams=teams, timezones=timezones())
+    return page, 422 if form.errors else 200
+
+
+def _chosen_team(names: list[str]) -> str:
+    chosen = request.form.get("team", names[0])
+    if chosen not in names:
+        abort(404)
+    return chosen
+
+
+def _add(form: AddSiteForm, team: str) -> str:
+    with here().database.writing() as session:
+        site = add_site(
+            session,
+            form.host.data or "",
+            form.upstream.data or "",
+            timezone=form.timezone.data or "",
+            team=team,
+            now=here().now(),
+        )
+        return site.host
+
+
+@blueprint.route("/sites/<host>/settings", methods=["GET", "POST"])
+def settings(host: str) -> ResponseReturnValue:
+    """Show and change a site's settings."""
+    site = site_or_stop(host, Right.EDIT_SITE)
+    form = SiteSettingsForm(
+        obj=site, data={"upstream": site.upstreams[0], "aliases": "\n".join(site.aliases)}
+    )
+    if form.validate_on_submit():
+        try:
+            _change(form, site.id)
+        except FieldError as error:
+            _show(form, error)
+        else:
+            _say(publish_sites(), "Saved, and the edge follows from now on.")
+            return redirect(url_for("sites.settings", host=site.host))
+    may_delete = site.id in {s.id for s in sites_with(reading(), me().id, Right.DELETE_SITE)}
+    page = render_template(
+        "sites/settings.html",
+        site=site,
+        form=form,
+        may_delete=may_delete,
+        timezones=timezones(),
+        edge_url=here().config.edge_url,
+    )
+    return page, 422 if form.errors else 200
+
+
+def _change(form: SiteSettingsForm, site_id: int) -> None:
+    with here().database.writing() as session:
+        site = session.get_one(Site, site_id)
+        update_aliases(session, site, split_names(form.aliases.data))
+        site.upstreams = [read_upstream(form.upstream.data or ""), *site.upstreams[1:]]
+        site.timezone = read_timezone(form.timezone.data or "")
+        site.mode = form.mode.data
+        site.hash_routes = form.hash_routes.data
+        site.debug = form.debug.data
+
+
+@blueprint.post("/sites/<host>/delete")
+def delete(host: str) -> ResponseReturnValue:
+    """Delete a site, if its name was typed."""
+    site = site_or_stop(host, Right.DELETE_SITE)
+    if request.form.get("name", "").strip().lower() != site.host:
+        flash(f"Nothing was deleted: type {site.host} to delete it.", "bad")
+        return redirect(url_for("sites.settings", host=site.host))
+    with here().database.writing() as session:
+        remove_site(session, session.get_one(Site, site.id))
+    _say(publish_sites(), f"{site.host} is deleted, and the edge no longer serves it.")
+    return redirect(url_for("sites.index"))
+
+
+def _show(form: FlaskForm, error: FieldError) -> None:
+    field = error.field if error.field in form else next(iter(form)).name
+    form[field].errors = [*form[field].errors, str(error)]
+
+
+def _say(warning: str | None, otherwise: str) -> None:
+    flash(warning or otherwise, "warn" if warning else "good")

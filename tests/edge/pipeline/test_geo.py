@@ -12,8 +12,8 @@ from edge.pipeline.geo import CHECK_EVERY_MS, NOWHERE, Geo, read_place
 from tests.edge.pipeline.mmdb_file import render_mmdb
 
 SHARED = Path(__file__).parents[4] / "shared/data/geoip"
-FLAT = {"192.0.2.0/24": {"country_code": "FR"}}
-CITY = {
+FLAT: dict[str, dict[str, Any]] = {"192.0.2.0/24": {"country_code": "FR"}}
+CITY: dict[str, dict[str, Any]] = {
     "192.0.2.0/24": {
         "country": {"iso_code": "GB"},
         "subdivisions": [{"iso_code": "ENG"}],

@@ -150,6 +150,10 @@ async def test_ended_salts_are_forgotten(server: RedisServer) -> None:
         assert not salts._cache
 
 
+async def _forbid(redis: Redis, rules: str) -> None:
+    await redis.execute_command("ACL", "SETUSER", "default", *rules.split())  # type: ignore[no-untyped-call]
+
+
 async def test_a_store_that_could_write_is_told(server: RedisServer) -> None:
     async with Redis.from_url(server.url) as redis:
         problems = await check_salt_store(redis)
@@ -158,11 +162,11 @@ async def test_a_store_that_could_write_is_told(server: RedisServer) -> None:
         assert any("'60 1'" in problem for problem in await check_salt_store(redis))
         await redis.config_set("save", "")
         forbidden = "-save -bgsave -bgrewriteaof -replicaof -sync -psync -monitor -debug"
-        await redis.execute_command("ACL", "SETUSER", "default", *forbidden.split())
+        await _forbid(redis, forbidden)
         assert await check_salt_store(redis) == []
 
 
 async def test_a_store_that_may_not_be_asked_is_told(server: RedisServer) -> None:
     async with Redis.from_url(server.url) as redis:
-        await redis.execute_command("ACL", "SETUSER", "default", "-config")
+        await _forbid(redis, "-config")
         assert "could not be checked" in (await check_salt_store(redis))[0]

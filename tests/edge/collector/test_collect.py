@@ -1,0 +1,130 @@
+"""One outcome for every event."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+import pytest
+from prometheus_client import REGISTRY
+
+from edge.collector.rate import RateLimits
+from edge.outcomes import DropReason
+from edge.pipeline.salts import SaltsUnavailable
+from tests.edge.collector.conftest import NOON_MS, Edge, header
+
+URL = "https://shop.example/"
+VIEW = {"n": "pageview", "u": URL}
+
+
+class NoSalts:
+    """A salt store that is away, or whose salts are gone."""
+
+    offset_ms = 0
+
+    def __init__(self, *, is_away: bool) -> None:
+        self.is_away = is_away
+
+    async def for_day(self, _site: int, _day: date, _zone: ZoneInfo, _now_ms: int) -> bytes | None:
+        if self.is_away:
+            raise SaltsUnavailable("away", 9)
+        return None
+
+    def expire(self, _now_ms: int) -> int:
+        return 0
+
+
+def _counted(site_id: int) -> dict[str, float]:
+    found = {}
+    for metric in REGISTRY.collect():
+        for sample in metric.samples:
+            if sample.name == "statflow_events_total" and sample.labels["site"] == str(site_id):
+                found[sample.labels["outcome"]] = sample.value
+    return found
+
+
+def _send(edge: Edge, *events: Any, **changes: Any) -> Any:
+    return edge.ask("POST", "/sf/e", orjson.dumps({"v": 1, "e": list(events)}), **changes)
+
+
+def test_each_event_of_a_batch_has_one_outcome(an_edge: Callable[..., Edge]) -> None:
+    edge = an_edge(id=7001)
+    foreign, old = VIEW | {"u": "https://evil.example/"}, VIEW | {"a": 90_000_000}
+    answer = _send(edge, VIEW, foreign, old, {"n": "x"}, VIEW | {"a": 1_000}, foreign)
+    assert orjson.loads(answer.body) == {
+        "rejected": [{"index": 3, "code": "missing", "field": "u"}]
+    }
+    expected = {
+        DropReason.HOSTNAME_NOT_ALLOWED: 2,
+        DropReason.TOO_OLD: 1,
+        DropReason.INVALID_PAYLOAD: 1,
+    }
+    assert edge.buffer.drops == expected
+    assert _counted(7001) == {"accepted": 2, **{reason.value: n for reason, n in expected.items()}}
+    assert [event.ts_ms for event in edge.buffer.events] == [NOON_MS, NOON_MS - 1_000]
+
+
+def test_one_visitor_of_one_request_is_one(edge: Edge) -> None:
+    _send(edge, VIEW, VIEW | {"n": "Buy"})
+    assert len({event.visitor for event in edge.buffer.events}) == 1
+
+
+def test_an_event_of_yesterday_gets_yesterdays_hash_while_its_salt_lives(edge: Edge) -> None:
+    after_midnight_ms = NOON_MS + 12 * 3_600_000 + 30 * 60_000
+    _send(edge, VIEW, VIEW | {"a": 3_600_000}, received_at_ms=after_midnight_ms)
+    today, yesterday = edge.buffer.events
+    assert today.local_day == yesterday.local_day + 1
+    assert today.previous == yesterday.visitor
+    assert yesterday.previous == 0
+    assert today.visitor != yesterday.visitor
+    _send(edge, VIEW | {"a": 3 * 3_600_000}, received_at_ms=after_midnight_ms + 3_600_000)
+    assert edge.buffer.drops == {DropReason.TOO_OLD: 1}
+
+
+def test_a_salt_store_that_is_away_is_told_as_503(an_edge: Callable[..., Edge]) -> None:
+    edge = an_edge(salts=NoSalts(is_away=True), id=7002)
+    answer = _send(edge, VIEW, VIEW)
+    assert (answer.status, header(answer, b"retry-after")) == (503, b"9")
+    assert edge.buffer.drops == {DropReason.NO_SALT: 2}
+    assert _counted(7002) == {"no_salt": 2}
+
+
+def test_a_salt_that_is_gone_drops(an_edge: Callable[..., Edge]) -> None:
+    edge = an_edge(salts=NoSalts(is_away=False))
+    assert _send(edge, VIEW).status == 202
+    assert edge.buffer.drops == {DropReason.TOO_OLD: 1}
+
+
+def test_a_buffer_that_is_away_is_told_as_503(an_edge: Callable[..., Edge]) -> None:
+    edge = an_edge(id=7003)
+    edge.buffer.is_away = True
+    answer = _send(edge, VIEW, VIEW | {"a": 90_000_000})
+    assert (answer.status, header(answer, b"retry-after")) == (503, b"7")
+    assert _counted(7003) == {"buffer_unavailable": 1, "too_old": 1}
+
+
+@pytest.mark.parametrize(
+    ("limits", "wait"), [(RateLimits(per_client=2), b"60"), (RateLimits(per_site=2), b"1")]
+)
+def test_too_many_events_are_told_as_429(
+    an_edge: Callable[..., Edge], limits: RateLimits, wait: bytes
+) -> None:
+    edge = an_edge(limits=limits)
+    assert _send(edge, VIEW, VIEW).status == 202
+    answer = _send(edge, VIEW)
+    assert (answer.status, header(answer, b"retry-after")) == (429, wait)
+    assert edge.buffer.drops == {DropReason.RATE_LIMITED: 1}
+
+
+def test_who_opted_out_needs_no_salt(an_edge: Callable[..., Edge]) -> None:
+    edge = an_edge(salts=NoSalts(is_away=True))
+    assert _send(edge, VIEW, add=[(b"Cookie", b"sf_out=1")]).status == 202
+    assert edge.buffer.drops == {DropReason.OPTED_OUT: 1}
+
+
+def test_the_sites_currency_is_the_default(an_edge: Callable[..., Edge]) -> None:
+    edge = an_edge(currency="JPY")
+    _send(edge, VIEW | {"$": {"amount": "120"}})
+    event = edge.buffer.events[0]
+    assert (event.revenue_minor, event.currency) == (120, "JPY")

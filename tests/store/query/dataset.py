@@ -186,7 +186,7 @@ def visits_of(events: Iterable[Event]) -> list[Visit]:
 
 
 def store_traffic(store: Store, site_id: int, events: Sequence[Event], token: str) -> None:
-    """Store events, and their visits as every state they went through, each in an insert of its own."""
+    """Store events, and their visits as every state they went through, an insert for each."""
     store.insert("events", _event_columns(site_id, events), token=f"{token}-e")
     blocks: dict[int, list[dict[str, Any]]] = {}
     for visit in visits_of(events):

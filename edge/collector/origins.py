@@ -5,6 +5,7 @@ event names is the site's is a step of the pipeline. The one invariant: no heade
 another origin read an answer.
 """
 
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from edge.collector.messages import Headers, first_value
@@ -42,9 +43,15 @@ def cors_headers(site: Site, headers: Headers) -> Headers:
     )
 
 
-def _is_own(site: Site, url: bytes) -> bool:
+def _is_own(site: Site, origin: bytes) -> bool:
+    return is_own_host(site, _host(origin))
+
+
+@lru_cache(maxsize=1_024)
+def _host(origin: bytes) -> str:
+    """Find the host of an origin, empty if it is none; the same few come with every beacon."""
     try:
-        parts = urlsplit(url.decode("ascii"))
+        parts = urlsplit(origin.decode("ascii"))
     except ValueError:
-        return False
-    return parts.scheme in {"http", "https"} and is_own_host(site, normal_host(parts.netloc))
+        return ""
+    return normal_host(parts.netloc) if parts.scheme in {"http", "https"} else ""

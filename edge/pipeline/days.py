@@ -5,6 +5,7 @@ A salt period is a local day (INGESTION 1.1), so all of ingestion asks here. Day
 """
 
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 GRACE_MS = 3_600_000
@@ -19,6 +20,7 @@ def local_day(ts_ms: int, zone: ZoneInfo) -> date:
     return datetime.fromtimestamp(ts_ms / 1_000, zone).date()
 
 
+@lru_cache(maxsize=4_096)
 def day_start_ms(day: date, zone: ZoneInfo) -> int:
     """Find the first moment of a local date.
 

@@ -149,9 +149,10 @@ class Store:
         strings, LowCardinality or not, ``dict[str, str]`` for ``Map(String, String)``. One column
         is of one type throughout: ints and datetimes in one column are an error.
 
-        The server counts the rows it took in before it looks at the token, so a repeat answers the
-        full count; a server that counts afterwards answers 0 for a block it knew. Anything between
-        is a partial write and an error.
+        The engine counts the rows it took in before it looks at the token, so a repeat answers the
+        full count, as measured in process and as ClickHouse issue 60423 says of a server; one that
+        counted afterwards would answer 0 for a block it knew. Anything between is a partial write
+        and an error.
 
         Raises:
             StoreUnavailable: Outcome unknown or nothing stored; repeat it with the same token.

@@ -2,8 +2,9 @@
 
 One process opens the folder; portal, forwarder and every command talk to it with the client they
 use for a server, so there is one code path (INGESTION 6). Schema is ``store.migrate``'s. The
-invariant: what was answered 200 is in the folder and survives SIGKILL of this process; a power
-failure is another matter (INGESTION 3.8).
+invariant: what was answered 200 is in the folder and survives SIGKILL of this process. Parts of the
+tables in ``store/schema`` survive a power failure too, as they are synced; the engine's record of
+tokens is not, so the ``batches`` marker is asked first (INGESTION 3.5).
 
 Layout of the folder, nothing is written outside of it: ``lock`` (held by the kernel while the
 process lives, with its pid), ``engine.xml`` (written at each start), ``engine/`` (the tables),
@@ -23,7 +24,8 @@ __all__ = ["DEFAULT_MEMORY_BYTES", "StoreFolderInUse", "serve"]
 DEFAULT_MEMORY_BYTES = 1_536 * 1024 * 1024
 """Enough for the dashboards of a small machine; the engine refuses a query rather than pass it."""
 
-DRAIN_S = 30.0
+DRAIN_S = 10.0
+CANCEL_S = 5.0
 
 
 def serve(
@@ -37,7 +39,8 @@ def serve(
     """Serve a folder until SIGTERM or SIGINT. Call it from the process's main thread.
 
     ``port`` 0 takes a free one; ``ready`` is told the port once requests are answered. On a signal
-    it takes no new connection, lets running requests end (30 s) and closes the engine.
+    it takes nothing new, lets running requests end, stops what still runs after 10 s, and closes
+    the engine.
 
     Raises:
         StoreFolderInUse: Another process has the folder open.
@@ -71,6 +74,8 @@ def _serve_until(
                 ready(server.server_port)
             stop.wait()
             server.shutdown()
-            server.drain(DRAIN_S)
+            if not server.drain(DRAIN_S):
+                engine.cancel_all()
+                server.drain(CANCEL_S)
     finally:
         engine.close()

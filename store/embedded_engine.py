@@ -133,6 +133,10 @@ class Engine:
             finally:
                 handle.close()
 
+    def cancel_all(self) -> None:
+        """Ask every running statement to stop; each ends with an error (code 394)."""
+        self._root.query("kill query where query_id != queryID() async")
+
     def close(self) -> None:
         """Close the folder. Statements must have ended; the caller waits for them."""
         self._root.close()

@@ -24,6 +24,7 @@ class ErrorCode(IntEnum):
     QUERY_IS_TOO_LARGE = 150
     READONLY = 164
     TOO_MANY_SIMULTANEOUS_QUERIES = 202
+    ABORTED = 236
     HTTP_LENGTH_REQUIRED = 381
     SESSION_IS_LOCKED = 373
     CANNOT_DECOMPRESS = 271
@@ -31,8 +32,8 @@ class ErrorCode(IntEnum):
     STD_EXCEPTION = 1001
 
 
-# Source: ClickHouse, HTTPHandler's exceptionCodeToHTTPStatus. Anything else is a 500. A full face
-# answers 503 where a server answers 500, because clients and proxies retry a 503.
+# Source: ClickHouse, HTTPHandler's exceptionCodeToHTTPStatus. Anything else is a 500. A full or
+# closing face answers 503 where a server answers 500, because clients and proxies retry a 503.
 _STATUS: dict[int, int] = {
     401: 401,
     194: 401,
@@ -44,6 +45,7 @@ _STATUS: dict[int, int] = {
     159: 408,
     381: 411,
     202: 503,
+    236: 503,
     209: 503,
     439: 503,
 }

@@ -54,6 +54,7 @@ class FaceServer(ThreadingHTTPServer):
         self.sessions = Sessions(time.monotonic)
         self._connections = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self._running = 0
+        self._draining = False
         self._changed = threading.Condition()
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -75,8 +76,14 @@ class FaceServer(ThreadingHTTPServer):
         logger.debug("a store connection broke: %r", sys.exception())
 
     def begin(self) -> None:
-        """Count a request that has started."""
+        """Count a request that has started.
+
+        Raises:
+            FaceError: The face is closing; a request now would open the engine again.
+        """
         with self._changed:
+            if self._draining:
+                raise FaceError(ErrorCode.ABORTED, "The store is closing")
             self._running += 1
 
     def end(self) -> None:
@@ -86,8 +93,9 @@ class FaceServer(ThreadingHTTPServer):
             self._changed.notify_all()
 
     def drain(self, timeout_s: float) -> bool:
-        """Wait until no request runs; False if some still did after ``timeout_s``."""
+        """Take no more and wait until none runs; False if some still did after ``timeout_s``."""
         with self._changed:
+            self._draining = True
             return self._changed.wait_for(lambda: self._running == 0, timeout_s)
 
 
@@ -109,7 +117,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer GET."""
-        self._face.begin()
+        try:
+            self._face.begin()
+        except FaceError as error:
+            self.close_connection = True
+            self._fail(error)
+            return
         try:
             self._answer()
         except (ConnectionError, TimeoutError):

@@ -54,4 +54,4 @@ create table if not exists sessions (
 engine = VersionedCollapsingMergeTree(sign, version)
 partition by toYYYYMM(anchor)
 order by (site_id, toDate(anchor), visit_id)
-settings non_replicated_deduplication_window = 20000;
+settings non_replicated_deduplication_window = 20000, fsync_after_insert = 1, fsync_part_directory = 1;

@@ -13,4 +13,4 @@ create table if not exists batches (
 )
 engine = MergeTree
 order by (shard, generation, first_ms, first_seq)
-settings non_replicated_deduplication_window = 20000;
+settings non_replicated_deduplication_window = 20000, fsync_after_insert = 1, fsync_part_directory = 1;

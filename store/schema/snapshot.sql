@@ -12,7 +12,7 @@ CREATE TABLE batches
 )
 ENGINE = MergeTree
 ORDER BY (shard, generation, first_ms, first_seq)
-SETTINGS non_replicated_deduplication_window = 20000, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 20000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
 CREATE TABLE events
 (
@@ -59,7 +59,7 @@ CREATE TABLE events
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(ts)
 ORDER BY (site_id, toDate(ts), visit_id, ts)
-SETTINGS non_replicated_deduplication_window = 20000, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 20000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
 CREATE TABLE schema_migrations
 (
@@ -125,4 +125,4 @@ CREATE TABLE sessions
 ENGINE = VersionedCollapsingMergeTree(sign, version)
 PARTITION BY toYYYYMM(anchor)
 ORDER BY (site_id, toDate(anchor), visit_id)
-SETTINGS non_replicated_deduplication_window = 20000, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 20000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;

@@ -472,6 +472,29 @@ def test_sigterm_lets_running_requests_end(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["engine", "engine.xml", "lock"]
 
 
+def test_sigterm_stops_what_does_not_end(tmp_path: Path) -> None:
+    program = (
+        "import store.embedded; store.embedded.DRAIN_S = 0.2; store.embedded.serve("
+        "Path(sys.argv[1]), port=0, secret=sys.argv[2], ready=lambda port: print(port, flush=True))"
+    )
+    answers: list[str] = []
+    command = [sys.executable, "-c", PROGRAM + program, str(tmp_path), SECRET]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        endless = "select count() from numbers(1000000000000) where sipHash64(number) = 1 /* end */"
+        slow = threading.Thread(target=lambda: answers.append(ask(port, endless)))
+        slow.start()
+        while (
+            int(ask(port, "select count() from system.processes where query like '%/* end */'")) < 1
+        ):
+            time.sleep(0.02)
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+    slow.join()
+    assert answers[0].startswith("Code: 394")
+
+
 def test_a_taken_port_is_an_error(store_process: StoreProcess, tmp_path: Path) -> None:
     program = f"{PROGRAM} serve(Path(sys.argv[1]), port=int(sys.argv[2]), secret='x')"
     second = subprocess.run(

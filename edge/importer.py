@@ -22,8 +22,10 @@ from typing import Any
 
 from edge.collector.payload import Fault, parse_event
 from edge.event import Beacon, Event, Sender
-from edge.forwarder.batches import IMPORT_SHARD, render_batch
-from edge.forwarder.visits import StreamId, Visits
+from edge.forwarder.batches import event_columns, marker_columns, session_columns
+from edge.forwarder.plan import Plan
+from edge.forwarder.visit import StreamId
+from edge.forwarder.visits import Batch, Visits
 from edge.pipeline.draft import Context, Device, Draft, Place
 from edge.pipeline.moment import put_moment
 from edge.pipeline.page import put_page, put_props
@@ -32,6 +34,8 @@ from edge.sites import Site
 from store.client import Store
 
 CHUNK_EVENTS = 50_000
+IMPORT_SHARD = 255
+"""Stands for imports where live rows name their shard."""
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
 GIVEN = ("source", *UTM, "language")
 PLACE = ("country", "region", "city")
@@ -158,27 +162,34 @@ def import_events(
     summary = Summary()
     present = _chunks_present(store, number)
     visits = Visits(IMPORT_SHARD, number)
-    ids = iter(range(1, 1 << 62))
+    position = 0
     for chunk in _chunked(iter(events)):
-        first = None
-        for event in chunk:
-            at = StreamId(next(ids), 0)
-            first = first or at
-            visits.place(at, event)
-            last = at
-        assert first is not None
+        first, position = position + 1, position + len(chunk)
+        for at, event in enumerate(chunk, first):
+            visits.place(StreamId(at, 0), event)
         batch = visits.end_batch()
         summary.chunks += 1
         summary.events += len(batch.events)
         summary.dropped["no_visit"] += sum(batch.no_visit.values())
-        if first.ms in present:
+        if first in present:
             summary.chunks_present += 1
-            continue
-        for insert in render_batch(IMPORT_SHARD, number, first, last, len(chunk), batch):
-            if insert.rows:
-                store.insert(insert.table, insert.columns, token=insert.token)
+        else:
+            plan = Plan(0, number, StreamId(first, 0), StreamId(position, 0), len(chunk))
+            _write(store, plan, batch)
         progress(summary)
     return summary
+
+
+def _write(store: Store, plan: Plan, batch: Batch) -> None:
+    number, session_rows = plan.generation, len(batch.before) + len(batch.after)
+    tables = {
+        "events": event_columns(batch, IMPORT_SHARD, number),
+        "sessions": session_columns(batch, IMPORT_SHARD, number),
+        "batches": marker_columns(plan, IMPORT_SHARD, len(batch.events), session_rows),
+    }
+    for table, columns in tables.items():
+        if len(next(iter(columns.values()))):
+            store.insert(table, columns, token=plan.token(IMPORT_SHARD, table))
 
 
 def _chunked(events: Iterator[Event]) -> Iterator[list[Event]]:

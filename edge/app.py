@@ -27,7 +27,7 @@ from edge.pipeline.agents import Agents
 from edge.pipeline.geo import Geo
 from edge.pipeline.salts import Salts, keep_expiring, protect_process
 from edge.pipeline.salts_file import FileSalts
-from edge.pipeline.salts_redis import RedisSalts
+from edge.pipeline.salts_redis import RedisSalts, find_salt_store_problems
 from edge.private import PrivatePort
 from edge.sites import Site
 from edge.sites_feed import SitesFeed
@@ -137,11 +137,28 @@ async def _open_salts(config: EdgeConfig, stack: contextlib.AsyncExitStack) -> S
         remote = RedisSalts(config.salt_url)
         await remote.start()
         stack.push_async_callback(remote.stop)
+        await _check_salt_store(config)
         return remote
     path = config.salts_file or Path(f"/proc/self/fd/{os.memfd_create('salts')}")
     salts = FileSalts(path)
     stack.callback(salts.close)
     return salts
+
+
+async def _check_salt_store(config: EdgeConfig) -> None:
+    """Say loudly what may write a salt to a disk; where it cannot be checked, it must be asserted.
+
+    Raises:
+        EdgeError: The salt store writes, or may, and nobody asserted that it does not.
+    """
+    problems = await find_salt_store_problems(config.salt_url)
+    if problems and not config.salt_assured:
+        raise EdgeError(
+            f"the salt store may write salts to a disk: {'; '.join(problems)}. "
+            "Mend that, or assert with STATFLOW_SALT_ASSURED=1 that it does not."
+        )
+    for problem in problems:
+        log.warning("salts: %s (asserted to be harmless)", problem)
 
 
 async def _checks(feed: SitesFeed, buffer: RedisBuffer, salts: Salts) -> dict[str, str]:

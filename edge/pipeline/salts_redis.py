@@ -196,6 +196,17 @@ class RedisSalts:
                 _log.warning("%s", error)
 
 
+async def find_salt_store_problems(url: str) -> list[str]:
+    """Connect and check; a store that cannot be asked is a problem too."""
+    async with Redis.from_url(
+        url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
+    ) as redis:
+        try:
+            return await check_salt_store(redis)
+        except (RedisError, OSError) as error:
+            return [f"it cannot be asked ({type(error).__name__})"]
+
+
 async def check_salt_store(redis: Redis) -> list[str]:
     """List what lets the store write a salt to a disk, or what could not be checked."""
     try:

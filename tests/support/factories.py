@@ -20,7 +20,7 @@ def a_site(**changes: Any) -> Site:
 
 def an_event(**changes: Any) -> Event:
     """A page view of the home page by one desktop visitor."""
-    boring = dict.fromkeys(Event._fields, "")
+    boring: dict[str, Any] = dict.fromkeys(Event._fields, "")
     boring |= {
         "site_id": 1,
         "ts_ms": 1_767_225_600_000,

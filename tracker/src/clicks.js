@@ -1,7 +1,7 @@
 import { track } from "./views.js";
 
 const FILES =
-  /\.(pdf|csv|txt|(xls|doc|ppt)x?|zip|rar|7z|gz|dmg|exe|pkg|apk|epub|mp[34]|mov)$/i;
+  /\.(pdf|csv|txt|(xls|doc|ppt)x?|zip|rar|7z|gz|dmg|exe|epub|mp[34]|mov)$/i;
 
 /**
  * Count declared events, downloads and links that lead away. Never delays the navigation.

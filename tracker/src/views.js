@@ -43,8 +43,13 @@ const tick = () => {
   activeSince = isActive() ? now() : 0;
 };
 
-/** Report the engagement with the current page, if there is something to say, and send all. */
-export const report = () => {
+/**
+ * Report the engagement with the current page, if there is something to say.
+ *
+ * @param {unknown} [leaving] The event by which the visitor turns away: everything is sent at once,
+ *   for there may be no later. Without one it travels with what follows, in order.
+ */
+export const report = (leaving) => {
   tick();
   // The page may have grown since: its height is what it is now.
   const depth = Math.min(
@@ -56,7 +61,7 @@ export const report = () => {
     engagedMs = 0;
     sentDepth = depth;
   }
-  flush();
+  if (leaving) flush();
 };
 
 /** Count a page view, and measure that page from now on. */
@@ -66,9 +71,8 @@ const view = () => {
   page = pageUrl();
   put("pageview", { r: document.referrer.split("?")[0], l: load });
   load = undefined;
-  engagedMs = lowestPx = activeSince = 0;
+  engagedMs = lowestPx = 0;
   sentDepth = -1;
-  tick();
   // A single-page site draws the new page after the address has changed.
   setTimeout(measure, 200);
 };
@@ -104,12 +108,14 @@ export const track = (name, options = {}) => {
 /**
  * Follow what became visible or hidden, got or lost the focus. A page opened in the background or
  * rendered ahead counts when it is first seen.
+ *
+ * @param {unknown} event
  */
-export const onAttention = () => {
+export const onAttention = (event) => {
   if (!page && !document.hidden) {
     view();
     early.forEach((call) => track(...call));
   }
   if (isActive()) tick();
-  else report();
+  else report(event);
 };

@@ -1,0 +1,163 @@
+"""A site with the tracker on its pages, for tests with a real browser.
+
+The site is a small HTTP server: it serves the pages a test puts in, the frozen tracker with the
+placeholder replaced as the edge does it, and it keeps every beacon that arrives.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from playwright.sync_api import Page
+
+from tracker import DIST
+
+LEDGER: dict[str, dict[str, Any]] = json.loads((DIST / "versions.json").read_text())
+LATEST = max(LEDGER, key=lambda version: [int(part) for part in version.split(".")])
+SOURCE = (DIST / f"{LATEST}.js").read_text()
+TAG = '<script async="async" src="/sf/1a2b3c4d5e.js"></script>'
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_ARGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def render_page(body: str = "", head: str = "", tag: str = TAG) -> str:
+    """Write a page that carries the tag."""
+    return f"<!doctype html><html><head>{tag}{head}</head><body>{body}</body></html>"
+
+
+class TrackedSite:
+    """The pages, the tracker's settings, and what has arrived."""
+
+    def __init__(self, origin: str) -> None:
+        self.origin = origin
+        self.settings: dict[str, Any] = {"e": "/sf/e", "h": 0}
+        self.pages: dict[str, str] = {path: render_page(f"Page {path}") for path in ("/", "/b")}
+        self.headers: dict[str, str] = {}
+        self.answers: list[int] = []
+        self.bodies: list[dict[str, Any]] = []
+        self.on_request: dict[str, Callable[[], object]] = {}
+        self.requests: list[tuple[str, str, dict[str, str]]] = []
+
+    @property
+    def script(self) -> str:
+        return SOURCE.replace('"__SF__"', json.dumps(self.settings))
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """Every event that was acknowledged, in order of arrival."""
+        return [event for body in self.bodies for event in body["e"]]
+
+    def named(self, name: str) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["n"] == name]
+
+    @property
+    def views(self) -> list[str]:
+        """The pages counted, as path and query."""
+        return [event["u"].removeprefix(self.origin) for event in self.named("pageview")]
+
+    @property
+    def pixels(self) -> list[str]:
+        """Where the pixel was asked for from."""
+        return [
+            headers.get("referer", "").removeprefix(self.origin)
+            for method, path, headers in self.requests
+            if path.startswith("/sf/p.gif") and method == "GET"
+        ]
+
+    def wait_for(self, page: Page, ready: Callable[[], object]) -> None:
+        """Let the browser go on until something has arrived; fail after ten seconds."""
+        wait_until(ready, self, pause=lambda: page.wait_for_timeout(20))
+
+
+def wait_until(
+    ready: Callable[[], object],
+    site: TrackedSite,
+    pause: Callable[[], object] = lambda: time.sleep(0.02),
+) -> None:
+    """Wait for something to arrive; fail after ten seconds."""
+    deadline = time.monotonic() + 10
+    while not ready():
+        assert time.monotonic() < deadline, f"nothing more came; so far {site.events}"
+        pause()
+
+
+def leave(site: TrackedSite, page: Page) -> None:
+    """Leave the page and wait until its last words have arrived."""
+    page.goto("about:blank")
+    site.wait_for(page, lambda: site.named("engagement"))
+    page.wait_for_timeout(50)
+
+
+@contextmanager
+def serve_tracked_site() -> Iterator[TrackedSite]:
+    """Serve a site on a port of its own."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    server.daemon_threads = True
+    site = TrackedSite(f"http://127.0.0.1:{server.server_port}")
+    server.RequestHandlerClass = _handler(site)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield site
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _handler(site: TrackedSite) -> type[BaseHTTPRequestHandler]:  # noqa: C901 - one small class
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._note()
+            path = self.path.partition("?")[0]
+            if path == "/sf/1a2b3c4d5e.js":
+                self._answer(200, "text/javascript", site.script)
+            elif path == "/sf/p.gif":
+                self._answer(200, "image/gif", "GIF89a")
+            elif path in site.pages:
+                self._answer(200, "text/html; charset=utf-8", site.pages[path], site.headers)
+            else:
+                self._answer(404, "text/plain", "")
+
+        def do_POST(self) -> None:
+            self._note()
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            status = 202
+            if self.path == "/sf/e":
+                status = site.answers.pop(0) if site.answers else 202
+                if status == 202:
+                    site.bodies.append(json.loads(body))
+            self._answer(status, "application/json", "{}")
+
+        def _note(self) -> None:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            site.requests.append((self.command, self.path, headers))
+            site.on_request.get(self.path, lambda: None)()
+
+        def _answer(
+            self, status: int, kind: str, text: str, headers: dict[str, str] | None = None
+        ) -> None:
+            data = text.encode()
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(data)))
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_arguments: object) -> None:
+            """Keep quiet."""
+
+    return Handler

@@ -1,0 +1,41 @@
+"""The frozen builds are what the ledger says, small, and ready for the edge."""
+
+import gzip
+import hashlib
+import json
+
+import pytest
+
+from tests.support.tracked_site import LATEST, LEDGER, SOURCE
+from tracker import DIST
+
+BUDGET_BYTES = 1_536
+PLACEHOLDER = '"__SF__"'
+
+
+def test_the_newest_build_is_the_version_of_the_package() -> None:
+    package = json.loads((DIST.parent / "package.json").read_text())
+    assert package["version"] == LATEST
+
+
+@pytest.mark.parametrize("version", LEDGER)
+def test_a_build_has_one_placeholder_and_the_bytes_of_the_ledger(version: str) -> None:
+    source = (DIST / f"{version}.js").read_bytes()
+    assert source.count(PLACEHOLDER.encode()) == 1
+    assert source.count(b"__SF__") == 1
+    assert source.isascii()
+    assert hashlib.sha256(source).hexdigest() == LEDGER[version]["sha256"]
+
+
+def test_every_file_is_in_the_ledger() -> None:
+    assert {path.stem for path in DIST.glob("*.js")} == set(LEDGER)
+
+
+def test_the_script_as_it_is_served_keeps_to_the_budget() -> None:
+    served = SOURCE.replace(PLACEHOLDER, '{"e":"/sf/e","h":0}').encode()
+    assert len(gzip.compress(served, 9)) <= BUDGET_BYTES
+
+
+@pytest.mark.parametrize("word", ["eval(", "Function(", "innerHTML", "currentScript", "Storage"])
+def test_the_script_uses_nothing_a_strict_page_forbids(word: str) -> None:
+    assert word not in SOURCE

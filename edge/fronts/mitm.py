@@ -16,6 +16,7 @@ and other interim answers come from HTTP/1.1 origins only; HTTP/3 is not served 
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import socket
 import time
@@ -36,6 +37,11 @@ from edge.fronts.served import OnServed
 from edge.inject.plan import Tag
 from edge.sites import Site, Snapshot
 from edge.wire.refusal import ErrorPage, Refusal, render_error
+
+_log = logging.getLogger("statflow.edge.front")
+
+logging.getLogger("hpack").setLevel(logging.WARNING)
+"""It would write every field of every HTTP/2 request into the debug log."""
 
 _CONNECTIONS = Gauge("statflow_connections", "Open client connections.", ["front"])
 _SWEEP_S = 1.0
@@ -180,8 +186,11 @@ class MitmFront:
         while True:
             await asyncio.sleep(_SWEEP_S)
             now = self.now()
-            for handler in list(self._handlers):
-                handler.enforce(now)
-            if now >= reload_at:
-                reload_at = now + _CERTIFICATES_S
-                await asyncio.to_thread(self.reload_certificates)
+            try:
+                for handler in list(self._handlers):
+                    handler.enforce(now)
+                if now >= reload_at:
+                    reload_at = now + _CERTIFICATES_S
+                    await asyncio.to_thread(self.reload_certificates)
+            except Exception as error:  # noqa: BLE001 - the rim: without this task nothing times out.
+                _log.error("the sweep failed: %s", type(error).__name__)

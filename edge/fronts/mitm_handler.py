@@ -163,8 +163,7 @@ class EdgeHandler(server.LiveConnectionHandler):
             try:
                 await io.writer.drain()
             except OSError:
-                if io.handler is not None:
-                    io.handler.cancel("cannot send")
+                self._cancel(connection)
         if is_client:
             self._touched_at = self._desk.now()
 
@@ -264,9 +263,12 @@ class EdgeHandler(server.LiveConnectionHandler):
             self._cancel(connection)
 
     def _cancel(self, connection: Connection) -> None:
+        """End a connection from our side; what an origin had begun to send counts as cut off."""
         io = self.transports.get(connection)
         if io is not None and io.handler is not None:
-            io.handler.cancel("time is up")
+            if connection is not self.client:
+                connection.error = connection.error or RESET
+            io.handler.cancel("over")
 
 
 def _describe(error: BaseException | None) -> str:

@@ -346,6 +346,12 @@ class EdgeHttpLayer(layers.HttpLayer):
         self.waiting_for_establishment[context.server].append(event)
         yield from self.event_to_child(stack[0], events.Start())
 
+    @override
+    def register_connection(self, command: layers.RegisterHttpConnection) -> CommandGenerator[None]:
+        yield from super().register_connection(command)
+        if command.err:
+            self.connections.pop(command.connection, None)
+
     def _reusable(self, event: ConnectOrigin) -> Connection | None:
         """Find an idle connection; HTTP/1 clients have one request at a time, so open is idle."""
         if self.context.client.alpn == b"h2":

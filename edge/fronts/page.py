@@ -133,7 +133,8 @@ class Page:
         now = self.now()
         outcome: SkipReason | str = self._reason or INJECTED
         if self._rewriter is not None and not self._decided:
-            outcome = ABORTED
+            # A rewriter holds everything until it has decided, so bytes out mean a decision.
+            outcome = (self._rewriter.outcome or INJECTED) if self._sent else ABORTED
         report(
             Served(
                 self.site.id,

@@ -1,0 +1,182 @@
+"""Whatever fails in the injector, the page passes byte for byte or is visibly cut."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from edge.fronts import page as page_module
+from edge.fronts.page import Page, PageCorruptError
+from edge.fronts.served import Served
+from edge.inject.decide import SkipReason
+from edge.inject.plan import Tag
+from edge.sites import Mode, Site
+from tests.support.factories import a_site
+
+TAG = Tag("/sf/0123456789.js", "/sf/e", "/sf/m/", "0123456789", 1_700_000_000)
+MARKUP = b'<script async="async" src="/sf/0123456789.js"></script>'
+HTML = [(b"Content-Type", b"text/html; charset=utf-8"), (b"Content-Length", b"58")]
+BODY = b"<!doctype html><html><head><title>x</title></head></html>\n"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.at = 100.0
+
+    def __call__(self) -> float:
+        self.at += 0.25
+        return self.at
+
+
+class Broken:
+    """A rewriter that fails at its nth chunk; ``first`` is what it gives for the first one."""
+
+    outcome = None
+
+    def __init__(self, at: int, first: bytes) -> None:
+        self._left, self._first = at, first
+
+    def feed(self, chunk: bytes) -> bytes:
+        self._left -= 1
+        if self._left < 0:
+            raise RuntimeError("boom")
+        return self._first and chunk
+
+    def finish(self) -> bytes:
+        raise RuntimeError("boom")
+
+
+@pytest.fixture
+def served() -> list[Served]:
+    return []
+
+
+@pytest.fixture
+def a_page(served: list[Served]) -> Callable[..., Page]:
+    def make(*, tag_for: Callable[[Site], Tag] = lambda _: TAG, **changes: Any) -> Page:
+        return Page(a_site(**changes), tag_for, Clock(), served.append)
+
+    return make
+
+
+def ask(page: Page, body: bytes = BODY, size: int = 10) -> bytes:
+    page.request("GET", b"/", [(b"Host", b"shop.example")], "http://shop.example")
+    page.response(200, HTML, has_body=True)
+    out = b"".join(page.feed(body[i : i + size]) for i in range(0, len(body), size))
+    return out + page.finish()
+
+
+def test_a_page_is_injected_and_reported(a_page: Callable[..., Page], served: list[Served]) -> None:
+    page = a_page()
+    out = ask(page)
+    page.close(complete=True)
+    page.close(complete=False)
+
+    assert out.replace(MARKUP, b"") == BODY
+    assert out.count(MARKUP) == 1
+    (report,) = served
+    assert (report.outcome, report.sent_bytes, report.complete) == ("injected", len(out), True)
+    assert (report.site_id, report.status, report.ttfb_ms) == (1, 200, 250.0)
+
+
+def test_shadow_counts_only(a_page: Callable[..., Page], served: list[Served]) -> None:
+    page = a_page(mode=Mode.SHADOW.value)
+    assert ask(page) == BODY
+    page.close(complete=True)
+
+    assert [report.outcome for report in served] == [SkipReason.SHADOW]
+
+
+def test_no_tag_no_change(a_page: Callable[..., Page], served: list[Served]) -> None:
+    def fail(_: Site) -> Tag:
+        raise RuntimeError("boom")
+
+    page = a_page(tag_for=fail)
+    assert ask(page) == BODY
+    page.close(complete=True)
+
+    assert [report.outcome for report in served] == [SkipReason.FAILED]
+
+
+@pytest.mark.parametrize("name", ["plan_request", "plan_response"])
+def test_no_plan_no_change(
+    a_page: Callable[..., Page], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(page_module, name, fail)
+    page = a_page()
+    fields = [(b"Host", b"shop.example"), (b"Accept-Encoding", b"br, foo")]
+
+    sent = page.request("GET", b"/", fields, "http://shop.example")
+    assert sent == fields or name == "plan_response"
+    assert page.response(200, HTML, has_body=True) == HTML
+    assert page.feed(BODY) + page.finish() == BODY
+
+
+@pytest.mark.parametrize("at", [0, 3])
+def test_a_rewriter_that_fails_while_holding_gives_the_original(
+    a_page: Callable[..., Page], at: int, served: list[Served]
+) -> None:
+    page = a_page()
+    page.request("GET", b"/", [], "http://shop.example")
+    page.response(200, HTML, has_body=True)
+    page._rewriter = Broken(at, b"")
+
+    assert b"".join(page.feed(bytes([byte])) for byte in BODY) + page.finish() == BODY
+    page.close(complete=True)
+    assert [report.outcome for report in served] == [SkipReason.FAILED]
+
+
+def test_a_rewriter_that_fails_at_the_end_gives_the_original(a_page: Callable[..., Page]) -> None:
+    page = a_page()
+    page.request("GET", b"/", [], "http://shop.example")
+    page.response(200, HTML, has_body=True)
+    page._rewriter = Broken(9, b"")
+
+    assert page.feed(BODY) + page.finish() == BODY
+
+
+def test_a_rewriter_that_fails_later_cuts_the_answer(a_page: Callable[..., Page]) -> None:
+    page = a_page()
+    page.request("GET", b"/", [], "http://shop.example")
+    page.response(200, HTML, has_body=True)
+    page._rewriter = Broken(1, b"x")
+
+    assert page.feed(b"one") == b"one"
+    with pytest.raises(PageCorruptError):
+        page.feed(b"two")
+
+
+def test_an_answer_cut_before_the_place_is_aborted(
+    a_page: Callable[..., Page], served: list[Served]
+) -> None:
+    page = a_page()
+    page.request("GET", b"/", [], "http://shop.example")
+    page.response(200, HTML, has_body=True)
+    page.feed(b"<!doct")
+    page.close(complete=False)
+
+    assert [(report.outcome, report.complete) for report in served] == [("aborted", False)]
+
+
+def test_what_is_no_document_is_not_reported(
+    a_page: Callable[..., Page], served: list[Served]
+) -> None:
+    page = a_page()
+    page.request("GET", b"/", [], "http://shop.example")
+    page.response(200, [(b"Content-Type", b"image/png")], has_body=True)
+    assert not page.watches
+    page.close(complete=True)
+
+    assert served == []
+
+
+def test_a_listener_that_fails_concerns_nobody(a_page: Callable[..., Page]) -> None:
+    def fail(_: Served) -> None:
+        raise RuntimeError("boom")
+
+    page = Page(a_site(), lambda _: TAG, Clock(), fail)
+    ask(page)
+    page.close(complete=True)

@@ -96,7 +96,7 @@ def short(value: Value, unit: str = "count") -> str:
     if unit == "seconds":
         return _duration(round(value))
     if unit == "percent":
-        return f"{value:g}%"
+        return f"{round(value, 1):g}%" if value < 10 else f"{int(value + 0.5)}%"  # noqa: PLR2004 - two digits are enough
     if unit == "ratio":
         return f"{value:.2f}"
     if abs(value) < _SHORT_FROM:
@@ -114,6 +114,8 @@ def full(value: Value, unit: str = "count") -> str:
     """Write a number with all its digits."""
     if value is None:
         return "not known"
+    if unit == "percent":
+        return f"{value:g}%"
     if unit != "count":
         return short(value, unit)
     return f"{value:,}"
@@ -145,7 +147,7 @@ def change(figure: Figure, moved: Value, before: Value) -> Change | None:
     size = f"{abs(moved):,}{unit if unit == '%' else ' pt'}"
     was = f"before it was {full(before, figure.unit)}"
     if not moved:
-        return Change("0%" if unit == "%" else "0 pt", "even", "even", f"unchanged; {was}")
+        return Change("unchanged", "", "even", was)
     up = moved > 0
     tone = "good" if up == (figure.up_is == "good") else "bad"
     direction = "up" if up else "down"

@@ -28,8 +28,9 @@ class Graph:
     present: bool
 
     def sparkline(self, metric: str) -> str:
-        """Write a metric's line as an SVG polyline's points."""
-        return sparkline([value or 0 for value in self.values[metric]])
+        """Write a metric's line as an SVG polyline's points; the unfinished present is left out."""
+        values = [value or 0 for value in self.values[metric]]
+        return sparkline(values[:-1] if self.present and len(values) > 2 else values)  # noqa: PLR2004 - a line is left
 
     def data(self, metric: str) -> dict[str, Any]:
         """Write the graph for the script, plain JSON."""

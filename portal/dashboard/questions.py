@@ -79,6 +79,11 @@ def details(state: State, tab: Tab, *, order: str, search: str, page: int) -> di
     }
 
 
+def ever() -> dict[str, Any]:
+    """Ask whether there ever was a visit."""
+    return {"metrics": ["visits"], "date_range": "all"}
+
+
 def _list(state: State, tab: Tab, metrics: tuple[str, ...]) -> dict[str, Any]:
     name = query_name(tab.dimension)
     base = _base(state)

@@ -74,7 +74,8 @@ def overview(host: str) -> ResponseReturnValue:
         if isinstance(figures, Result)
         else figures
     )
-    inline = "inline" in request.args
+    silence = _silence(asker, state, figures)
+    inline = "inline" in request.args and not silence and isinstance(figures, Result)
     cards = {card.name: _card(asker, state, card) for card in CARDS.values()} if inline else {}
     return render_template(
         "dashboard/overview.html",
@@ -86,8 +87,9 @@ def overview(host: str) -> ResponseReturnValue:
         graph=_graph(state, series),
         trouble=figures if isinstance(figures, str) else None,
         live=current_or_none(asker),
-        cards=CARDS,
+        cards={} if silence or isinstance(figures, str) else CARDS,
         filled=cards,
+        silence=silence,
         choices=CHOICES,
         comparisons=COMPARISONS,
         intervals=[(name, INTERVALS[name]) for name in intervals_for(state.days)],
@@ -114,6 +116,8 @@ def _figures(result: Result | str) -> list[dict[str, Any]]:
         return []
     row = result.results[0]
     compared = row.get("comparison")
+    if compared and not compared["metrics"][list(FIGURES).index("visits")]:
+        compared = None  # Against nothing, a share of bounces or a duration has no change.
     return [
         {
             "figure": figure,
@@ -124,6 +128,24 @@ def _figures(result: Result | str) -> list[dict[str, Any]]:
         }
         for i, figure in enumerate(FIGURES.values())
     ]
+
+
+def _silence(asker: Asker, state: State, figures: Result | str) -> str:
+    """Tell what an empty dashboard is empty of: ``period``, ``ever``, or nothing (it is not)."""
+    if isinstance(figures, str) or state.chips or any(figures.results[0]["metrics"]):
+        return ""
+    return "period" if _has_visits(asker) else "ever"
+
+
+def _has_visits(asker: Asker) -> bool:
+    answer = answer_or_trouble(asker, questions.ever())
+    return isinstance(answer, str) or bool(answer.results[0]["metrics"][0])
+
+
+@blueprint.get("/arrived")
+def arrived(host: str) -> ResponseReturnValue:
+    """Tell a page that waits for the first visit to load itself again once it came."""
+    return "", 204, {"HX-Refresh": "true"} if _has_visits(_asker(site_or_stop(host))) else {}
 
 
 def _graph(state: State, result: Result | str) -> Graph | None:

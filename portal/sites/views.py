@@ -82,9 +82,7 @@ def _add(form: AddSiteForm, team: str) -> str:
 def settings(host: str) -> ResponseReturnValue:
     """Show and change a site's settings."""
     site = site_or_stop(host, Right.EDIT_SITE)
-    form = SiteSettingsForm(
-        obj=site, data={"upstream": site.upstreams[0], "aliases": "\n".join(site.aliases)}
-    )
+    form = SiteSettingsForm(data=_current(site))
     if form.validate_on_submit():
         try:
             _change(form, site.id)
@@ -103,6 +101,17 @@ def settings(host: str) -> ResponseReturnValue:
         edge_url=here().config.edge_url,
     )
     return page, 422 if form.errors else 200
+
+
+def _current(site: Site) -> dict[str, object]:
+    return {
+        "upstream": site.upstreams[0],
+        "aliases": "\n".join(site.aliases),
+        "timezone": site.timezone,
+        "mode": site.mode,
+        "hash_routes": site.hash_routes,
+        "debug": site.debug,
+    }
 
 
 def _change(form: SiteSettingsForm, site_id: int) -> None:

@@ -7,7 +7,7 @@
 
   // Without htmx the cards would wait for ever: ask for the page with everything in it.
   function leaveSkeletons() {
-    const waits = document.querySelector("[hx-get][hx-trigger='load'], [hx-trigger='revealed']");
+    const waits = document.querySelector("[hx-trigger^='load'], [hx-trigger='revealed']");
     const url = new URL(location.href);
     if (!window.htmx && waits && !url.searchParams.has("inline")) {
       url.searchParams.set("inline", "1");
@@ -19,11 +19,14 @@
   function carryChoices(event) {
     const place = dashboard();
     const detail = event.detail;
-    if (!place || !detail.boosted || !detail.path.startsWith(place.dataset.dashboard)) return;
+    if (!place || !detail.path.startsWith(place.dataset.dashboard)) return;
+    const tab = /\/cards\/([a-z]+)\?.*\btab=1$/.exec(detail.path);
+    if (!detail.boosted && !tab) return;
     const target = new URL(detail.path, location.origin);
     const now = new URLSearchParams(location.search);
     const names = ["metric", ...[...document.querySelectorAll("[id^='card-']")].map((c) => c.id.slice(5))];
     for (const name of names) {
+      if (tab && tab[1] === name) continue;
       if (now.has(name)) target.searchParams.set(name, now.get(name));
       else target.searchParams.delete(name);
     }
@@ -43,7 +46,7 @@
     if (opener) open(opener.dataset.opens);
     if (target.closest("[data-closes]") || target.matches("dialog")) target.closest("dialog").close();
     const retry = target.closest("[data-retry]");
-    if (retry) window.htmx.trigger(retry.closest(".card"), "load");
+    if (retry) window.htmx.trigger(retry.closest(".card"), "retry");
   }
 
   function open(id) {

@@ -111,8 +111,10 @@
     };
   }
 
+  // The chart's element has no id: htmx would carry its attributes, ECharts' style among them, over to
+  // the next page's.
   function draw() {
-    const place = document.getElementById("chart");
+    const place = document.querySelector(".chart");
     const source = document.getElementById("chart-data");
     if (chart && chart.getDom() !== place) {
       chart.dispose();

@@ -29,7 +29,7 @@ from portal.commands import CommandError, add_user, put_site, setup_link
 from portal.database import Database
 from statflow.accounts import open_accounts, publish_sites
 from statflow.paths import Paths
-from statflow.services import port_is_free, redis_url, running_store_url
+from statflow.services import free_port, port_is_free, redis_url, running_store_url
 from statflow.settings import Settings
 from statflow.supervisor import Part, PartFailedError, State, Supervisor
 
@@ -229,8 +229,9 @@ class Stack:
             services.append(
                 Part(
                     "store",
-                    self._command("store", "--port", "0"),
+                    self._command("store", "--port", str(free_port())),
                     lambda: asyncio.to_thread(lambda: running_store_url(paths) is not None),
+                    stop_s=20,
                 )
             )
         return services

@@ -32,17 +32,28 @@ def load_script(name: str) -> Script:
 
 
 APPEND = load_script("append")
+LEASE = load_script("lease")
+PLAN = load_script("plan")
+COMMIT = load_script("commit")
 
 
 def connect(url: str, *, timeout_s: float) -> Redis:
     """Make a client that repeats no command by itself: repeating is our protocol's business."""
-    return Redis.from_url(
+    redis: Redis = Redis.from_url(
         url,
         protocol=2,
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         retry=Retry(NoBackoff(), 0),
     )
+    for name in ("XRANGE", "XREAD"):
+        redis.set_response_callback(name, _as_it_is)
+    return redis
+
+
+def _as_it_is(answer: Any, **_options: Any) -> Any:
+    """Leave entries as the protocol has them: making a dict of each costs more than reading it."""
+    return answer
 
 
 async def send_command(redis: Redis, *words: Any) -> Any:

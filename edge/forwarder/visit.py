@@ -25,6 +25,10 @@ class StreamId(NamedTuple):
         ms, _, seq = raw.partition(b"-")
         return cls(int(ms), int(seq))
 
+    def next(self) -> "StreamId":
+        """Return the smallest id that comes after."""
+        return StreamId(self.ms, self.seq + 1)
+
     def __str__(self) -> str:
         """Write the id as Redis does."""
         return f"{self.ms}-{self.seq}"

@@ -1,0 +1,39 @@
+-- Finish a batch that is in the tables: all of it or nothing, and only for its writer (INGESTION 3.3).
+-- KEYS: lease, generation, plan, done, visits, events, counts, dead.
+-- ARGV: owner, epoch, generation, plan, last id, first id to keep, longest dead-letter stream,
+--       number of visit fields, of visits to forget, of counts, of dead letters; then
+--       [visit, state]*, visit*, [count field, increment]*, [entry id, size, body]*.
+-- Returns 'ok' or what stands against it: 'lease', 'generation', 'plan'.
+local held = redis.call('HMGET', KEYS[1], 'owner', 'epoch')
+if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then
+  return 'lease'
+end
+if redis.call('GET', KEYS[2]) ~= ARGV[3] then
+  return 'generation'
+end
+if redis.call('GET', KEYS[3]) ~= ARGV[4] then
+  return 'plan'
+end
+-- Lua passes at most some thousand arguments on, so long lists go in pieces.
+local function each_piece(command, key, from, to)
+  for i = from, to, 1000 do
+    redis.call(command, key, unpack(ARGV, i, math.min(i + 999, to)))
+  end
+end
+local at = 12
+local states = at + 2 * ARGV[8] - 1
+each_piece('HSET', KEYS[5], at, states)
+local forgotten = states + ARGV[9]
+each_piece('HDEL', KEYS[5], states + 1, forgotten)
+local counts = forgotten + 2 * ARGV[10]
+for i = forgotten + 1, counts, 2 do
+  redis.call('HINCRBY', KEYS[7], ARGV[i], ARGV[i + 1])
+end
+for i = counts + 1, counts + 3 * ARGV[11], 3 do
+  redis.call('XADD', KEYS[8], 'MAXLEN', ARGV[7], '*',
+    'id', ARGV[i], 'size', ARGV[i + 1], 'd', ARGV[i + 2])
+end
+redis.call('SET', KEYS[4], ARGV[5])
+redis.call('XTRIM', KEYS[6], 'MINID', ARGV[6])
+redis.call('DEL', KEYS[3])
+return 'ok'

@@ -1,0 +1,150 @@
+"""What a shard's writer keeps in Redis: generation, plan, ``done``, visit states.
+
+It reads all of it at once when a writer opens, and changes it by two scripts that refuse an old
+epoch: one records a plan, one finishes its batch. The one invariant: stream, plan, ``done`` and
+states change together or not at all, so a replay starts from the states before its batch.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import orjson
+from redis.asyncio import Redis
+
+from edge.buffer.keys import ShardKeys
+from edge.buffer.scripts import COMMIT, PLAN, run_script
+from edge.forwarder.entries import DeadLetter
+from edge.forwarder.lease import Lease, LeaseLost
+from edge.forwarder.visit import StreamId, Visit
+from edge.forwarder.visits import Batch
+
+DEAD_LETTERS_MAX = 10_000
+STATE_FIELD = b"state"
+"""The field of the visits hash that holds generation and watermark."""
+LOAD_VISITS = 5_000
+UNKNOWN_SITE = 0
+"""Under this site entries are counted that could not be read."""
+
+
+class ShardStopped(Exception):  # noqa: N818 - a state of the world, told to operators.
+    """The shard must not go on: what was planned cannot be repeated. The message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the last commit left, and the plan recorded since, if any."""
+
+    generation: int
+    done: StreamId
+    plan: bytes | None
+    watermark_ms: int
+    visits: list[Visit]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a finished batch changes: ``done``, states, counts and dead letters."""
+
+    last: StreamId
+    watermark_ms: int
+    batch: Batch
+    dead: list[DeadLetter]
+
+    def counts(self) -> Counter[str]:
+        """Account for every entry of the batch (INGESTION 7)."""
+        counts = Counter(f"{event.site_id}:stored" for event in self.batch.events)
+        for site_id, n in self.batch.no_visit.items():
+            counts[f"{site_id}:dropped:no_visit"] += n
+        if self.dead:
+            counts[f"{UNKNOWN_SITE}:dropped:unreadable"] += len(self.dead)
+        return counts
+
+    def arguments(self, generation: int) -> list[Any]:
+        """Write what ``commit.lua`` takes after the fence."""
+        state = orjson.dumps([generation, self.watermark_ms])
+        states = [(STATE_FIELD, state)]
+        states += [(b"%d" % visit.visit_id, visit.render()) for visit in self.batch.changed]
+        counts = self.counts()
+        args: list[Any] = [str(self.last), str(self.last.next()), DEAD_LETTERS_MAX]
+        args += [len(states), len(self.batch.evicted), len(counts), len(self.dead)]
+        args += chain.from_iterable(states)
+        args += self.batch.evicted
+        args += chain.from_iterable(counts.items())
+        for letter in self.dead:
+            args += (str(letter.at), letter.size_bytes, letter.body)
+        return args
+
+
+class Checkpoint:
+    """The kept state of one shard, as one lease may change it."""
+
+    def __init__(self, redis: Redis, keys: ShardKeys, lease: Lease) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._lease = lease
+        self._generation = b""
+
+    async def load(self, new_generation: int) -> Loaded:
+        """Read everything; a stream without a generation gets ``new_generation``.
+
+        Visits that were lost together with Redis are not rebuilt here (INGESTION 3.6): a new
+        generation starts without any.
+
+        Raises:
+            ShardStopped: What is stored does not fit together.
+            RedisError: Redis is away.
+        """
+        keys = self._keys
+        await self._redis.set(keys.generation, f"{new_generation:016x}", nx=True)
+        self._generation = await self._redis.get(keys.generation)
+        generation = int(self._generation, 16)
+        done = await self._redis.get(keys.done)
+        plan = await self._redis.get(keys.plan)
+        watermark_ms, visits = 0, []
+        async for name, raw in self._redis.hscan_iter(keys.visits, count=LOAD_VISITS):
+            if name != STATE_FIELD:
+                visits.append(Visit.parse(raw))
+                continue
+            of_generation, watermark_ms = orjson.loads(raw)
+            if of_generation != generation:
+                raise ShardStopped("the visit states are of another life of the stream")
+        done_id = StreamId.parse(done) if done else StreamId(0, 0)
+        return Loaded(generation, done_id, plan, watermark_ms, visits)
+
+    async def record(self, plan: bytes) -> None:
+        """Record a plan before its first insert.
+
+        Raises:
+            LeaseLost: The shard is another's.
+            ShardStopped: Another plan is recorded, or the stream is a new one.
+            RedisError: Outcome unknown; opening anew tells.
+        """
+        keys = self._keys
+        names = [keys.lease, keys.generation, keys.plan]
+        _check(await run_script(self._redis, PLAN, names, [*self._fence(), plan]))
+
+    async def commit(self, plan: bytes, outcome: Outcome) -> None:
+        """Finish a batch that is in the tables.
+
+        Raises:
+            LeaseLost: The shard is another's.
+            ShardStopped: Another plan is recorded, or the stream is a new one.
+            RedisError: Outcome unknown; opening anew tells.
+        """
+        keys = self._keys
+        names = [keys.lease, keys.generation, keys.plan, keys.done, keys.visits]
+        names += [keys.events, keys.counts, keys.dead]
+        args = [*self._fence(), plan, *outcome.arguments(int(self._generation, 16))]
+        _check(await run_script(self._redis, COMMIT, names, args))
+
+    def _fence(self) -> list[Any]:
+        return [self._lease.owner, self._lease.epoch, self._generation]
+
+
+def _check(answer: bytes) -> None:
+    if answer == b"lease":
+        raise LeaseLost
+    if answer != b"ok":
+        raise ShardStopped(f"the shard's {answer.decode()} changed under its writer")

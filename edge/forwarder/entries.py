@@ -1,0 +1,61 @@
+"""Stream entries as Redis hands them out, to events or to dead letters. Pure.
+
+The one invariant: an entry that cannot be read never stops the others, and its dead letter carries
+no hash of yesterday (INGESTION 1.5).
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from edge.buffer.keys import FIELD
+from edge.event import Event, decode_event
+from edge.forwarder.visit import StreamId
+
+_PREVIOUS_AT = Event._fields.index("previous") + 1
+_WHOLE_NUMBERS = ("site_id", "ts_ms", "local_day", "visitor", "previous", "engaged_ms", "scroll")
+_NUMBERS_AT = tuple(Event._fields.index(name) for name in _WHOLE_NUMBERS)
+
+type RawEntry = Sequence[Any]
+"""``[id, [field, value, …]]``, as the protocol has it."""
+
+
+class DeadLetter(NamedTuple):
+    """An entry that could not be read. ``body`` is empty where it could not be made harmless."""
+
+    at: StreamId
+    size_bytes: int
+    body: bytes
+
+
+def decode_entries(
+    raw_entries: Sequence[RawEntry],
+) -> tuple[list[tuple[StreamId, Event]], list[DeadLetter]]:
+    """Read entries in order; those that are no events become dead letters."""
+    events: list[tuple[StreamId, Event]] = []
+    dead: list[DeadLetter] = []
+    for raw_id, fields in raw_entries:
+        at = StreamId.parse(raw_id)
+        raw = fields[1] if len(fields) == 2 and fields[0] == FIELD else b""  # noqa: PLR2004 - one pair.
+        try:
+            event = decode_event(raw)
+            for i in _NUMBERS_AT:
+                if type(event[i]) is not int:
+                    raise ValueError(f"{Event._fields[i]} is not a whole number")
+        except ValueError:
+            dead.append(DeadLetter(at, len(raw), render_dead_body(raw)))
+        else:
+            events.append((at, event))
+    return events, dead
+
+
+def render_dead_body(raw: bytes) -> bytes:
+    """Keep what could still be repaired, without yesterday's hash; nothing of what is no JSON."""
+    try:
+        values = orjson.loads(raw)
+    except ValueError:
+        return b""
+    if not isinstance(values, list):
+        return b""
+    return orjson.dumps([0 if i == _PREVIOUS_AT else value for i, value in enumerate(values)])

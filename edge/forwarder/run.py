@@ -1,0 +1,283 @@
+"""The forwarder of a range of shards: watch, linger, forward, again; and wait out what is away.
+
+Each shard has a task of its own, so one that is stopped or leased elsewhere holds up no other. One
+reader waits for news on all idle shards. Errors of Redis and of the store are waited out with
+growing pauses; nothing is given up. The rules of a batch are in ``edge.forwarder.shard``. The one
+invariant: stopping at any point is safe; stopping in order only leaves less to repeat.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from dataclasses import dataclass
+
+from prometheus_client import Counter, Gauge, Histogram
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from edge.buffer.keys import ShardKeys
+from edge.buffer.scripts import connect, send_command
+from edge.forwarder.checkpoint import ShardStopped
+from edge.forwarder.lease import Lease, LeaseLost
+from edge.forwarder.shard import Prepared, ShardWriter
+from edge.outcomes import DropReason, count
+from store.client import Store, StoreError, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+REDIS_TIMEOUT_S = 20.0
+WATCH_MS = 250
+HEARTBEAT_S = 2.0
+PAUSE_MIN_S, PAUSE_MAX_S = 0.1, 5.0
+DRAIN_S = 10.0
+BATCHES_AT_ONCE = 4
+BEHIND_S = 60.0
+"""Entries that wait so long since the last commit make the forwarder unready."""
+
+_LAG = Gauge("statflow_forwarder_lag_events", "Entries that are not stored yet.", ["shard"])
+_STOPPED = Gauge("statflow_forwarder_stopped_shards", "Shards that cannot go on; see the log.")
+_STORED = Counter("statflow_forwarder_stored_events_total", "Events stored.")
+_UNREADABLE = Counter("statflow_forwarder_dead_letters_total", "Entries that could not be read.")
+_BATCH = Histogram(
+    "statflow_forwarder_batch_events",
+    "Entries in a batch.",
+    buckets=(1, 10, 100, 1_000, 5_000, 10_000, 20_000, 50_000),
+)
+_SECONDS = Histogram("statflow_forwarder_batch_seconds", "Time from reading a batch to its commit.")
+
+
+@dataclass(frozen=True, slots=True)
+class ForwarderConfig:
+    """What one forwarder does. ``owner`` names it; two that run at once must not share a name."""
+
+    redis_url: str
+    store: Store
+    shards: range
+    owner: str
+    linger_s: float = 0.5
+    batch_events: int = 20_000
+    lease_s: float = 15.0
+
+
+@dataclass(slots=True)
+class ShardState:
+    """What is known of a shard, for health and metrics. ``problem`` is empty if all is well."""
+
+    lease: Lease
+    waiting_events: int = 0
+    last_commit_at_s: float = 0.0
+    problem: str = ""
+
+
+class Forwarder:
+    """Forwards the shards of its range until it is told to stop."""
+
+    def __init__(self, config: ForwarderConfig) -> None:
+        self.states: dict[int, ShardState] = {}
+        self._config = config
+        self._redis: Redis = connect(config.redis_url, timeout_s=REDIS_TIMEOUT_S)
+        self._slots = asyncio.Semaphore(BATCHES_AT_ONCE)
+        self._idle: dict[int, tuple[ShardWriter, asyncio.Event]] = {}
+        for shard in config.shards:
+            key = ShardKeys.of(shard).lease
+            kept_ms = round(config.lease_s * 1000)
+            lease = Lease(self._redis, key, owner=config.owner, kept_ms=kept_ms)
+            self.states[shard] = ShardState(lease)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Forward until ``stop`` is set, then finish what is at hand and give the leases back."""
+        background = [
+            asyncio.create_task(self._watch(stop)),
+            asyncio.create_task(self._heartbeat()),
+        ]
+        try:
+            await asyncio.gather(*(self._serve(shard, stop) for shard in self._config.shards))
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+            await self._redis.aclose()
+
+    def check(self) -> dict[str, str]:
+        """Say what is wrong, by name of check, for ``readyz``."""
+        now = time.monotonic()
+        stopped = [f"{i}: {state.problem}" for i, state in self.states.items() if state.problem]
+        behind = [
+            str(shard)
+            for shard, state in self.states.items()
+            if state.waiting_events and now - state.last_commit_at_s > BEHIND_S
+        ]
+        return {
+            "shards": f"stopped: {'; '.join(stopped)}" if stopped else "",
+            "lag": f"behind: shards {', '.join(behind)}" if behind else "",
+        }
+
+    async def _serve(self, shard: int, stop: asyncio.Event) -> None:
+        """Own one shard for as long as possible, over and over."""
+        state = self.states[shard]
+        pause = _Pause(stop)
+        while not stop.is_set():
+            try:
+                if not await state.lease.take():
+                    await _sleep(stop, self._config.lease_s / 3)
+                    continue
+                await self._own(shard, pause, stop)
+            except LeaseLost:
+                log.warning("shard %d: another forwarder has it now", shard)
+                self._set_problem(shard, "")
+            except ShardStopped as error:
+                log.error("shard %d is stopped: %s", shard, error)  # noqa: TRY400 - no trace needed.
+                self._set_problem(shard, str(error))
+                await pause.wait()
+            except (RedisError, OSError) as error:
+                log.warning("shard %d: Redis is away (%s)", shard, type(error).__name__)
+                self._set_problem(shard, "Redis does not answer")
+                await pause.wait()
+            except Exception:
+                # A bug in one shard must not end the others; it shows in log, health and lag.
+                log.exception("shard %d failed", shard)
+                self._set_problem(shard, "it failed; see the log")
+                await pause.wait()
+        with contextlib.suppress(RedisError, OSError):
+            await state.lease.release()
+
+    async def _own(self, shard: int, pause: "_Pause", stop: asyncio.Event) -> None:
+        """Forward one shard until its lease is lost or ``stop`` is set."""
+        config, lease = self._config, self.states[shard].lease
+        writer = ShardWriter(
+            self._redis, config.store, shard, lease, batch_events=config.batch_events
+        )
+        await writer.open(secrets.randbits(64))
+        self._set_problem(shard, "")
+        more = writer.has_plan
+        while not stop.is_set():
+            if not more:
+                await self._news(writer)
+                await _sleep(stop, config.linger_s)
+            more = await self._forward(writer, pause)
+        await self._drain(writer)
+
+    async def _forward(self, writer: ShardWriter, pause: "_Pause") -> bool:
+        """Write one batch, or wait out the store; tell whether to go on at once."""
+        try:
+            prepared = await self._write(writer)
+        except StoreUnavailable as error:
+            log.warning("shard %d: the store is away: %s", writer.shard, error)
+            self._set_problem(writer.shard, "the store does not answer")
+        except StoreError as error:
+            # Its own words say what is wrong; the batch stays, and is tried again and again.
+            log.error("shard %d is stopped: the store refuses: %s", writer.shard, error)  # noqa: TRY400
+            self._set_problem(writer.shard, f"the store refuses: {error}")
+        else:
+            pause.reset()
+            self._set_problem(writer.shard, "")
+            return prepared is not None and prepared.plan.count >= self._config.batch_events
+        await pause.wait()
+        return True
+
+    async def _write(self, writer: ShardWriter) -> Prepared | None:
+        async with self._slots:
+            began_s = time.monotonic()
+            prepared = await writer.forward()
+        if prepared is not None:
+            now_s = time.monotonic()
+            self.states[writer.shard].last_commit_at_s = now_s
+            _SECONDS.observe(now_s - began_s)
+            _account(prepared)
+        return prepared
+
+    async def _drain(self, writer: ShardWriter) -> None:
+        """Write what is at hand; what is not written in time is repeated by the next forwarder."""
+        until_s = time.monotonic() + DRAIN_S
+        with contextlib.suppress(StoreUnavailable, StoreError):
+            while time.monotonic() < until_s and await self._write(writer):
+                pass
+
+    async def _news(self, writer: ShardWriter) -> None:
+        """Wait until the shard has entries, its lease is lost, or the forwarder stops."""
+        news = asyncio.Event()
+        self._idle[writer.shard] = (writer, news)
+        try:
+            await news.wait()
+        finally:
+            self._idle.pop(writer.shard, None)
+
+    def _announce(self, shard: int) -> None:
+        if shard in self._idle:
+            self._idle[shard][1].set()
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        """Look for new entries on all idle shards at once."""
+        while True:
+            idle = {shard: pair for shard, pair in self._idle.items() if not pair[1].is_set()}
+            if stop.is_set():
+                for shard in idle:
+                    self._announce(shard)
+            if stop.is_set() or not idle:
+                await asyncio.sleep(WATCH_MS / 1000 / 5)
+                continue
+            shards = {ShardKeys.of(shard).events.encode(): shard for shard in idle}
+            ids = [str(writer.done) for writer, _ in idle.values()]
+            words = ["XREAD", "COUNT", 1, "BLOCK", WATCH_MS, "STREAMS", *shards, *ids]
+            try:
+                for key, _ in await send_command(self._redis, *words) or ():
+                    self._announce(shards[key])
+            except (RedisError, OSError):
+                await asyncio.sleep(HEARTBEAT_S)
+
+    async def _heartbeat(self) -> None:
+        """Renew the leases that are held, and measure how much waits."""
+        every_s = min(HEARTBEAT_S, self._config.lease_s / 3)
+        while True:
+            await asyncio.sleep(every_s)
+            for shard, state in self.states.items():
+                if not state.lease.epoch:
+                    continue
+                try:
+                    await state.lease.renew()
+                    state.waiting_events = int(await self._redis.xlen(ShardKeys.of(shard).events))
+                    _LAG.labels(str(shard)).set(state.waiting_events)
+                except LeaseLost:
+                    self._announce(shard)
+                except (RedisError, OSError):
+                    break
+
+    def _set_problem(self, shard: int, problem: str) -> None:
+        self.states[shard].problem = problem
+        _STOPPED.set(sum(bool(state.problem) for state in self.states.values()))
+
+
+class _Pause:
+    """Growing pauses that ``stop`` cuts short."""
+
+    def __init__(self, stop: asyncio.Event) -> None:
+        self._stop = stop
+        self._next_s = PAUSE_MIN_S
+
+    def reset(self) -> None:
+        self._next_s = PAUSE_MIN_S
+
+    async def wait(self) -> None:
+        await _sleep(self._stop, self._next_s)
+        self._next_s = min(2 * self._next_s, PAUSE_MAX_S)
+
+
+async def _sleep(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+
+
+def _account(prepared: Prepared) -> None:
+    batch = prepared.outcome.batch
+    _BATCH.observe(prepared.plan.count)
+    _STORED.inc(len(batch.events))
+    _UNREADABLE.inc(len(prepared.outcome.dead))
+    for site_id, n in batch.no_visit.items():
+        count(site_id, DropReason.NO_VISIT, n)
+
+
+async def run_forwarder(config: ForwarderConfig, stop: asyncio.Event) -> None:
+    """Forward the shards of ``config`` until ``stop`` is set."""
+    await Forwarder(config).run(stop)

@@ -1,0 +1,60 @@
+"""The forwarder role: settings and paths into a ForwarderConfig, with its private port."""
+
+import asyncio
+import secrets
+from pathlib import Path
+
+from edge.forwarder.run import Forwarder, ForwarderConfig
+from edge.private import PrivatePort
+from edge.sites import SHARDS
+from statflow.paths import Paths
+from statflow.services import ServiceError, redis_url, store_url
+from statflow.settings import Settings
+from store.client import Store
+
+
+def forwarder_config(settings: Settings, paths: Paths, shards: str) -> ForwarderConfig:
+    """Build the forwarder's configuration.
+
+    The embedded forwarder is the only one of its data folder and keeps its name, so that a new one
+    need not wait for the lease of one that was killed; others are named at random.
+
+    Raises:
+        ServiceError: The shards are not a range, or there is no store.
+    """
+    is_embedded = not settings.redis_url
+    return ForwarderConfig(
+        redis_url=redis_url(settings, paths),
+        store=Store(store_url(settings, paths)),
+        shards=parse_shards(shards),
+        owner=f"up-{paths.key}" if is_embedded else secrets.token_hex(8),
+    )
+
+
+def parse_shards(text: str) -> range:
+    """Read ``A-B``, both included.
+
+    Raises:
+        ServiceError: It is not a range of existing shards.
+    """
+    first, _, last = text.partition("-")
+    if not (first.isdigit() and last.isdigit() and int(first) <= int(last) < SHARDS):
+        raise ServiceError(f"--shards {text!r}: expected A-B within 0-{SHARDS - 1}")
+    return range(int(first), int(last) + 1)
+
+
+async def serve_forwarder(
+    config: ForwarderConfig, stop: asyncio.Event, *, port: int | None, path: Path | None
+) -> None:
+    """Forward until stopped, and answer on the private port."""
+    forwarder = Forwarder(config)
+
+    async def check() -> dict[str, str]:
+        return forwarder.check()
+
+    private = PrivatePort(check)
+    await private.start(port=port or 0, path=path)
+    try:
+        await forwarder.run(stop)
+    finally:
+        await private.stop()

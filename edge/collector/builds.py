@@ -52,21 +52,19 @@ class TrackerBuilds:
             raise ValueError(f"tracker build: expected {PLACEHOLDER.decode()} exactly once")
         self._source = source
         self._now = now
-        self._builds: dict[tuple[str, bool], Build] = {}
+        self._builds: dict[bytes, Build] = {}
 
     def for_site(self, site: Site) -> Build:
         """Give the build with this site's settings."""
-        key = (site.prefix, site.hash_routes)
+        key = script_settings(site)
         build = self._builds.get(key)
         if build is None:
             if len(self._builds) >= _MOST_VARIANTS:
                 self._builds.clear()
-            build = self._builds[key] = self._make(*key)
+            build = self._builds[key] = self._make(site.prefix, key)
         return build
 
-    def _make(self, prefix: str, hash_routes: bool) -> Build:
-        endpoint = f"{prefix}/e"
-        settings = orjson.dumps({"e": endpoint, "h": int(hash_routes)})
+    def _make(self, prefix: str, settings: bytes) -> Build:
         body = self._source.replace(PLACEHOLDER, settings)
         version = sha256(body).hexdigest()[:HASH_DIGITS]
         return Build(
@@ -77,9 +75,23 @@ class TrackerBuilds:
             zstd=zstandard.ZstdCompressor(level=19).compress(body),
             tag=Tag(
                 script_url=f"{prefix}/{version}.js",
-                endpoint_url=endpoint,
+                endpoint_url=f"{prefix}/e",
                 module_prefix=f"{prefix}/m/",
                 version=version,
                 modified_at=int(self._now()),
             ),
         )
+
+
+def script_settings(site: Site) -> bytes:
+    """Write what the tracker must know of a site; it names the keys in tracker/src/settings.js.
+
+    ``k``: the site keeps parameters of its own, so the script leaves the query to the pipeline.
+    ``n``: the site does not follow Do Not Track and Global Privacy Control.
+    """
+    settings: dict[str, str | int] = {"e": f"{site.prefix}/e", "h": int(site.hash_routes)}
+    if site.kept_params:
+        settings["k"] = 1
+    if not site.respect_dnt:
+        settings["n"] = 1
+    return orjson.dumps(settings)

@@ -36,6 +36,13 @@ def test_sites_with_the_same_settings_share_a_build() -> None:
     assert builds.for_site(a_site(hash_routes=True)).hash != one.hash
 
 
+def test_a_site_that_keeps_its_queries_or_follows_no_signals_says_so_to_the_script() -> None:
+    site = a_site(kept_params=["id"], respect_dnt=False)
+    assert TrackerBuilds(SOURCE).for_site(site).body == (
+        b'(()=>{let s={"e":"/sf/e","h":0,"k":1,"n":1}})()'
+    )
+
+
 @pytest.mark.parametrize("source", [b"", b"no placeholder", SOURCE * 2])
 def test_a_file_that_is_no_frozen_build_is_refused(source: bytes) -> None:
     with pytest.raises(ValueError, match="exactly once"):

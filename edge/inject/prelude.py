@@ -222,7 +222,7 @@ class PreludeScanner:
         if not _LETTER.match(self.buffer, at + 2):
             return False, (yield from self._seek(_CLOSE, at + 2)) + 1
         name_end = yield from self._seek(_NAME_END, at + 2)
-        if self._expects.is_xml or self.buffer[at + 2 : name_end].lower() in _HEAD_CLOSERS:
+        if self._expects.is_xml or bytes(self.buffer[at + 2 : name_end]).lower() in _HEAD_CLOSERS:
             return True, self._implied(at)
         return False, (yield from self._skip_attributes(name_end, []))
 

@@ -84,7 +84,7 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
     ({"metrics": []}, "empty", "metrics"),
     ({"metrics": "visitors"}, "wrong_type", "metrics"),
     ({"metrics": ["visitors", "visitors"]}, "duplicate", "metrics"),
-    ({"metrics": ["visitors", "vistors"]}, "unknown_metric", "metrics[1]"),
+    ({"metrics": ["visitors", "guests"]}, "unknown_metric", "metrics[1]"),
     ({"metrics": [["visitors"]]}, "unknown_metric", "metrics[0]"),
     ({"metrics": ["conversion_rate"]}, "needs_goal", "metrics[0]"),
     ({"metrics": ["time_on_page"]}, "needs_page", "metrics[0]"),

@@ -28,7 +28,7 @@ class Plan:
 
     def render(self) -> bytes:
         """Write the form in which it is recorded."""
-        return orjson.dumps(asdict(self))
+        return orjson.dumps(asdict(self), default=list)
 
     @classmethod
     def parse(cls, raw: bytes) -> Self:

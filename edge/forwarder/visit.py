@@ -162,7 +162,7 @@ class Visit:
 
     def render(self) -> bytes:
         """Write the compact form that is kept between batches."""
-        return orjson.dumps([getattr(self, name) for name in _KEPT])
+        return orjson.dumps([getattr(self, name) for name in _KEPT], default=list)
 
     @classmethod
     def parse(cls, raw: bytes) -> Self:

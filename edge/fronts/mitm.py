@@ -24,15 +24,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mitmproxy.connection import Client
 from prometheus_client import Gauge
 
 from edge.collector.client_ip import Networks
 from edge.collector.endpoints import Endpoints
+from edge.event import Address
 from edge.fronts.mitm_exchange import MitmExchange, Parts
 from edge.fronts.mitm_handler import EdgeHandler
 from edge.fronts.mitm_tls import Certificates, UpstreamTls
-from edge.fronts.reception import Reception, peer_address
+from edge.fronts.reception import Reception
 from edge.fronts.served import OnServed
 from edge.inject.plan import Tag
 from edge.sites import Site, Snapshot
@@ -124,9 +124,9 @@ class MitmFront:
                 await self._sweeper
             self._sweeper = None
 
-    def open_exchange(self, client: Client) -> MitmExchange:
+    def open_exchange(self, peer: Address, *, tls: bool) -> MitmExchange:
         """Start an exchange for the next request of a client."""
-        return MitmExchange(self._parts, peer_address(client.peername), client.tls)
+        return MitmExchange(self._parts, peer, tls)
 
     def error_page(self, refusal: Refusal) -> ErrorPage:
         """Write an error page for something that did not become a request."""

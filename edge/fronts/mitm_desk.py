@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mitmproxy import http
-from mitmproxy.connection import Client
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.http._events import ErrorCode, ResponseProtocolError
 
+from edge.event import Address
 from edge.fronts.reception import Upstream
 from edge.wire.refusal import BAD_ANSWER, BAD_GATEWAY, BAD_REQUEST, TOO_LARGE, ErrorPage, Refusal
 
@@ -54,7 +54,7 @@ class Desk(Protocol):
 
     draining: bool
 
-    def open_exchange(self, client: Client) -> Exchange:
+    def open_exchange(self, peer: Address, *, tls: bool) -> Exchange:
         """Start an exchange for the next request of a client."""
 
     def error_page(self, refusal: Refusal) -> ErrorPage:

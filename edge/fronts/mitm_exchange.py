@@ -14,6 +14,7 @@ from mitmproxy import http
 
 from edge.collector.endpoints import MAX_BODY_BYTES, EndpointRequest, EndpointResponse, Endpoints
 from edge.event import Address
+from edge.fronts.mitm_messages import make_response
 from edge.fronts.page import Page
 from edge.fronts.reception import Forward, Incoming, Own, Reception, Upstream
 from edge.fronts.served import OnServed
@@ -119,8 +120,7 @@ class MitmExchange:
         )
         body = b"" if method == b"HEAD" else answer.body
         reason = HTTPStatus(answer.status).phrase.encode()
-        headers = http.Headers(answer.headers)
-        return http.Response(b"HTTP/1.1", answer.status, reason, headers, body, None, 0.0, None)
+        return make_response(answer.status, reason, answer.headers, body)
 
     def respond(self, response: http.Response, *, has_body: bool) -> None:
         """Write the client's fields into the origin's answer and say how its body passes."""

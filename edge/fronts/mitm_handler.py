@@ -23,7 +23,8 @@ from mitmproxy.connection import Connection
 from mitmproxy.proxy import commands, events, layer, mode_specs, server, server_hooks
 
 from edge.fronts.mitm_desk import AnswerHook, Desk, Drain
-from edge.fronts.mitm_http1 import CUT_OFF, RESET, EdgeHttp1Server
+from edge.fronts.mitm_http1 import CUT_OFF, RESET
+from edge.fronts.mitm_http1_server import EdgeHttp1Server
 from edge.fronts.mitm_http2 import EdgeHttp2Server
 from edge.fronts.mitm_layers import EdgeHttpLayer, EdgeStream
 from edge.fronts.mitm_tls import Certificates, EdgeClientTls, UpstreamTls
@@ -89,6 +90,43 @@ class _Gate:
         return data
 
 
+class _Outbox:
+    """A writer that sends what one event brought in one go: one packet, not four."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self._parts: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._writer, name)
+
+    def write(self, data: bytes) -> None:
+        self._parts.append(data)
+
+    def flush(self) -> None:
+        """Send what is here; asyncio's ``writelines`` forgets back-pressure (CPython 3.13.0)."""
+        if self._parts:
+            data = b"".join(self._parts) if len(self._parts) > 1 else self._parts[0]
+            self._parts.clear()
+            if not self._writer.is_closing():
+                self._writer.write(data)
+
+    def write_eof(self) -> None:
+        self.flush()
+        self._writer.write_eof()
+
+    def close(self) -> None:
+        self.flush()
+        self._writer.close()
+
+    def reset(self) -> None:
+        """End the connection in a way that no client takes for the end of the answer."""
+        self.flush()
+        raw = self._writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._writer.transport.abort()
+
+
 class EdgeHandler(server.LiveConnectionHandler):
     """Serve one client until it goes."""
 
@@ -104,11 +142,11 @@ class EdgeHandler(server.LiveConnectionHandler):
         super().__init__(reader, writer, _OPTIONS, _MODE)
         self.max_conns = defaultdict(lambda: asyncio.Semaphore(UPSTREAMS_PER_CLIENT))
         self._desk = desk
-        self._touched_at = desk.now()
+        self._opened_at = self._touched_at = desk.now()
         self._progress = asyncio.Event()
         self._connecting: dict[Connection, float] = {}
-        io = self.transports[self.client]
-        io.reader = cast("asyncio.StreamReader", _Gate(self, self.client, reader))
+        self._outboxes: dict[Connection, _Outbox] = {}
+        self._wrap(self.client)
         context = self.layer.context
         if certificates is None:
             self.http = EdgeHttpLayer(context, desk, upstream_tls)
@@ -127,9 +165,7 @@ class EdgeHandler(server.LiveConnectionHandler):
         elif isinstance(hook, server_hooks.ServerConnectHook):
             self._connecting[hook.data.server] = 0.0
         elif isinstance(hook, server_hooks.ServerConnectedHook):
-            io = self.transports[hook.data.server]
-            gate = _Gate(self, hook.data.server, io.reader)
-            io.reader = cast("asyncio.StreamReader", gate)
+            self._wrap(hook.data.server)
 
     @override
     async def open_connection(self, command: commands.OpenConnection) -> None:
@@ -138,11 +174,14 @@ class EdgeHandler(server.LiveConnectionHandler):
             await super().open_connection(command)
         finally:
             self._connecting.pop(command.connection, None)
+            self._outboxes.pop(command.connection, None)
             self.transports.pop(command.connection, None)
 
     @override
     async def server_event(self, event: events.Event) -> None:
         await super().server_event(event)
+        for outbox in self._outboxes.values():
+            outbox.flush()
         self._progress.set()
 
     @override
@@ -210,12 +249,16 @@ class EdgeHandler(server.LiveConnectionHandler):
     @override
     def close_connection(self, connection: Connection, half_close: bool = False) -> None:
         """Close as mitmproxy does; an answer that was cut off ends in a reset."""
-        io = self.transports[connection]
-        if connection.error == CUT_OFF and isinstance(io.writer, asyncio.StreamWriter):
-            raw = io.writer.get_extra_info("socket")
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            io.writer.transport.abort()
+        if connection.error == CUT_OFF:
+            self._outboxes[connection].reset()
         super().close_connection(connection, half_close)
+
+    def _wrap(self, connection: Connection) -> None:
+        io = self.transports[connection]
+        assert isinstance(io.writer, asyncio.StreamWriter)
+        io.reader = cast("asyncio.StreamReader", _Gate(self, connection, io.reader))
+        outbox = self._outboxes[connection] = _Outbox(io.writer)
+        io.writer = cast("asyncio.StreamWriter", outbox)
 
     def _answers_itself(self) -> bool:
         """Tell whether a read from the client may make the edge write to the client."""
@@ -243,8 +286,10 @@ class EdgeHandler(server.LiveConnectionHandler):
         return 0
 
     def _waiting_since(self) -> float:
-        http1 = self.http.server
-        return http1.waiting_since if isinstance(http1, EdgeHttp1Server) else self._touched_at
+        side = self.http.server
+        if isinstance(side, EdgeHttp1Server):
+            return side.waiting_since
+        return self._opened_at if side is None else self._touched_at
 
     def _patience_s(self) -> float:
         side = self.http.server

@@ -20,6 +20,7 @@ from mitmproxy.proxy.layers.http import _http2
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 
 from edge.fronts.mitm_desk import Desk, Drain, Refused, refusal_for
+from edge.fronts.mitm_messages import make_request
 from edge.wire.refusal import METHOD_REFUSED, ErrorPage
 
 
@@ -30,11 +31,6 @@ class EdgeHttp2Server(_http2.Http2Server):
         super().__init__(context)
         self._desk = desk
         self._goes_away = False
-
-    @property
-    def is_idle(self) -> bool:
-        """Tell whether no stream is open."""
-        return not self.streams
 
     def queued_bytes(self, stream_id: int) -> int:
         """Tell how much of a stream's answer waits for the client's flow-control window."""
@@ -76,10 +72,14 @@ class EdgeHttp2Server(_http2.Http2Server):
         if not {b":method", b":scheme", b":path"} <= pseudo.keys():
             yield from self._show(event.stream_id, self._desk.error_page(METHOD_REFUSED))
             return False
-        request = http.Request(
-            "", 0, pseudo[b":method"], pseudo[b":scheme"], pseudo.get(b":authority", b""),
-            pseudo[b":path"], b"HTTP/2.0", headers, None, None, 0.0, None,
-        )  # fmt: skip
+        request = make_request(
+            pseudo[b":method"],
+            pseudo[b":scheme"],
+            pseudo.get(b":authority", b""),
+            pseudo[b":path"],
+            b"HTTP/2.0",
+            headers.fields,
+        )
         ends = event.stream_ended is not None
         yield ReceiveHttp(http_events.RequestHeaders(event.stream_id, request, ends))
         return False

@@ -26,10 +26,13 @@ from mitmproxy.proxy.layers.http import _hooks
 from mitmproxy.proxy.utils import ReceiveBuffer
 
 from edge.fronts.mitm_desk import AnswerHook, Desk, Drain, Exchange, OriginClosed, Refused
-from edge.fronts.mitm_http1 import EdgeHttp1Client, EdgeHttp1Server
+from edge.fronts.mitm_http1_client import EdgeHttp1Client
+from edge.fronts.mitm_http1_server import EdgeHttp1Server
 from edge.fronts.mitm_http2 import EdgeHttp2Server
+from edge.fronts.mitm_messages import make_response
 from edge.fronts.mitm_tls import EdgeServerTls, UpstreamTls
 from edge.fronts.page import PageCorruptError
+from edge.fronts.reception import peer_address
 from edge.wire.limits import BETWEEN_BYTES_TIMEOUT_S, FIRST_BYTE_TIMEOUT_S
 from edge.wire.refusal import BAD_ANSWER, BAD_GATEWAY, GATEWAY_TIMEOUT, ErrorPage
 
@@ -145,7 +148,7 @@ class EdgeStream(layers.HttpStream):
             yield from self._refuse(page)
             return
         if self.exchange.expects_continue and self._has_request_body:
-            goahead = http.Response(b"HTTP/1.1", 100, b"Continue", (), None, None, 0.0, None)
+            goahead = make_response(100, b"Continue", ())
             interim = http_events.ResponseHeaders(self.stream_id, goahead)
             yield layers.SendHttp(interim, self.context.client)
         self.server_state = self.state_wait_for_response_headers
@@ -298,6 +301,7 @@ class EdgeHttpLayer(layers.HttpLayer):
         super().__init__(context, layers.HTTPMode.transparent)
         self._desk = desk
         self._upstream_tls = upstream_tls
+        self._peer = peer_address(context.client.peername)
         self.server: EdgeHttp1Server | EdgeHttp2Server | None = None
 
     @override
@@ -319,7 +323,7 @@ class EdgeHttpLayer(layers.HttpLayer):
 
     @override
     def make_stream(self, stream_id: int) -> CommandGenerator[None]:
-        exchange = self._desk.open_exchange(self.context.client)
+        exchange = self._desk.open_exchange(self._peer, tls=self.context.client.tls)
         stream = EdgeStream(self.context.fork(), stream_id, exchange, self._desk)
         self.streams[stream_id] = stream
         yield from self.event_to_child(stream, events.Start())

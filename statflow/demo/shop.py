@@ -6,38 +6,20 @@ download, a page that is not there. It must never contain a tracker: putting it 
 """
 
 import asyncio
+import csv
 import gzip
+import io
 from hashlib import sha256
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import yaml
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 PAGES = Path(__file__).with_name("pages")
 
-PRODUCTS: dict[str, dict[str, Any]] = {
-    "tea-bowl-ash": {"name": "Tea bowl, ash glaze", "price": 38, "kind": "ceramics", "tone": "ash"},
-    "tea-bowl-celadon": {
-        "name": "Tea bowl, celadon",
-        "price": 42,
-        "kind": "ceramics",
-        "tone": "sea",
-    },
-    "sencha-spring": {"name": "Sencha, first spring", "price": 14, "kind": "tea", "tone": "leaf"},
-    "genmaicha": {"name": "Genmaicha", "price": 11, "kind": "tea", "tone": "rice"},
-    "kettle-iron": {"name": "Iron kettle", "price": 89, "kind": "ceramics", "tone": "iron"},
-    "plate-river": {"name": "Plate, river stone", "price": 27, "kind": "ceramics", "tone": "ash"},
-    "vase-tall": {"name": "Tall vase", "price": 64, "kind": "ceramics", "tone": "clay"},
-    "cup-set-slate": {"name": "Four cups, slate", "price": 52, "kind": "ceramics", "tone": "iron"},
-}
-ARTICLES = {
-    "glazing-with-ash": "Glazing with ash",
-    "how-we-fire": "How we fire",
-    "a-year-of-tea": "A year of tea",
-}
-KINDS = {"tea": "Tea", "ceramics": "Ceramics"}
-STUDIO = {"": "The studio", "wheel": "The wheel", "kiln": "The kiln", "glaze": "The glazes"}
 TEXT = "text/html; charset=utf-8"
 
 
@@ -45,10 +27,15 @@ class Shop:
     """Renders the shop's pages."""
 
     def __init__(self) -> None:
+        self._catalogue = yaml.safe_load((PAGES / "catalogue.yaml").read_text())
+        self._products: dict[str, dict[str, Any]] = self._catalogue["products"]
         self._pages = Environment(
-            loader=FileSystemLoader(PAGES), autoescape=select_autoescape(), trim_blocks=True
+            loader=FileSystemLoader(PAGES),
+            autoescape=select_autoescape(),
+            trim_blocks=True,
+            lstrip_blocks=True,
         )
-        self._pages.globals.update(products=PRODUCTS, articles=ARTICLES, kinds=KINDS, studio=STUDIO)
+        self._pages.globals.update(self._catalogue)
 
     def build_app(self) -> web.Application:
         """Lay out the routes."""
@@ -59,13 +46,13 @@ class Shop:
         app.router.add_get("/journal", self._page("journal.html"))
         app.router.add_get("/journal/{name}", self._article)
         app.router.add_get("/about", self._page("about.html"))
-        app.router.add_get("/basket", self._page("basket.html"))
-        app.router.add_get("/checkout", self._page("checkout.html"))
+        app.router.add_get("/basket", self._basket("basket.html"))
+        app.router.add_get("/checkout", self._basket("checkout.html"))
         app.router.add_post("/checkout", _order)
         app.router.add_get("/thank-you", self._page("thank_you.html"))
         app.router.add_get("/studio", self._studio)
         app.router.add_get("/studio/{name}", self._studio)
-        app.router.add_get("/files/price-list.csv", _price_list)
+        app.router.add_get("/files/price-list.csv", self._price_list)
         app.router.add_static("/static", PAGES / "static")
         app.router.add_get("/{rest:.*}", self._missing)
         return app
@@ -76,26 +63,45 @@ class Shop:
 
         return answer
 
+    def _basket(self, template: str) -> Any:
+        """Make a handler for what is in the basket; the address holds it, so no cookie does."""
+
+        async def answer(request: web.Request) -> web.Response:
+            slug = request.query.get("item", "")
+            product = self._products.get(slug)
+            if product is None and template != "basket.html":
+                slug, product = next(iter(self._products.items()))
+            return self._answer(request, template, slug=slug, product=product)
+
+        return answer
+
     async def _list(self, request: web.Request) -> web.Response:
         return self._answer(request, "list.html", kind="")
 
     async def _product(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        if name in KINDS:
+        if name in self._catalogue["kinds"]:
             return self._answer(request, "list.html", kind=name)
-        if name not in PRODUCTS:
+        if name not in self._products:
             return await self._missing(request)
-        return self._answer(request, "product.html", slug=name, product=PRODUCTS[name])
+        product = self._products[name]
+        others = {
+            slug: other
+            for slug, other in self._products.items()
+            if slug != name and other["kind"] == product["kind"]
+        }
+        fitting = dict(list(others.items())[:4])
+        return self._answer(request, "product.html", slug=name, product=product, others=fitting)
 
     async def _article(self, request: web.Request) -> web.Response:
-        name = request.match_info["name"]
-        if name not in ARTICLES:
+        article = self._catalogue["articles"].get(request.match_info["name"])
+        if article is None:
             return await self._missing(request)
-        return self._answer(request, "article.html", slug=name, title=ARTICLES[name])
+        return self._answer(request, "article.html", article=article)
 
     async def _studio(self, request: web.Request) -> web.Response:
         name = request.match_info.get("name", "")
-        if name not in STUDIO:
+        if name not in self._catalogue["studio"]:
             return await self._missing(request)
         return self._answer(request, "studio.html", view=name)
 
@@ -106,29 +112,35 @@ class Shop:
         self, request: web.Request, template: str, status: int = 200, **values: Any
     ) -> web.Response:
         body = self._pages.get_template(template).render(path=request.path, **values).encode()
-        etag = f'"{sha256(body).hexdigest()[:16]}"'
-        headers = {"ETag": etag, "Vary": "Accept-Encoding", "Content-Type": TEXT}
-        if status == 200 and request.headers.get("If-None-Match") == etag:  # noqa: PLR2004 - HTTP OK
-            return web.Response(status=304, headers={"ETag": etag, "Vary": "Accept-Encoding"})
+        mark = sha256(body).hexdigest()[:16]
+        headers = {"Vary": "Accept-Encoding", "Content-Type": TEXT}
         if "gzip" in request.headers.get("Accept-Encoding", ""):
             body = gzip.compress(body, 6, mtime=0)
             headers["Content-Encoding"] = "gzip"
+            mark += "-gzip"
+        headers["ETag"] = f'"{mark}"'
+        known = request.if_none_match or ()
+        if status == HTTPStatus.OK and any(etag.value == mark for etag in known):
+            del headers["Content-Type"]
+            headers.pop("Content-Encoding", None)
+            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
         return web.Response(status=status, body=body, headers=headers)
+
+    async def _price_list(self, _request: web.Request) -> web.Response:
+        table = io.StringIO(newline="")
+        writer = csv.writer(table)
+        writer.writerow(("product", "price_eur"))
+        writer.writerows((row["name"], row["price"]) for row in self._products.values())
+        return web.Response(
+            text=table.getvalue(),
+            content_type="text/csv",
+            headers={"Content-Disposition": 'attachment; filename="price-list.csv"'},
+        )
 
 
 async def _order(request: web.Request) -> web.Response:
     await request.post()
-    return web.Response(status=303, headers={"Location": "/thank-you"})
-
-
-async def _price_list(_request: web.Request) -> web.Response:
-    rows = ["product,price_eur", *(f"{p['name']!r},{p['price']}" for p in PRODUCTS.values())]
-    disposition = 'attachment; filename="price-list.csv"'
-    return web.Response(
-        text="\r\n".join(rows),
-        content_type="text/csv",
-        headers={"Content-Disposition": disposition},
-    )
+    return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": "/thank-you"})
 
 
 async def serve_shop(host: str, port: int) -> None:

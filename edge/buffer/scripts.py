@@ -7,7 +7,7 @@ The one invariant: a script may be sent again with the same arguments after an u
 from dataclasses import dataclass
 from hashlib import sha1
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -47,7 +47,7 @@ def connect(url: str, *, timeout_s: float) -> Redis:
         retry=Retry(NoBackoff(), 0),
     )
     for name in ("XRANGE", "XREAD"):
-        redis.set_response_callback(name, _as_it_is)
+        redis.set_response_callback(name, cast("Any", _as_it_is))
     return redis
 
 

@@ -14,7 +14,7 @@ import orjson
 from redis.asyncio import Redis
 
 from edge.buffer.keys import ShardKeys
-from edge.buffer.scripts import COMMIT, PLAN, run_script
+from edge.buffer.scripts import COMMIT, PLAN, run_script, send_command
 from edge.forwarder.entries import DeadLetter
 from edge.forwarder.lease import Lease, LeaseLost
 from edge.forwarder.visit import StreamId, Visit
@@ -98,10 +98,9 @@ class Checkpoint:
         """
         keys = self._keys
         await self._redis.set(keys.generation, f"{new_generation:016x}", nx=True)
-        self._generation = await self._redis.get(keys.generation)
+        names = [keys.generation, keys.done, keys.plan]
+        self._generation, done, plan = await send_command(self._redis, "MGET", *names)
         generation = int(self._generation, 16)
-        done = await self._redis.get(keys.done)
-        plan = await self._redis.get(keys.plan)
         watermark_ms, visits = 0, []
         async for name, raw in self._redis.hscan_iter(keys.visits, count=LOAD_VISITS):
             if name != STATE_FIELD:

@@ -39,15 +39,20 @@ def decode_entries(
         at = StreamId.parse(raw_id)
         raw = fields[1] if len(fields) == 2 and fields[0] == FIELD else b""  # noqa: PLR2004 - one pair.
         try:
-            event = decode_event(raw)
-            for i in _NUMBERS_AT:
-                if type(event[i]) is not int:
-                    raise ValueError(f"{Event._fields[i]} is not a whole number")
+            event = _check(decode_event(raw))
         except ValueError:
             dead.append(DeadLetter(at, len(raw), render_dead_body(raw)))
         else:
             events.append((at, event))
     return events, dead
+
+
+def _check(event: Event) -> Event:
+    """Refuse an event whose numbers are none, before any rule counts with them."""
+    for i in _NUMBERS_AT:
+        if type(event[i]) is not int:
+            raise ValueError(f"{Event._fields[i]} is not a whole number")
+    return event
 
 
 def render_dead_body(raw: bytes) -> bytes:

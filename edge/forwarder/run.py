@@ -14,7 +14,6 @@ import time
 from dataclasses import dataclass
 
 from prometheus_client import Counter, Gauge, Histogram
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from edge.buffer.keys import ShardKeys
@@ -77,7 +76,7 @@ class Forwarder:
     def __init__(self, config: ForwarderConfig) -> None:
         self.states: dict[int, ShardState] = {}
         self._config = config
-        self._redis: Redis = connect(config.redis_url, timeout_s=REDIS_TIMEOUT_S)
+        self._redis = connect(config.redis_url, timeout_s=REDIS_TIMEOUT_S)
         self._slots = asyncio.Semaphore(BATCHES_AT_ONCE)
         self._idle: dict[int, tuple[ShardWriter, asyncio.Event]] = {}
         for shard in config.shards:

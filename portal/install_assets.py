@@ -46,8 +46,7 @@ def install(folder: Path) -> list[Path]:
         AssetsError: npm is missing or failed.
     """
     wanted = json.loads((HERE / "assets.json").read_text())
-    folder.mkdir(parents=True, exist_ok=True)
-    _fetch(folder, wanted["packages"])
+    fetch_packages(folder, wanted["packages"])
     VENDOR.mkdir(parents=True, exist_ok=True)
     modules = folder / "node_modules"
     return [
@@ -56,7 +55,13 @@ def install(folder: Path) -> list[Path]:
     ]
 
 
-def _fetch(folder: Path, packages: dict[str, str]) -> None:
+def fetch_packages(folder: Path, packages: dict[str, str]) -> None:
+    """Let npm install packages of exact versions into a folder.
+
+    Raises:
+        AssetsError: npm is missing or failed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     pinned = [f"{name}@{version}" for name, version in packages.items()]
     quiet = ["--no-audit", "--no-fund", "--ignore-scripts", "--no-package-lock", "--loglevel=error"]
     command = [*npm_command(), "install", "--prefix", str(folder), "--save-exact", *quiet, *pinned]

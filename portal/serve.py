@@ -4,15 +4,20 @@ waitress finishes the answers it has begun: on a signal no new connection is tak
 get a moment to end what they do.
 """
 
+import logging
 import signal
 from types import FrameType
 
 from flask import Flask
 from waitress.server import create_server
 
+_QUEUE_LOG = "waitress.queue"
+
 
 def serve(app: Flask, host: str, port: int, threads: int = 8) -> None:
     """Serve on one address until a signal ends it."""
+    # A dashboard's cards come at once and wait for a thread for a moment; that is no news.
+    logging.getLogger(_QUEUE_LOG).setLevel(logging.ERROR)
     server = create_server(
         app,
         host=host,

@@ -101,13 +101,10 @@ def short(value: Value, unit: str = "count") -> str:
         return f"{value:.2f}"
     if abs(value) < _SHORT_FROM:
         return full(value)
-    for size, letter in _UNITS:
-        tenths = (int(abs(value)) * 10 + size // 2) // size
-        if tenths >= 10:  # noqa: PLR2004 - tenths of the unit: it fits once at least
-            sign = "-" if value < 0 else ""
-            whole = f"{tenths / 10:.1f}" if tenths < _THOUSAND else str((tenths + 5) // 10)
-            return f"{sign}{whole.removesuffix('.0')}{letter}"
-    return full(value)
+    size, letter = next(unit for unit in _UNITS if abs(value) + unit[0] // 2000 >= unit[0])
+    tenths = (int(abs(value)) * 10 + size // 2) // size
+    whole = f"{tenths / 10:g}" if tenths < _THOUSAND else str((int(abs(value)) + size // 2) // size)
+    return f"{'-' if value < 0 else ''}{whole}{letter}"
 
 
 def full(value: Value, unit: str = "count") -> str:

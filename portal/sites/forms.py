@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, Field, Form, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, Field, Form, StringField, TextAreaField
 from wtforms.validators import InputRequired, ValidationError
 
-from portal.sites.fields import MODES, FieldError, read_host, read_timezone, read_upstream
+from portal.sites.fields import FieldError, read_host, read_mode, read_timezone, read_upstream
 
 
 def _reads(reader: Callable[[str], str]) -> Callable[[Form, Field], None]:
@@ -53,6 +53,6 @@ class SiteSettingsForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no type
     )
     aliases = TextAreaField("Further host names", [_read_all])
     timezone = StringField("Time zone", [_reads(read_timezone)])
-    mode = SelectField("What the edge does", choices=list(MODES.items()))
+    mode = StringField("What the edge does", [_reads(read_mode)])
     hash_routes = BooleanField("The address after # is a page of its own")
     debug = BooleanField("Tell in a header why an event was dropped")

@@ -15,7 +15,7 @@ from portal.dashboard.glance import render_glance
 from portal.models import Site
 from portal.sessions import reading
 from portal.sites.access import site_or_stop
-from portal.sites.fields import FieldError, read_timezone, read_upstream, timezones
+from portal.sites.fields import MODES, FieldError, read_timezone, read_upstream, timezones
 from portal.sites.forms import AddSiteForm, SiteSettingsForm, split_names
 from portal.sites.publishing import publish_sites
 from portal.teams.rights import Right, sites_with, teams_with
@@ -98,7 +98,7 @@ def settings(host: str) -> ResponseReturnValue:
         form=form,
         may_delete=may_delete,
         timezones=timezones(),
-        edge_url=here().config.edge_url,
+        modes=MODES,
     )
     return page, 422 if form.errors else 200
 

@@ -1,4 +1,4 @@
-// Draws the main graph from the JSON beside it. The server has drawn a still line in its place, and
+// Draws the main graph from the JSON in its element. The server has drawn a still line in its place, and
 // the table below holds the same numbers.
 (() => {
   "use strict";
@@ -115,13 +115,12 @@
   // the next page's.
   function draw() {
     const place = document.querySelector(".chart");
-    const source = document.getElementById("chart-data");
     if (chart && chart.getDom() !== place) {
       chart.dispose();
       chart = null;
     }
-    if (!place || !source || !window.echarts) return;
-    data = JSON.parse(source.textContent);
+    if (!place || !window.echarts) return;
+    data = JSON.parse(place.dataset.series);
     if (!chart) {
       place.querySelector(".chart-still")?.remove();
       chart = window.echarts.init(place, null, { renderer: "canvas" });

@@ -1,0 +1,31 @@
+"""Passwords."""
+
+from argon2 import PasswordHasher, Type
+
+from portal.accounts.passwords import hash_password, is_password, password_problem
+
+
+def test_a_password_is_known_again_and_another_is_not() -> None:
+    hashed = hash_password("correct horse")
+    assert hashed.startswith("$argon2id$")
+    assert is_password(hashed, "correct horse")
+    assert not is_password(hashed, "correct horse ")
+    assert hash_password("correct horse") != hashed
+
+
+def test_no_account_and_a_broken_hash_are_a_plain_no() -> None:
+    assert not is_password(None, "anything")
+    assert not is_password("nonsense", "anything")
+
+
+def test_the_library_has_the_strength_we_rely_on() -> None:
+    hasher = PasswordHasher()
+    assert hasher.type is Type.ID
+    assert hasher.memory_cost >= 19_456
+    assert hasher.time_cost >= 2
+
+
+def test_weak_and_endless_passwords_are_refused() -> None:
+    assert password_problem("1234567")
+    assert password_problem("x" * 1001)
+    assert password_problem("12345678") is None

@@ -1,0 +1,185 @@
+"""A portal on a real SQLite file, people in it, and where numbers count the real store."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from werkzeug.test import TestResponse
+
+from portal.accounts import passwords
+from portal.app import PortalConfig, create_app
+from portal.commands import add_site, create_token, ensure_default_team
+from portal.config import Surroundings
+from portal.database import Database
+from portal.models import Membership, Role, Team, User
+from store.client import Store, StoreUnavailable
+from store.migrate import migrate
+from tests.support.store_process import running_store
+
+NOW = datetime(2026, 11, 10, 15, 20, tzinfo=UTC)
+PASSWORD = "correct horse"
+_TOKEN = re.compile(r'name="csrf_token"\s+value="([^"]+)"')
+
+
+class AwayStore:
+    """A store that does not answer: all that is not a number must work all the same."""
+
+    def query(self, *_: Any, **__: Any) -> list[tuple[Any, ...]]:
+        raise StoreUnavailable("away")
+
+    def ping(self) -> bool:
+        return False
+
+
+class Person:
+    """A browser without scripts: follows forms with their CSRF token."""
+
+    def __init__(self, client: FlaskClient) -> None:
+        self.client = client
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self.client.get(path, **options)
+
+    def post(self, path: str, data: dict[str, Any], *, form_at: str = "") -> TestResponse:
+        found = _TOKEN.search(self.client.get(form_at or path).text)
+        token = found.group(1) if found else ""
+        return self.client.post(path, data={"csrf_token": token, **data})
+
+    def sign_in(self, email: str, password: str = PASSWORD) -> TestResponse:
+        return self.post("/login", {"email": email, "password": password})
+
+
+@dataclass
+class Portal:
+    """One portal and what it published."""
+
+    url: str
+    app: Flask
+    published: list[list[dict[str, Any]]] = field(default_factory=list)
+    clock: list[datetime] = field(default_factory=lambda: [NOW])
+
+    @property
+    def surroundings(self) -> Surroundings:
+        found: Surroundings = self.app.extensions["statflow"]
+        return found
+
+    @property
+    def database(self) -> Database:
+        return self.surroundings.database
+
+    def somebody(self) -> Person:
+        return Person(self.app.test_client())
+
+    def user(self, email: str, role: Role | None = None, team: str = "Default") -> Person:
+        """Somebody with an account, and perhaps a role in a team, signed in."""
+        with self.database.writing() as session:
+            user = session.scalar(select(User).where(User.email == email))
+            if user is None:
+                user = User(
+                    email=email,
+                    password_hash=_HASHED,
+                    session_key=f"key-of-{email}",
+                    created_at=NOW,
+                )
+                session.add(user)
+            if role is not None:
+                user.memberships.append(Membership(team=self._team(session, team), role=role))
+        person = self.somebody()
+        assert person.sign_in(email).status_code == 302
+        return person
+
+    def _team(self, session: Any, name: str) -> Team:
+        found = session.scalar(select(Team).where(Team.name == name))
+        return found or Team(name=name, created_at=NOW)
+
+    def site(self, host: str, team: str = "Default", **options: Any) -> int:
+        with self.database.writing() as session:
+            if team != "Default":
+                session.add(self._team(session, team))
+                session.flush()
+            return add_site(session, host, "http://10.0.0.5:3000", team=team, **options).id
+
+    def token(self, email: str, host: str, scopes: tuple[str, ...] = ("stats:read",)) -> str:
+        with self.database.writing() as session:
+            return create_token(session, email, host, scopes)
+
+    def later(self, **by: float) -> None:
+        self.clock[0] += timedelta(**by)
+
+
+# The hash that people's passwords get is slow on purpose; these tests sign in hundreds of times.
+passwords._HASHER = PasswordHasher(time_cost=1, memory_cost=64)
+_HASHED = passwords.hash_password(PASSWORD)
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("portal") / "empty.sqlite"
+    database = Database(f"sqlite:///{file}")
+    database.migrate()
+    with database.writing() as session:
+        ensure_default_team(session, NOW)
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
+    database.close()
+    return file
+
+
+@pytest.fixture
+def database_url(migrated_file: Path, tmp_path: Path) -> str:
+    file = tmp_path / "portal.sqlite"
+    shutil.copy(migrated_file, file)
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def make_portal(database_url: str) -> Iterator[Callable[..., Portal]]:
+    made: list[Portal] = []
+
+    def make(store: Any = None, **options: Any) -> Portal:
+        portal = Portal(url=database_url, app=Flask("placeholder"))
+        config = PortalConfig(
+            database_url=database_url,
+            secret_key="only for tests",
+            store=store or AwayStore(),
+            now=lambda: portal.clock[0],
+            **{"publish": portal.published.append, **options},
+        )
+        portal.app = create_app(config)
+        made.append(portal)
+        return portal
+
+    yield make
+    for portal in made:
+        portal.database.close()
+
+
+@pytest.fixture
+def portal(make_portal: Callable[..., Portal]) -> Portal:
+    """A portal whose store is away."""
+    return make_portal()
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with running_store(tmp_path_factory.mktemp("store")) as process:
+        store = Store(process.url)
+        migrate(store)
+        yield store
+        store.close()

@@ -79,6 +79,8 @@ async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
     Raises:
         EdgeError: A port is taken, or a setting cannot be used.
     """
+    if config.tls_port is not None and not (config.tls_dir and config.tls_dir.is_dir()):
+        raise EdgeError(f"no certificates: {config.tls_dir} is not a folder (--tls-dir)")
     for problem in protect_process():
         log.warning("edge: %s", problem)
     async with contextlib.AsyncExitStack() as stack:
@@ -128,7 +130,7 @@ def _build_front(
         tag_for=tag_for,
         trusted=parse_networks(config.trusted_proxies),
         on_served=None,
-        tls_dir=config.tls_dir,
+        tls_dir=config.tls_dir if config.tls_port is not None else None,
     )
 
 

@@ -159,7 +159,7 @@ def edge(context: Context, **options: Any) -> None:
     from statflow.role_edge import edge_config
 
     config = edge_config(context.settings, context.paths, **options)
-    _serve(lambda stop: run_edge(config, stop))
+    _serve(lambda stop: run_edge(config, stop), uvloop=True)
 
 
 @main.command()

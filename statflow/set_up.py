@@ -56,15 +56,10 @@ def run_node(arguments: Sequence[str]) -> int:
 def main(arguments: Sequence[str]) -> int:
     """Run from make."""
     what, rest = arguments[0], arguments[1:]
+    if what == "node":
+        return run_node(rest)
     try:
-        if what == "geo":
-            install_geo(Path(rest[0]))
-        elif what == "tools":
-            install_tools(Path(rest[0]))
-        elif what == "node":
-            return run_node(rest)
-        else:
-            raise AssetsError(f"unknown part of set-up: {what}")
+        {"geo": install_geo, "tools": install_tools}[what](Path(rest[0]))
     except AssetsError as error:
         print(f"statflow: {error}", file=sys.stderr)  # noqa: T201 - a command's own output
         return 1

@@ -10,8 +10,8 @@
  *   node tracker/build.mjs --check    build in memory, fail if dist/ is not what src/ builds
  *   node tracker/build.mjs --publish  build and freeze the version
  *
- * The tools are found from the working directory of `NPM_DIR` (default build/npm), where set-up
- * installs what package.json names.
+ * The tools are found in the folder `NPM_DIR` (default build/npm/tracker), where
+ * tracker/build.py installs what package.json names.
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -27,7 +27,7 @@ const PLACEHOLDER = '"__SF__"';
 const DEFAULTS = '{"e":"/sf/e","h":0}';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const npmDir = resolve(process.env.NPM_DIR ?? join(here, "..", "build", "npm"));
+const npmDir = resolve(process.env.NPM_DIR ?? join(here, "..", "build", "npm", "tracker"));
 const tools = createRequire(join(npmDir, "package.json"));
 const { version } = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
 const target = join(here, "dist", `${version}.js`);

@@ -48,7 +48,7 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 
 # npm at hand, else the one in a wheel.
 $(VENV)/.npm: $(VENV)/.venv requirements-node.lock
-	@if ! (command -v npm && npm --version && node -e 'process.exit(parseInt(process.versions.node) < 18)') >/dev/null 2>&1; then \
+	@if ! (command -v npm && npm --version && node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)') >/dev/null 2>&1; then \
 		echo "No Node 18 or newer at hand: installing one into $(VENV)"; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-node.lock; fi
 	@touch $@

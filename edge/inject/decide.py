@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from edge.inject.tag import Headers
 
@@ -201,6 +202,8 @@ _RESPONSE_NAMES = frozenset(
         b"cache-control",
         b"signature-input",
         b"integrity-policy",
+        b"content-security-policy",
+        b"content-security-policy-report-only",
     }
 )
 _HTML = b"text/html"
@@ -293,7 +296,8 @@ def decline_status(status: int) -> SkipReason | None:
 
 def decline_response(fields: Fields) -> SkipReason | None:
     """Name the reason why a response of this description may not get the tag, or None."""
-    if content_type(fields) not in {_HTML, XHTML}:
+    described = describe(fields)
+    if described.media_type not in {_HTML, XHTML}:
         return SkipReason.CONTENT_TYPE
     if any(_is_attachment(value) for value in fields.get(b"content-disposition", ())):
         return SkipReason.ATTACHMENT
@@ -301,7 +305,7 @@ def decline_response(fields: Fields) -> SkipReason | None:
         return SkipReason.NO_TRANSFORM
     if b"signature-input" in fields:
         return SkipReason.SIGNED
-    if _NOT_ASCII.match(charset(fields)):
+    if _NOT_ASCII.match(described.charset):
         return SkipReason.CHARSET
     if any(b"script" in value.lower() for value in fields.get(b"integrity-policy", ())):
         return SkipReason.INTEGRITY_POLICY
@@ -310,28 +314,43 @@ def decline_response(fields: Fields) -> SkipReason | None:
     return None
 
 
-def content_type(fields: Fields) -> bytes:
-    """Return the one media type, lower case, without parameters; empty when in doubt."""
-    types = {value.partition(b";")[0].strip().lower() for value in fields.get(b"content-type", ())}
-    return types.pop() if len(types) == 1 else b""
+@dataclass(frozen=True, slots=True)
+class ContentType:
+    """What Content-Type says: lower case, empty where it says nothing or contradicts itself.
+
+    ``is_charset_named``: browsers take the charset from here, not from ``<meta charset>``.
+    """
+
+    media_type: bytes
+    charset: bytes
+    is_charset_named: bool
 
 
-def charset(fields: Fields) -> bytes:
-    """Return the charset that the response names, lower case, or empty."""
-    for value in fields.get(b"content-type", ()):
-        if match := _CHARSET.search(value):
-            return match[1].lower()
-    return b""
+def describe(fields: Fields) -> ContentType:
+    """Read the response's Content-Type."""
+    return _parse_content_type(tuple(fields.get(b"content-type", ())))
 
 
-def is_charset_named(fields: Fields) -> bool:
-    """Tell whether browsers take the charset from the headers, not from ``<meta charset>``."""
-    return bool(_KNOWN_CHARSET.match(charset(fields)))
+@lru_cache(maxsize=512)
+def _parse_content_type(values: tuple[bytes, ...]) -> ContentType:
+    types = {value.partition(b";")[0].strip().lower() for value in values}
+    match = next((match for value in values if (match := _CHARSET.search(value))), None)
+    charset = match[1].lower() if match else b""
+    return ContentType(
+        types.pop() if len(types) == 1 else b"", charset, bool(_KNOWN_CHARSET.match(charset))
+    )
+
+
+def has_policy(fields: Fields) -> bool:
+    """Tell whether a response carries any Content Security Policy, be it only reported."""
+    return b"content-security-policy" in fields or b"content-security-policy-report-only" in fields
 
 
 def directives(fields: Fields) -> set[str]:
     """List the names of all Cache-Control directives, lower case."""
-    text = b",".join(fields.get(b"cache-control", ())).decode("latin-1").lower()
+    if b"cache-control" not in fields:
+        return set()
+    text = b",".join(fields[b"cache-control"]).decode("latin-1").lower()
     return {part.partition("=")[0].strip() for part in text.split(",")}
 
 

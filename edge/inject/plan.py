@@ -146,7 +146,7 @@ def _plan_request(
 
 def _narrow(headers: Headers, fields: Fields) -> Headers:
     """Ask the origin only for codings that can be undone."""
-    narrowed = narrow_accept_encoding(fields.get(b"accept-encoding", []))
+    narrowed = narrow_accept_encoding(b",".join(fields.get(b"accept-encoding", ())))
     if narrowed is None:
         return headers
     names = [name for name, _ in headers if name.lower() == b"accept-encoding"]
@@ -174,7 +174,10 @@ def _plan_response(plan: RequestPlan, status: int, headers: Headers) -> Response
         reason = SkipReason.CODING
     if reason is not None or coding is None:
         return ResponsePlan(headers, None, reason)
-    policy = csp.apply_csp(headers, plan.site.csp, csp.own_sources(plan.tag, plan.origin))
+    policy = csp.CspAnswer(headers)
+    if decide.has_policy(fields):
+        sources = csp.own_sources(plan.tag, plan.origin)
+        policy = csp.apply_csp(headers, plan.site.csp, sources)
     if policy.reason is not None:
         return ResponsePlan(headers, None, policy.reason)
     if plan.site.mode is Mode.SHADOW:
@@ -202,13 +205,14 @@ def _describe_copy(plan: RequestPlan, headers: Headers) -> Headers:
 
 def _rewriter(plan: RequestPlan, fields: Fields, coding: bytes, nonce: str) -> BodyRewriter:
     markup = render_tag(plan.tag, nonce)
+    described = decide.describe(fields)
     scanner = PreludeScanner(
         Expectations(
             tag_bytes=len(markup),
             own_tag=own_tag_pattern(plan.tag.script_url),
             needs_evidence=plan.needs_evidence,
-            is_xml=decide.content_type(fields) == decide.XHTML,
-            charset_named=decide.is_charset_named(fields),
+            is_xml=described.media_type == decide.XHTML,
+            charset_named=described.is_charset_named,
         )
     )
     if not coding:

@@ -44,6 +44,13 @@ _COMMENT_END = re.compile(rb"--!?>")
 _XML_COMMENT_END = re.compile(rb"-->")
 _PI_END = re.compile(rb"\?>")
 
+_USUAL = re.compile(
+    rb"[ \t\n\f\r]*+<!doctype html>[ \t\n\f\r]*+"
+    rb"<html(?:[ \t\n\f\r]++(?!amp)[a-z-]++=\"[^\"]*+\")*+[ \t\n\f\r]*+>[ \t\n\f\r]*+<head>",
+    re.IGNORECASE,
+)
+"""How most pages start, for speed: a third of the scan's time. The token rules agree with it."""
+
 _HEAD_CLOSERS = frozenset({b"head", b"body", b"html", b"br"})
 """End tags that imply a head before themselves; all others are ignored there."""
 _AMP_NAMES = frozenset(
@@ -138,6 +145,9 @@ class PreludeScanner:
 
     def _find_place(self) -> _Wait[int]:
         """Pass over all that comes before the head, token by token."""
+        if not self._expects.is_xml and (usual := _USUAL.match(self.buffer)):
+            self._evidence = True
+            return usual.end()
         at = yield from self._find_first()
         while True:
             is_place, at = yield from self._read_token(at)

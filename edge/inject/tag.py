@@ -40,4 +40,6 @@ def own_tag_pattern(script_url: str) -> re.Pattern[bytes]:
     folder, exact = re.escape(folder + "/"), re.escape(name)
     host = r"(?:(?:https?:)?//[^/\"'\s>]+)?"
     names = rf"(?:[0-9a-f]{{8,12}}\.js|tracker\.js|{exact})"
-    return re.compile(rf"\bsrc\s*=\s*[\"']?{host}{folder}{names}[\"'\s>]".encode(), re.IGNORECASE)
+    return re.compile(
+        rf"(?<![\w-])src\s*=\s*[\"']?{host}{folder}{names}[\"'\s>]".encode(), re.IGNORECASE
+    )

@@ -48,10 +48,11 @@ def take_off_marks(
         is_document: Whether the answer may be a page; only then must an old copy be replaced.
         is_tagged: Whether such a page gets the tag now; if not, every mark is an old one.
     """
-    marks: dict[bytes, bytes] = {}
-    restored = _restore(headers, marks) if not _CONDITIONS.isdisjoint(fields) else headers
-    version = tag.version.encode()
-    is_old = any(mark != version or not is_tagged for mark in marks.values())
+    marked = [mark for value in fields.get(b"if-none-match", ()) for mark in _read_marks(value)]
+    marks = dict(marked)
+    restored = headers if _CONDITIONS.isdisjoint(fields) else _restore(headers)
+    current = tag.version.encode()
+    is_old = any(version != current or not is_tagged for _, version in marked)
     has_current_mark = bool(marks) and not is_old
     since = _since(fields)
     if is_document and is_old and b"if-none-match" in fields:
@@ -110,8 +111,8 @@ def put_mark(entity_tag: bytes, version: bytes) -> bytes:
     return b'W/"%b.sf%b%b"' % (_opaque(entity_tag), version, strong)
 
 
-def _restore(headers: Headers, marks: dict[bytes, bytes]) -> Headers:
-    """Take the marks off all conditions and note those of If-None-Match.
+def _restore(headers: Headers) -> Headers:
+    """Take the marks off all conditions.
 
     A range of a marked copy is not a range of the origin's bytes. Such a Range is dropped, and the
     client gets the whole page, as RFC 9110 13.1.5 wants for a weak validator.
@@ -121,8 +122,6 @@ def _restore(headers: Headers, marks: dict[bytes, bytes]) -> Headers:
     for name, value in headers:
         key = name.lower()
         if key in _CONDITIONS and (plain := _ENTITY_TAG.sub(_unmark, value)) != value:
-            if key == b"if-none-match":
-                _note_marks(value, marks)
             is_range_of_ours = is_range_of_ours or key == b"if-range"
             restored.append((name, plain))
         else:
@@ -130,10 +129,10 @@ def _restore(headers: Headers, marks: dict[bytes, bytes]) -> Headers:
     return _without(restored, {b"range"}) if is_range_of_ours else restored
 
 
-def _note_marks(value: bytes, marks: dict[bytes, bytes]) -> None:
-    for entity_tag in _ENTITY_TAG.findall(value):
-        if match := _MARKED.fullmatch(entity_tag):
-            marks[match[1]] = match[2]
+def _read_marks(value: bytes) -> list[tuple[bytes, bytes]]:
+    """List the marked tags of a condition: the origin's opaque part, and the mark's version."""
+    found = [_MARKED.fullmatch(entity_tag) for entity_tag in _ENTITY_TAG.findall(value)]
+    return [(match[1], match[2]) for match in found if match]
 
 
 def _unmark(entity_tag: re.Match[bytes]) -> bytes:

@@ -4,17 +4,18 @@ import gzip
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from functools import lru_cache
+from itertools import product
 
 import brotli
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.inject import rewriter
 from edge.inject.codings import open_codec
 from edge.inject.decide import SkipReason
 from edge.inject.rewriter import BodyBrokenError, BodyRewriter, CodedRewriter
-from edge.sites import Mode
+from edge.sites import Mode, Site
 from tests.edge.inject.factories import (
     NAVIGATION,
     PROGRAM,
@@ -33,6 +34,7 @@ PAGE = b"<!doctype html><html><head><title>t</title></head><body>" + b"<p>some w
 TAGGED = PAGE.replace(b"<head>", b"<head>" + SCRIPT)
 
 
+@lru_cache(maxsize=8)
 def encode(coding: bytes, data: bytes) -> bytes:
     if not coding:
         return data
@@ -56,11 +58,11 @@ def is_complete(coding: bytes, data: bytes) -> bool:
     return decoder.is_complete
 
 
-def a_body(golden: Golden, coding: bytes) -> BodyRewriter:
+def a_body(golden: Golden, coding: bytes, site: Site | None = None) -> BodyRewriter:
     headers = [(b"Content-Type", golden.content_type)]
     if coding:
         headers.append((b"Content-Encoding", b"deflate" if coding == b"raw" else coding))
-    request = a_request(NAVIGATION if golden.labelled else PROGRAM)
+    request = a_request(NAVIGATION if golden.labelled else PROGRAM, site=site)
     body = a_response(*headers, request=request).body
     assert body is not None
     return body
@@ -69,40 +71,30 @@ def a_body(golden: Golden, coding: bytes) -> BodyRewriter:
 CODINGS = [b"", b"gzip", b"deflate", b"raw", b"br", b"zstd"]
 
 
-@pytest.mark.parametrize("coding", CODINGS)
 @pytest.mark.parametrize("golden", PLACED, ids=lambda golden: golden.name)
-def test_a_page_gets_one_tag_at_its_place_however_it_is_cut(golden: Golden, coding: bytes) -> None:
-    encoded = encode(coding, golden.page)
-    for size in SIZES if len(golden.page) < 5000 else LONG:
+def test_a_page_gets_one_tag_at_its_place_however_it_is_cut_and_coded(golden: Golden) -> None:
+    for coding, size in product(CODINGS, SIZES if len(golden.page) < 5000 else LONG):
         body = a_body(golden, coding)
-        assert decode(coding, run(body, encoded, size)) == golden.tagged(SCRIPT), size
+        sent = run(body, encode(coding, golden.page), size)
+        assert decode(coding, sent) == golden.tagged(SCRIPT), (coding, size)
         assert body.outcome is None
 
 
-@pytest.mark.parametrize("coding", CODINGS)
 @pytest.mark.parametrize("golden", SKIPPED, ids=lambda golden: golden.name)
-def test_a_page_that_is_declined_is_the_same_bytes(golden: Golden, coding: bytes) -> None:
-    encoded = encode(coding, golden.page)
-    for size in SIZES if len(golden.page) < 5000 else LONG:
-        body = a_body(golden, coding)
-        assert run(body, encoded, size) == encoded, size
+def test_a_page_that_is_declined_is_the_same_bytes(golden: Golden) -> None:
+    for coding, size in product(CODINGS, SIZES if len(golden.page) < 5000 else LONG):
+        body, encoded = a_body(golden, coding), encode(coding, golden.page)
+        assert run(body, encoded, size) == encoded, (coding, size)
         assert body.outcome is golden.reason
 
 
-@pytest.mark.parametrize("coding", [b"", b"gzip"])
 @pytest.mark.parametrize("golden", [*PLACED, *SKIPPED], ids=lambda golden: golden.name)
-def test_shadow_mode_passes_every_page_and_says_what_would_have_been(
-    golden: Golden, coding: bytes
-) -> None:
-    headers = [(b"Content-Type", golden.content_type)]
-    if coding:
-        headers.append((b"Content-Encoding", coding))
-    request = a_request(NAVIGATION if golden.labelled else PROGRAM, site=a_site(mode=Mode.SHADOW))
-    body = a_response(*headers, request=request).body
-    assert body is not None
-    encoded = encode(coding, golden.page)
-    assert run(body, encoded, 50) == encoded
-    assert body.outcome is (golden.reason or SkipReason.SHADOW)
+def test_shadow_mode_passes_every_page_and_says_what_would_have_been(golden: Golden) -> None:
+    for coding in (b"", b"gzip"):
+        body = a_body(golden, coding, a_site(mode=Mode.SHADOW))
+        encoded = encode(coding, golden.page)
+        assert run(body, encoded, 50) == encoded
+        assert body.outcome is (golden.reason or SkipReason.SHADOW)
 
 
 def test_after_the_tag_a_plain_chunk_passes_without_a_copy() -> None:
@@ -204,7 +196,7 @@ def test_a_gzip_body_stays_small_enough() -> None:
 
 
 BOMBS: dict[bytes, Callable[[bytes], bytes]] = {
-    b"gzip": lambda data: gzip.compress(data, 9),
+    b"gzip": lambda data: gzip.compress(data, 1),
     b"br": lambda data: bytes(brotli.compress(data, quality=5)),
     b"zstd": lambda data: encode(b"zstd", data),
 }
@@ -215,7 +207,7 @@ BOMBS: dict[bytes, Callable[[bytes], bytes]] = {
 def test_a_bomb_is_passed_on_packed_and_never_unpacked_in_memory(
     coding: bytes, start: bytes
 ) -> None:
-    bomb = BOMBS[coding](start + b" " * (48 << 20))
+    bomb = BOMBS[coding](start + b" " * (20 << 20))
     body = a_rewriter(coding)
     tracemalloc.start()
     try:
@@ -286,7 +278,3 @@ def test_random_bytes_that_only_claim_a_coding_pass_or_break(
     except BodyBrokenError:
         return
     assert body.outcome is None or sent == start + data
-
-
-def test_held_bytes_are_bounded_by_the_scan() -> None:
-    assert rewriter.HELD_BYTES <= 65_536

@@ -25,7 +25,7 @@ help: ## show this list
 # --- set-up -------------------------------------------------------------------------------------------
 
 .PHONY: setup
-setup: $(VENV)/.dev $(NPM)/.assets $(NPM)/.tools ## install everything that running and testing need
+setup: $(VENV)/.dev $(NPM)/.assets ## install everything that running and testing need
 	@$(MAKE) --no-print-directory browser
 
 $(VENV)/.venv:
@@ -53,14 +53,10 @@ $(VENV)/.npm: $(VENV)/.venv requirements-node.lock
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-node.lock; fi
 	@touch $@
 
-$(NPM)/.assets: $(VENV)/.npm $(VENV)/.run portal/assets.json portal/install_assets.py statflow/set_up.py
+$(NPM)/.assets: $(VENV)/.npm $(VENV)/.run portal/assets.json portal/install_assets.py statflow/install_geo.py
 	@echo "Installing the portal's assets and the country database"
 	@$(BIN)/python -m portal.install_assets $(NPM)
-	@$(BIN)/python -m statflow.set_up geo $(NPM)
-	@touch $@
-
-$(NPM)/.tools: $(NPM)/.assets tracker/package.json
-	@$(BIN)/python -m statflow.set_up tools $(NPM)
+	@$(BIN)/python -m statflow.install_geo $(NPM)
 	@touch $@
 
 .PHONY: browser
@@ -79,7 +75,7 @@ run: $(VENV)/.run $(NPM)/.assets ## start the demo: a shop behind the edge, 90 d
 # --- checks and tests ---------------------------------------------------------------------------------
 
 .PHONY: check
-check: $(VENV)/.dev $(NPM)/.tools ## lint, types, import contracts, templates, tracker size; runs no test
+check: $(VENV)/.dev $(NPM)/.assets ## lint, types, import contracts, templates, tracker size; runs no test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -111,12 +107,12 @@ audit: $(VENV)/.dev ## known vulnerabilities in what we depend on; fails on what
 # --- tracker ------------------------------------------------------------------------------------------
 
 .PHONY: tracker
-tracker: $(NPM)/.tools ## build tracker/dist and print its sizes
-	@NPM_DIR=$(NPM) $(BIN)/python -m statflow.set_up node tracker/build.mjs
+tracker: $(NPM)/.assets ## build tracker/dist and print its sizes
+	$(BIN)/python -m tracker.build
 
 .PHONY: tracker-check
-tracker-check: $(NPM)/.tools
-	@NPM_DIR=$(NPM) $(BIN)/python -m statflow.set_up node tracker/build.mjs --check
+tracker-check: $(NPM)/.assets
+	$(BIN)/python -m tracker.build --check
 
 # --- maintenance --------------------------------------------------------------------------------------
 

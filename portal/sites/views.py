@@ -15,7 +15,14 @@ from portal.dashboard.glance import render_glance
 from portal.models import Site
 from portal.sessions import reading
 from portal.sites.access import site_or_stop
-from portal.sites.fields import MODES, FieldError, read_timezone, read_upstream, timezones
+from portal.sites.fields import (
+    MODES,
+    FieldError,
+    read_mode,
+    read_timezone,
+    read_upstream,
+    timezones,
+)
 from portal.sites.forms import AddSiteForm, SiteSettingsForm, split_names
 from portal.sites.publishing import publish_sites
 from portal.teams.rights import Right, sites_with, teams_with
@@ -120,7 +127,7 @@ def _change(form: SiteSettingsForm, site_id: int) -> None:
         update_aliases(session, site, split_names(form.aliases.data))
         site.upstreams = [read_upstream(form.upstream.data or ""), *site.upstreams[1:]]
         site.timezone = read_timezone(form.timezone.data or "")
-        site.mode = form.mode.data
+        site.mode = read_mode(form.mode.data or "")
         site.hash_routes = form.hash_routes.data
         site.debug = form.debug.data
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from argon2 import PasswordHasher
@@ -157,7 +157,7 @@ def make_portal(database_url: str) -> Iterator[Callable[..., Portal]]:
         config = PortalConfig(
             database_url=database_url,
             secret_key="only for tests",
-            store=store or AwayStore(),
+            store=cast("Store", store or AwayStore()),
             now=lambda: portal.clock[0],
             **{"publish": portal.published.append, **options},
         )

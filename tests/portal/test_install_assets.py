@@ -1,7 +1,9 @@
 """Third-party files: pinned, found, and not a condition of anything."""
 
+import importlib.util
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,10 +23,10 @@ def test_every_version_is_exact_and_every_file_is_of_a_package() -> None:
 
 
 def test_npm_is_at_hand_or_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(install_assets.shutil, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
     assert npm_command() == ["npm"]
-    monkeypatch.setattr(install_assets.shutil, "which", lambda _: None)
-    monkeypatch.setattr(install_assets.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(AssetsError, match=r"install Node\.js"):
         npm_command()
 

@@ -9,12 +9,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from waitress.server import create_server
 
-from portal.models import Role
+from portal.models import Role, Site, SiteHost
 from store.client import Store
-from tests.portal.conftest import PASSWORD, Portal
+from tests.portal.conftest import NOW, PASSWORD, Portal
 from tests.store.query.dataset import a_visit, store_traffic
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+expect.set_options(timeout=30_000)
 
 _ARGS = [
     "--no-sandbox",
@@ -40,21 +41,37 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def address(make_portal: Callable[..., Portal], store: Store) -> Iterator[str]:
-    """A served portal with one site and three visits of today."""
-    portal = make_portal(store)
-    number = portal.site("shop.example")
+@pytest.fixture(scope="session")
+def shop_id(store: Store) -> int:
+    """Three visits: two of today, one of yesterday."""
+    number = 820_000
     google = {"source": "Google", "channel": "Organic Search", "country": "FR"}
     visits = [
-        a_visit(start="2026-11-10T09:00:00", **google).view("/").view("/a", 30),
-        a_visit(start="2026-11-10T10:00:00", **google).view("/"),
-        a_visit(start="2026-11-09T11:00:00").view("/b").add("Signup", 3),
+        a_visit("UTC", "2026-11-10T09:00:00", None, **google).view("/").view("/a", 30),
+        a_visit("UTC", "2026-11-10T10:00:00", None, **google).view("/"),
+        a_visit("UTC", "2026-11-09T11:00:00").view("/b").add("Signup", 3),
     ]
-    store.command(f"delete from events where site_id = {number}")
-    store.command(f"delete from sessions where site_id = {number}")
     events = [found for visit in visits for found in visit.events]
-    store_traffic(store, number, events, f"browser-{events[0].visit}")
+    store_traffic(store, number, events, "portal-browser")
+    return number
+
+
+@pytest.fixture
+def address(make_portal: Callable[..., Portal], store: Store, shop_id: int) -> Iterator[str]:
+    """A served portal in which those visits are shop.example's."""
+    portal = make_portal(store)
+    with portal.database.writing() as session:
+        session.add(
+            Site(
+                id=shop_id,
+                team_id=1,
+                host="shop.example",
+                public_key="stk_x",
+                created_at=NOW,
+                upstreams=["http://a:1"],
+                hosts=[SiteHost(host="shop.example")],
+            )
+        )
     portal.user("a@b.c", Role.OWNER)
     server = create_server(portal.app, host="127.0.0.1", port=0, threads=4)
     thread = threading.Thread(target=server.run, daemon=True)

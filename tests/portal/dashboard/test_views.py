@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import count
 from typing import Any
 
 import pytest
@@ -15,21 +14,44 @@ from portal.dashboard.figures import FIGURES
 from portal.models import Role, Site, SiteHost
 from store.client import Store
 from tests.portal.conftest import NOW, Person, Portal
-from tests.store.query.dataset import a_visit, store_traffic
+from tests.store.query.dataset import VisitMaker, a_visit, store_traffic
 
-_sites = count(810_000)
 _FIGURE = re.compile(r'data-metric="(\w+)"\s+data-value="([^"]*)"')
 
 
+GOOGLE = {"source": "Google", "channel": "Organic Search", "country": "FR", "browser": "Firefox"}
+LETTER = {"source": "letter", "utm_campaign": "<b>May</b>", "country": "DE", "device": "Mobile"}
+
+
+def visit(start: str, **attributes: str) -> VisitMaker:
+    return a_visit("UTC", start, None, **attributes)
+
+
+@pytest.fixture(scope="session")
+def shop_id(store: Store) -> int:
+    """Six visits: three of yesterday, two of today, one of a month ago."""
+    number = 810_000
+    visits = [
+        visit("2026-11-10T09:00:00", **GOOGLE).view("/").view("/a", 30).add("Signup", 40),
+        visit("2026-11-10T15:18:00", **LETTER).view("/a"),
+        visit("2026-11-09T10:00:00", **GOOGLE).view("/").view("/b", 100),
+        visit("2026-11-09T11:00:00").view("/b"),
+        visit("2026-11-09T12:00:00").view("/b"),
+        visit("2026-10-05T12:00:00", **GOOGLE).view("/old"),
+    ]
+    events = [found for made in visits for found in made.events]
+    store_traffic(store, number, events, "portal-shop")
+    return number
+
+
 @pytest.fixture
-def shop(make_portal: Callable[..., Portal], store: Store) -> Portal:
-    """A site with six visits: yesterday three, today two, and one a month ago."""
+def shop(make_portal: Callable[..., Portal], store: Store, shop_id: int) -> Portal:
+    """A portal in which those visits are shop.example's."""
     portal = make_portal(store)
-    number = next(_sites)
     with portal.database.writing() as session:
         session.add(
             Site(
-                id=number,
+                id=shop_id,
                 team_id=1,
                 host="shop.example",
                 public_key="stk_x",
@@ -38,23 +60,6 @@ def shop(make_portal: Callable[..., Portal], store: Store) -> Portal:
                 hosts=[SiteHost(host="shop.example")],
             )
         )
-    google = {
-        "source": "Google",
-        "channel": "Organic Search",
-        "country": "FR",
-        "browser": "Firefox",
-    }
-    letter = {"source": "letter", "utm_campaign": "<b>May</b>", "country": "DE", "device": "Mobile"}
-    visits = [
-        a_visit(start="2026-11-10T09:00:00", **google).view("/").view("/a", 30).add("Signup", 40),
-        a_visit(start="2026-11-10T15:18:00", **letter).view("/a"),
-        a_visit(start="2026-11-09T10:00:00", **google).view("/").view("/b", 100),
-        a_visit(start="2026-11-09T11:00:00").view("/b"),
-        a_visit(start="2026-11-09T12:00:00").view("/b"),
-        a_visit(start="2026-10-05T12:00:00", **google).view("/old"),
-    ]
-    events = [found for visit in visits for found in visit.events]
-    store_traffic(store, number, events, f"portal-{number}")
     return portal
 
 

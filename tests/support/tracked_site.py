@@ -92,6 +92,12 @@ def wait_until(
         pause()
 
 
+def stop_clock(page: Page) -> None:
+    """Let the page's clock stand still; only ``page.clock.run_for`` moves it, timers included."""
+    page.clock.install(time=0)
+    page.clock.pause_at(1_000)
+
+
 def leave(site: TrackedSite, page: Page) -> None:
     """Leave the page and wait until its last words have arrived."""
     page.goto("about:blank")

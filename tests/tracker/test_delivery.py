@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page
 
-from tests.support.tracked_site import TrackedSite, leave, render_page
+from tests.support.tracked_site import TrackedSite, leave, render_page, stop_clock
 
 pytestmark = pytest.mark.browser
 
@@ -17,7 +17,7 @@ def test_a_refused_batch_comes_again_with_its_age(
     tracked_site: TrackedSite, page: Page, status: int
 ) -> None:
     tracked_site.answers = [status]
-    page.clock.install()
+    stop_clock(page)
     page.goto(tracked_site.origin)
     page.clock.run_for(10)
     tracked_site.wait_for(page, lambda: beacons(tracked_site) == 1)
@@ -45,7 +45,7 @@ def test_what_waits_for_a_retry_is_sent_when_the_visitor_leaves(
 
 def test_a_batch_that_is_wrong_is_not_sent_again(tracked_site: TrackedSite, page: Page) -> None:
     tracked_site.answers = [400]
-    page.clock.install()
+    stop_clock(page)
     page.goto(tracked_site.origin)
     page.clock.run_for(10)
     tracked_site.wait_for(page, lambda: beacons(tracked_site) == 1)
@@ -60,7 +60,7 @@ def test_an_edge_that_never_takes_it_is_asked_a_few_times(
     tracked_site: TrackedSite, page: Page
 ) -> None:
     tracked_site.answers = [503] * 50
-    page.clock.install()
+    stop_clock(page)
     page.goto(tracked_site.origin)
     for _ in range(30):
         page.clock.run_for(70_000)
@@ -70,7 +70,7 @@ def test_an_edge_that_never_takes_it_is_asked_a_few_times(
 
 
 def test_events_wait_while_the_visitor_is_offline(tracked_site: TrackedSite, page: Page) -> None:
-    page.clock.install()
+    stop_clock(page)
     page.goto(tracked_site.origin)
     page.clock.run_for(10)
     tracked_site.wait_for(page, lambda: tracked_site.views)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page
 
-from tests.support.tracked_site import TrackedSite, leave, render_page
+from tests.support.tracked_site import TrackedSite, leave, render_page, stop_clock
 
 pytestmark = pytest.mark.browser
 
@@ -35,7 +35,7 @@ ATTENTION = """
 @pytest.fixture
 def timed_page(page: Page) -> Page:
     """Give a page whose clock stands still until it is wound, and whose attention is played."""
-    page.clock.install()
+    stop_clock(page)
     page.add_init_script(ATTENTION)
     return page
 

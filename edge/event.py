@@ -134,4 +134,5 @@ def decode_event(raw: bytes) -> Event:
     row = orjson.loads(raw)
     if not isinstance(row, list) or len(row) != len(Event._fields) + 1 or row[0] != ROW_FORMAT:
         raise ValueError("not an encoded event of a known format")
-    return Event(*row[1:])
+    del row[0]
+    return Event._make(row)

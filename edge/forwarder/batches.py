@@ -28,8 +28,7 @@ def event_columns(batch: Batch, shard: int, generation: int) -> Columns:
     """Make the rows of ``events``: the event's own values and its visit's."""
     n = len(batch.events)
     visits = batch.visits
-    by_field = list(zip(*batch.events, strict=True)) or [()] * len(Event._fields)
-    columns: Columns = {name: by_field[i] for i, name in _OF_THE_EVENT}
+    columns: Columns = {name: [event[i] for event in batch.events] for i, name in _OF_THE_EVENT}
     columns |= {
         "local_day": [visit.local_day for visit in visits],
         "visit_id": [visit.visit_id for visit in visits],

@@ -54,7 +54,8 @@ class Outcome:
 
     def counts(self) -> Counter[str]:
         """Account for every entry of the batch (INGESTION 7)."""
-        counts = Counter(f"{event.site_id}:stored" for event in self.batch.events)
+        stored = Counter(event.site_id for event in self.batch.events)
+        counts = Counter({f"{site_id}:stored": n for site_id, n in stored.items()})
         for site_id, n in self.batch.no_visit.items():
             counts[f"{site_id}:dropped:no_visit"] += n
         if self.dead:

@@ -4,6 +4,7 @@ Which visit an event belongs to is decided in ``edge.forwarder.visits``. The one
 events in the same order give the same values, byte for byte, also after ``render`` and ``parse``.
 """
 
+from operator import attrgetter
 from typing import Any, NamedTuple, Self
 
 import orjson
@@ -109,14 +110,18 @@ class Visit:
         """Take an event in."""
         ts = event.ts_ms
         self.last = at
-        self.last_alive_ms = max(self.last_alive_ms, ts)
+        # Comparisons: max() and min() cost three times as much, and this runs for every event.
+        if ts > self.last_alive_ms:  # noqa: PLR1730
+            self.last_alive_ms = ts
         name = event.name
         if name == ENGAGEMENT:
             self.engaged_ms += event.engaged_ms
             return
         self.events += 1
-        self.start_ms = min(self.start_ms, ts)
-        self.end_ms = max(self.end_ms, ts)
+        if ts < self.start_ms:
+            self.start_ms = ts
+        elif ts > self.end_ms:
+            self.end_ms = ts
         if name == PAGEVIEW:
             self._take_page(event)
         elif event.interactive:
@@ -162,7 +167,7 @@ class Visit:
 
     def render(self) -> bytes:
         """Write the compact form that is kept between batches."""
-        return orjson.dumps([getattr(self, name) for name in _KEPT], default=list)
+        return orjson.dumps((*self.opened, *self.last, *_kept_values(self)))
 
     @classmethod
     def parse(cls, raw: bytes) -> Self:
@@ -171,17 +176,18 @@ class Visit:
         Raises:
             ValueError: It is not a visit of this release's form.
         """
-        values = orjson.loads(raw)
+        opened_ms, opened_seq, last_ms, last_seq, *values = orjson.loads(raw)
         visit = cls.__new__(cls)
         for name, value in zip(_KEPT, values, strict=True):
             setattr(visit, name, value)
-        visit.opened, visit.last = StreamId(*visit.opened), StreamId(*visit.last)
+        visit.opened, visit.last = StreamId(opened_ms, opened_seq), StreamId(last_ms, last_seq)
         visit.attributes = tuple(visit.attributes)
         visit.batch = 0
         return visit
 
 
-_KEPT = tuple(name for name in Visit.__slots__ if name != "batch")
+_KEPT = tuple(name for name in Visit.__slots__ if name not in {"batch", "opened", "last"})
+_kept_values = attrgetter(*_KEPT)
 
 SESSION_FIELDS: tuple[str, ...] = (
     "site_id",

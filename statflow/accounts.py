@@ -5,6 +5,8 @@ feed takes them.
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from edge.sites_feed import PublishError, publish_snapshot
 from portal.commands import ensure_default_team, sites_payload
@@ -14,13 +16,17 @@ from statflow.services import database_url, redis_url
 from statflow.settings import Settings
 
 
-def open_accounts(settings: Settings, paths: Paths) -> Database:
+@contextmanager
+def open_accounts(settings: Settings, paths: Paths) -> Iterator[Database]:
     """Open the accounts database at the newest schema, with its Default team."""
     database = Database(database_url(settings, paths))
-    database.migrate()
-    with database.writing() as session:
-        ensure_default_team(session)
-    return database
+    try:
+        database.migrate()
+        with database.writing() as session:
+            ensure_default_team(session)
+        yield database
+    finally:
+        database.close()
 
 
 def publish_sites(settings: Settings, paths: Paths, database: Database) -> str:

@@ -48,7 +48,8 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
             _configure_logging(context.settings)
             function(context, *args, **kwargs)
         except Exception as error:
-            if type(error).__name__ not in EXPECTED or logging.getLogger().level == logging.DEBUG:
+            kinds = {kind.__name__ for kind in type(error).__mro__}
+            if not kinds & EXPECTED or logging.getLogger().level == logging.DEBUG:
                 raise
             fail(str(error))
 
@@ -69,8 +70,8 @@ EXPECTED = frozenset(
         PathsError.__name__,
         "UpError",
         "ServiceError",
-        "CommandError",
-        "SiteExistsError",
+        "FieldError",
+        "StoreFolderInUse",
         "StoreError",
         "StoreUnavailable",
         "MigrationError",
@@ -212,7 +213,8 @@ def migrate(context: Context) -> None:
 
     with open_store(context.settings, context.paths) as opened:
         applied = migrate_store(opened)
-    open_accounts(context.settings, context.paths).close()
+    with open_accounts(context.settings, context.paths):
+        pass
     click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
 
 
@@ -236,18 +238,18 @@ def site_add(context: Context, host: str, upstream: str, timezone: str, team: st
     from portal.commands import add_site
     from statflow.accounts import open_accounts, publish_sites
 
-    accounts = open_accounts(context.settings, context.paths)
-    with accounts.writing() as session:
-        added = add_site(session, host, upstream, timezone=timezone, team=team)
-        answer = {
-            "id": added.id,
-            "host": added.host,
-            "public_key": added.public_key,
-            "upstream": added.upstreams[0],
-            "timezone": added.timezone,
-        }
-    print_json(answer)
-    problem = publish_sites(context.settings, context.paths, accounts)
+    with open_accounts(context.settings, context.paths) as accounts:
+        with accounts.writing() as session:
+            added = add_site(session, host, upstream, timezone=timezone, team=team)
+            answer = {
+                "id": added.id,
+                "host": added.host,
+                "public_key": added.public_key,
+                "upstream": added.upstreams[0],
+                "timezone": added.timezone,
+            }
+        print_json(answer)
+        problem = publish_sites(context.settings, context.paths, accounts)
     if problem:
         click.echo(f"statflow: {problem}", err=True)
 
@@ -260,7 +262,10 @@ def site_list(context: Context, as_json: bool) -> None:
     from portal.commands import sites_payload
     from statflow.accounts import open_accounts
 
-    with open_accounts(context.settings, context.paths).reading() as session:
+    with (
+        open_accounts(context.settings, context.paths) as accounts,
+        accounts.reading() as session,
+    ):
         sites = sites_payload(session)
     if as_json:
         print_json(sites)
@@ -284,7 +289,10 @@ def user_add(context: Context, email: str, admin: bool) -> None:
     from statflow.accounts import open_accounts
 
     password = context.settings.password or _ask_password()
-    with open_accounts(context.settings, context.paths).writing() as session:
+    with (
+        open_accounts(context.settings, context.paths) as accounts,
+        accounts.writing() as session,
+    ):
         added = add_user(session, email, password, admin=admin)
         answer = {"id": added.id, "email": added.email, "admin": added.is_admin}
     print_json(answer)
@@ -312,7 +320,10 @@ def token_create(context: Context, email: str, host: str, scope: str) -> None:
     from statflow.accounts import open_accounts
 
     scopes = [part.strip() for part in scope.split(",") if part.strip()]
-    with open_accounts(context.settings, context.paths).writing() as session:
+    with (
+        open_accounts(context.settings, context.paths) as accounts,
+        accounts.writing() as session,
+    ):
         token = create_token(session, email, host, scopes)
     print_json({"token": token})
 

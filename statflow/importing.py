@@ -99,10 +99,8 @@ def find_site(settings: Settings, paths: Paths, host: str) -> Site:
     Raises:
         ImportFileError: There is none.
     """
-    accounts = open_accounts(settings, paths)
-    with accounts.reading() as session:
+    with open_accounts(settings, paths) as accounts, accounts.reading() as session:
         rows = sites_payload(session)
-    accounts.close()
     for row in rows:
         site = parse_site(row)
         if host.lower() in site.hosts:

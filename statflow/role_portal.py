@@ -22,18 +22,18 @@ log = logging.getLogger(__name__)
 
 def serve_portal(settings: Settings, paths: Paths, *, bind: str, port: int, threads: int) -> None:
     """Serve the portal until it is stopped, and keep the published sites true to the database."""
-    database = open_accounts(settings, paths)
-    app = create_app(portal_config(settings, paths, port))
     stop = threading.Event()
-    keeper = threading.Thread(
-        target=_keep_published, args=(settings, paths, database, stop), daemon=True
-    )
-    keeper.start()
-    try:
-        serve(app, bind, port, threads)
-    finally:
-        stop.set()
-        keeper.join(timeout=5)
+    with open_accounts(settings, paths) as database:
+        app = create_app(portal_config(settings, paths, port))
+        keeper = threading.Thread(
+            target=_keep_published, args=(settings, paths, database, stop), daemon=True
+        )
+        keeper.start()
+        try:
+            serve(app, bind, port, threads)
+        finally:
+            stop.set()
+            keeper.join(timeout=5)
 
 
 def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:

@@ -176,22 +176,21 @@ class Stack:
             await self._supervisor.start_part(part)
 
     def _prepare_accounts(self) -> None:
-        accounts = open_accounts(self._settings, self._paths)
-        with accounts.writing() as session:
+        with open_accounts(self._settings, self._paths) as accounts:
+            with accounts.writing() as session:
+                if self._options.demo:
+                    origin = f"http://127.0.0.1:{self._options.shop_port}"
+                    put_site(session, DEMO_HOST, origin, aliases=DEMO_ALIASES)
+                elif self._options.upstream:
+                    put_site(session, self._options.host, self._options.upstream)
             if self._options.demo:
-                origin = f"http://127.0.0.1:{self._options.shop_port}"
-                put_site(session, DEMO_HOST, origin, aliases=DEMO_ALIASES)
-            elif self._options.upstream:
-                put_site(session, self._options.host, self._options.upstream)
-        if self._options.demo:
-            self._login = self._demo_login(accounts)
-        with accounts.writing() as session:
-            if path := setup_link(session):
-                self._link = f"{self._portal_url}{path}"
-        problem = publish_sites(self._settings, self._paths, accounts)
+                self._login = self._demo_login(accounts)
+            with accounts.writing() as session:
+                if path := setup_link(session):
+                    self._link = f"{self._portal_url}{path}"
+            problem = publish_sites(self._settings, self._paths, accounts)
         if problem:
             log.warning("sites: %s", problem)
-        accounts.close()
 
     def _demo_login(self, accounts: Database) -> dict[str, str] | None:
         """Make the demo's account once; its password is kept in the data folder."""

@@ -20,15 +20,6 @@ LEDGER: dict[str, dict[str, Any]] = json.loads((DIST / "versions.json").read_tex
 LATEST = max(LEDGER, key=lambda version: [int(part) for part in version.split(".")])
 SOURCE = (DIST / f"{LATEST}.js").read_text()
 TAG = '<script async="async" src="/sf/1a2b3c4d5e.js"></script>'
-CHROMIUM = "/usr/bin/chromium"
-CHROMIUM_ARGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 def render_page(body: str = "", head: str = "", tag: str = TAG) -> str:
@@ -98,10 +89,14 @@ def stop_clock(page: Page) -> None:
     page.clock.pause_at(1_000)
 
 
-def leave(site: TrackedSite, page: Page) -> None:
-    """Leave the page and wait until its last words have arrived."""
+def leave(site: TrackedSite, page: Page, engagements: int = 0) -> None:
+    """Leave the page and wait until its last words have arrived: by default one for each view."""
+
+    def has_all() -> bool:
+        return len(site.named("engagement")) >= (engagements or max(len(site.views), 1))
+
     page.goto("about:blank")
-    site.wait_for(page, lambda: site.named("engagement"))
+    site.wait_for(page, has_all)
     page.wait_for_timeout(50)
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page
 
-from tests.support.tracked_site import CHROMIUM, CHROMIUM_ARGS, TrackedSite, serve_tracked_site
+from tests.support.chromium import Chromium, launch_chromium
+from tests.support.tracked_site import TrackedSite, serve_tracked_site
 
 
 @pytest.fixture
@@ -15,25 +16,20 @@ def tracked_site() -> Iterator[TrackedSite]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def chromium() -> Iterator[Chromium]:
     """One Chromium a worker, with its back/forward cache left on."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=list(CHROMIUM_ARGS),
-            ignore_default_args=["--disable-back-forward-cache"],
-        )
-        yield browser
-        browser.close()
+    with launch_chromium(without=["--disable-back-forward-cache"]) as running:
+        yield running
 
 
 @pytest.fixture
-def context(chromium: Browser) -> Iterator[BrowserContext]:
+def context(chromium: Chromium) -> Iterator[BrowserContext]:
     """Give a fresh profile. Programs drive it, so every event would carry ``b``: see the test."""
-    context = chromium.new_context()
-    context.set_default_timeout(10_000)
-    yield context
-    context.close()
+    with chromium.active() as browser:
+        context = browser.new_context()
+        context.set_default_timeout(10_000)
+        yield context
+        context.close()
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_time_counts_while_seen_and_is_sent_on_hide(
     timed_page.clock.run_for(60_000)
     timed_page.evaluate("hide(false)")
     timed_page.clock.run_for(4_000)
-    leave(tracked_site, timed_page)
+    leave(tracked_site, timed_page, engagements=2)
 
     assert [seconds for _, seconds, _ in engagement(tracked_site)] == [
         pytest.approx(8, abs=1),
@@ -100,7 +100,7 @@ def test_short_looks_add_up(tracked_site: TrackedSite, timed_page: Page) -> None
     for _ in range(4):
         timed_page.evaluate("hide(true); hide(false)")
         timed_page.clock.run_for(1_400)
-    leave(tracked_site, timed_page)
+    leave(tracked_site, timed_page, engagements=2)
 
     seconds = [event["g"] / 1000 for event in tracked_site.named("engagement")]
     assert sum(seconds) == pytest.approx(4 * 1.4 + 0.5, abs=3)

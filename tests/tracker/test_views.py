@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
+from tests.support.chromium import CHROMIUM, CHROMIUM_ARGS
 from tests.support.tracked_site import (
-    CHROMIUM,
-    CHROMIUM_ARGS,
     TAG,
     TrackedSite,
     leave,

@@ -1,0 +1,71 @@
+"""A store in memory that keeps a token's promise, and dies or fails where a test wants it to."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from store.client import Store
+
+type Rows = list[dict[str, Any]]
+
+
+class Crash(BaseException):
+    """The writer's process ends here."""
+
+
+class MemoryStore(Store):
+    """Takes each token once, and checks that a repeat brings exactly the same rows."""
+
+    def __init__(self) -> None:
+        super().__init__("http://nobody:nothing@127.0.0.1:1/nowhere")
+        self.tables: dict[str, Rows] = {"events": [], "sessions": [], "batches": []}
+        self.tokens: dict[str, Mapping[str, Sequence[Any]]] = {}
+        self.repeats = 0
+        self.failures: dict[str, BaseException] = {}
+        """What to raise, once, at ``before events``, ``after sessions`` and the like."""
+
+    def insert(self, table: str, columns: Mapping[str, Sequence[Any]], *, token: str) -> int:
+        self._fail(f"before {table}")
+        columns = {name: list(values) for name, values in columns.items()}
+        if token in self.tokens:
+            assert self.tokens[token] == columns, "a repeated plan made other rows"
+            self.repeats += 1
+        else:
+            self.tokens[token] = columns
+            names = list(columns)
+            rows = zip(*columns.values(), strict=True)
+            self.tables[table] += [dict(zip(names, row, strict=True)) for row in rows]
+        self._fail(f"after {table}")
+        return len(next(iter(columns.values())))
+
+    def query(
+        self,
+        sql: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        settings: Mapping[str, Any] | None = None,  # noqa: ARG002 - the face of Store.
+    ) -> list[tuple[Any, ...]]:
+        assert sql.startswith("select count() from batches where")
+        wanted = {k: v for k, v in (params or {}).items() if not k.endswith("_rows")}
+        rows = self.tables["batches"]
+        return [(sum(all(row[k] == v for k, v in wanted.items()) for row in rows),)]
+
+    def sessions_left(self) -> Rows:
+        """Collapse the pairs; what is left must be one row a visit."""
+        left: dict[tuple[int, int], dict[str, Any]] = {}
+        for row in self.tables["sessions"]:
+            key = (row["visit_id"], row["version"])
+            plain = {name: value for name, value in row.items() if name != "sign"}
+            if row["sign"] == 1:
+                assert key not in left
+                left[key] = plain
+            else:
+                assert left.pop(key) == plain
+        assert len({visit_id for visit_id, _ in left}) == len(left)
+        ours = ("version", "shard", "generation")
+        rows = [{k: v for k, v in row.items() if k not in ours} for row in left.values()]
+        return sorted(rows, key=lambda row: str(row["visit_id"]))
+
+    def _fail(self, where: str) -> None:
+        failure = self.failures.pop(where, None)
+        if failure is not None:
+            raise failure

@@ -1,0 +1,399 @@
+import asyncio
+import random
+from collections import Counter
+from typing import Any, Self
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+
+from edge.buffer.keys import ShardKeys
+from edge.buffer.scripts import COMMIT, PLAN, connect
+from edge.event import Event, encode_event
+from edge.forwarder.checkpoint import ShardStopped
+from edge.forwarder.lease import Lease, LeaseLost
+from edge.forwarder.shard import ShardWriter
+from edge.forwarder.visit import StreamId
+from store.client import StoreError, StoreUnavailable
+from tests.edge.forwarder.memory_store import Crash, MemoryStore
+from tests.edge.forwarder.reference import expected_sessions, replay
+from tests.support.factories import an_event
+from tests.support.redis_server import RedisServer
+
+SHARD = 5
+KEYS = ShardKeys.of(SHARD)
+GENERATION = 2**63 + 17
+MINUTE = 60_000
+STEPS = ("events", "sessions", "batches", "plan", "commit")
+CRASHES = [f"{when} {step}" for step in STEPS for when in ("before", "after")]
+
+
+class World:
+    """One shard's stream, its store, and the writers that come and go."""
+
+    def __init__(self, url: str) -> None:
+        self.redis = connect(url, timeout_s=10)
+        self.store = MemoryStore()
+        self.appended: list[tuple[StreamId, Event]] = []
+
+    async def __aenter__(self) -> Self:
+        await self.redis.flushall()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.redis.aclose()
+
+    async def append(self, *events: Event) -> None:
+        for event in events:
+            raw_id = await self.redis.xadd(KEYS.events, {"d": encode_event(event)})
+            self.appended.append((StreamId.parse(raw_id), event))
+
+    async def writer(
+        self, owner: str = "one", *, batch_events: int = 100, lease_ms: int = 60_000
+    ) -> ShardWriter:
+        redis = _crashing(self.redis, self.store)
+        lease = Lease(redis, KEYS.lease, owner=owner, kept_ms=lease_ms)
+        assert await lease.take()
+        writer = ShardWriter(redis, self.store, SHARD, lease, batch_events=batch_events)
+        await writer.open(GENERATION)
+        return writer
+
+    async def finish(self) -> None:
+        """Let a last writer do all that is left, and compare with the reference."""
+        writer = await self.writer()
+        while await writer.forward():
+            pass
+        self.check_tables()
+        assert await self.redis.xlen(KEYS.events) == 0
+        assert await self.redis.get(KEYS.plan) is None
+        counts = {k.decode(): int(v) for k, v in (await self.redis.hgetall(KEYS.counts)).items()}
+        assert sum(counts.values()) == len(self.appended)
+        assert counts.get("1:stored", 0) == len(self.store.tables["events"])
+
+    def check_tables(self) -> None:
+        visits, _ = replay(self.appended, SHARD, GENERATION)
+        expected = Counter(
+            (at, event.path, visit.visit_id, visit.opener.visitor)
+            for visit in visits
+            for at, event in visit.entries
+        )
+        found = Counter(
+            ((row["stream_ms"], row["stream_seq"]), row["path"], row["visit_id"], row["visitor"])
+            for row in self.store.tables["events"]
+        )
+        assert found == expected
+        wanted = expected_sessions(self.appended, SHARD, GENERATION)
+        assert self.store.sessions_left() == wanted
+
+
+def _crashing(redis: Redis, store: MemoryStore) -> Redis:
+    """A client of the same connections that dies at ``before plan``, ``after commit`` …"""
+    client = Redis(connection_pool=redis.connection_pool)
+    client.response_callbacks = redis.response_callbacks
+    send: Any = redis.execute_command
+
+    async def execute(*words: Any, **options: Any) -> Any:
+        step = {PLAN.digest: "plan", COMMIT.digest: "commit"}.get(str(words[1]), "")
+        if step:
+            store._fail(f"before {step}")
+        answer = await send(*words, **options)
+        if step:
+            store._fail(f"after {step}")
+        return answer
+
+    client.execute_command = execute  # type: ignore[method-assign]
+    return client
+
+
+def some_events(n: int, seed: int, start_minute: int = 0) -> list[Event]:
+    rng = random.Random(seed)
+    return [
+        an_event(
+            ts_ms=20_455 * 86_400_000 + round((start_minute + rng.uniform(-40, 200)) * MINUTE),
+            visitor=rng.randrange(1, 6),
+            name=rng.choice(["pageview", "pageview", "Signup", "engagement"]),
+            engaged_ms=rng.randrange(5_000),
+            path=f"/{rng.randrange(5)}",
+        )
+        for _ in range(n)
+    ]
+
+
+async def test_a_batch_is_stored_and_the_stream_trimmed(redis_server: RedisServer) -> None:
+    async with World(redis_server.url) as world:
+        await world.append(*some_events(30, seed=1))
+        writer = await world.writer()
+        prepared = await writer.forward()
+        assert prepared is not None
+        assert prepared.plan.count == 30
+        assert await writer.forward() is None
+        assert writer.done == world.appended[-1][0]
+        (marker,) = world.store.tables["batches"]
+        assert marker["event_rows"] == len(world.store.tables["events"])
+        assert marker["session_rows"] == len(world.store.tables["sessions"])
+        await world.finish()
+
+
+@pytest.mark.parametrize("where", CRASHES)
+async def test_a_crash_anywhere_loses_nothing_and_writes_nothing_twice(
+    redis_server: RedisServer, where: str
+) -> None:
+    async with World(redis_server.url) as world:
+        await world.append(*some_events(20, seed=2))
+        await (await world.writer()).forward()
+        await world.append(*some_events(20, seed=3, start_minute=50))
+        writer = await world.writer()
+        world.store.failures[where] = Crash()
+        with pytest.raises(Crash):
+            await writer.forward()
+        # More arrives before somebody takes over: it must not get into the planned batch.
+        await world.append(*some_events(20, seed=4, start_minute=60))
+        await world.finish()
+
+
+async def test_a_stored_batch_is_not_inserted_again(redis_server: RedisServer) -> None:
+    async with World(redis_server.url) as world:
+        await world.append(*some_events(10, seed=1))
+        world.store.failures["before commit"] = Crash()
+        with pytest.raises(Crash):
+            await (await world.writer()).forward()
+        await (await world.writer()).forward()
+        assert world.store.repeats == 0
+        world.check_tables()
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), StoreError(241, "no")])
+async def test_after_an_error_of_the_store_the_same_batch_is_repeated(
+    redis_server: RedisServer, error: Exception
+) -> None:
+    async with World(redis_server.url) as world:
+        await world.append(*some_events(10, seed=1))
+        writer = await world.writer()
+        world.store.failures["after sessions"] = error
+        with pytest.raises(type(error)):
+            await writer.forward()
+        assert writer.has_plan
+        await world.append(*some_events(10, seed=2))
+        assert await writer.forward()
+        assert world.store.repeats == 2
+        await world.finish()
+
+
+async def test_an_old_owner_can_neither_plan_nor_commit(redis_server: RedisServer) -> None:
+    async with World(redis_server.url) as world:
+        await world.append(*some_events(10, seed=1))
+        old = await world.writer("old", lease_ms=1)
+        world.store.failures["after sessions"] = StoreUnavailable("for a moment")
+        with pytest.raises(StoreUnavailable):
+            await old.forward()
+        await asyncio.sleep(0.01)
+        new = await world.writer("new")
+        assert await new.forward()
+        with pytest.raises(LeaseLost):
+            await old.forward()
+        world.check_tables()
+        await world.append(*some_events(10, seed=2))
+        with pytest.raises(LeaseLost):
+            await old.forward()
+        assert await new.forward()
+        world.check_tables()
+
+
+async def test_an_old_owner_that_thinks_it_still_has_the_lease_is_refused(
+    redis_server: RedisServer,
+) -> None:
+    async with World(redis_server.url) as world:
+        await world.append(*some_events(10, seed=1))
+        old = await world.writer("same")
+        new = await world.writer("same")
+        with pytest.raises(LeaseLost):
+            await old.forward()
+        world.store.failures["before commit"] = Crash()
+        with pytest.raises(Crash):
+            await new.forward()
+        newest = await world.writer("same")
+        with pytest.raises(LeaseLost):
+            await new.forward()
+        assert await newest.forward()
+        world.check_tables()
+
+
+async def test_a_lease_is_another_s_until_it_ends_or_is_given_back(
+    redis_server: RedisServer,
+) -> None:
+    async with World(redis_server.url) as world:
+        first = Lease(world.redis, KEYS.lease, owner="first", kept_ms=60_000)
+        second = Lease(world.redis, KEYS.lease, owner="second", kept_ms=1)
+        assert await first.take()
+        assert not await second.take()
+        await first.renew()
+        await first.release()
+        assert await second.take()
+        assert second.epoch == 2
+        await asyncio.sleep(0.01)
+        assert await first.take()
+        assert first.epoch == 3
+        with pytest.raises(LeaseLost):
+            await second.assure()
+
+
+async def test_a_missing_planned_entry_stops_the_shard(redis_server: RedisServer) -> None:
+    async with World(redis_server.url) as world:
+        await world.append(*some_events(10, seed=1))
+        world.store.failures["after plan"] = Crash()
+        with pytest.raises(Crash):
+            await (await world.writer()).forward()
+        await world.redis.xdel(KEYS.events, str(world.appended[4][0]))
+        writer = await world.writer()
+        for _ in range(2):
+            with pytest.raises(ShardStopped, match=r"10 entries are planned .* 9 are found"):
+                await writer.forward()
+        assert world.store.tables["events"] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [({"format": 99}, "format 99"), ({"generation": 4}, "another life"), (None, "cannot be read")],
+)
+async def test_a_plan_that_cannot_be_repeated_stops_the_shard(
+    redis_server: RedisServer, changes: dict[str, int] | None, why: str
+) -> None:
+    async with World(redis_server.url) as world:
+        await world.append(*some_events(3, seed=1))
+        world.store.failures["after plan"] = Crash()
+        with pytest.raises(Crash):
+            await (await world.writer()).forward()
+        plan = orjson.loads(await world.redis.get(KEYS.plan) or b"")
+        await world.redis.set(KEYS.plan, orjson.dumps(changes and plan | changes))
+        with pytest.raises(ShardStopped, match=why):
+            await (await world.writer()).forward()
+
+
+async def test_states_of_another_generation_stop_the_shard(redis_server: RedisServer) -> None:
+    async with World(redis_server.url) as world:
+        await world.append(*some_events(3, seed=1))
+        await (await world.writer()).forward()
+        await world.redis.set(KEYS.generation, "1")
+        with pytest.raises(ShardStopped, match="another life"):
+            await world.writer()
+
+
+async def test_the_generation_outlives_its_writers(redis_server: RedisServer) -> None:
+    async with World(redis_server.url) as world:
+        lease = Lease(world.redis, KEYS.lease, owner="one", kept_ms=60_000)
+        await world.append(*some_events(3, seed=1))
+        await world.writer()
+        assert await lease.take()
+        other = ShardWriter(world.redis, world.store, SHARD, lease, batch_events=10)
+        await other.open(GENERATION + 1)
+        await other.forward()
+        assert {row["generation"] for row in world.store.tables["events"]} == {GENERATION}
+
+
+async def test_an_unreadable_entry_is_set_aside_and_counted(redis_server: RedisServer) -> None:
+    async with World(redis_server.url) as world:
+        good, other = some_events(2, seed=1)
+        await world.append(good._replace(name="pageview"))
+        for raw in (b"not json", b"[1,2]", orjson.dumps([1, *other._replace(previous=77)][:-1])):
+            await world.redis.xadd(KEYS.events, {"d": raw})
+        await world.redis.xadd(KEYS.events, {"other": "field"})
+        await world.append(other._replace(name="pageview"))
+        prepared = await (await world.writer()).forward()
+        assert prepared is not None
+        assert prepared.plan.count == 6
+        assert len(world.store.tables["events"]) == 2
+        dead = [fields for _, fields in await world.redis.xrange(KEYS.dead)]
+        bodies = [dict(zip(raw[::2], raw[1::2], strict=True)) for raw in dead]
+        assert [body[b"size"] for body in bodies[:2]] == [b"8", b"5"]
+        assert [body[b"d"] for body in bodies[:2]] == [b"", b"[1,2]"]
+        assert orjson.loads(bodies[2][b"d"])[5] == 0
+        counts = await world.redis.hgetall(KEYS.counts)
+        assert counts[b"0:dropped:unreadable"] == b"4"
+        assert counts[b"1:stored"] == b"2"
+        assert await world.redis.xlen(KEYS.events) == 0
+
+
+async def test_a_batch_in_which_everything_is_dropped_is_finished_too(
+    redis_server: RedisServer,
+) -> None:
+    async with World(redis_server.url) as world:
+        await world.append(an_event(name="engagement"), an_event(name="engagement"))
+        assert await (await world.writer()).forward()
+        assert world.store.tables["events"] == []
+        assert await world.redis.hgetall(KEYS.counts) == {b"1:dropped:no_visit": b"2"}
+        await world.finish()
+
+
+async def test_states_that_no_event_can_reach_leave_redis(redis_server: RedisServer) -> None:
+    async with World(redis_server.url) as world:
+        writer = await world.writer()
+        for hour in range(6):
+            ts = 20_455 * 86_400_000 + hour * 60 * MINUTE
+            await world.append(an_event(ts_ms=ts, visitor=hour + 1))
+            await writer.forward()
+        assert await world.redis.hlen(KEYS.visits) == 3 + 1
+        await world.finish()
+
+
+async def test_a_long_batch_is_read_in_pieces_and_committed_whole(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.forwarder.shard.READ_ENTRIES", 7)
+    async with World(redis_server.url) as world:
+        await world.append(*(an_event(visitor=i) for i in range(1_200)))
+        prepared = await (await world.writer(batch_events=1_100)).forward()
+        assert prepared is not None
+        assert prepared.plan.count == 1_100
+        await world.finish()
+
+
+ACTIONS = st.one_of(
+    st.tuples(st.just("append"), st.integers(1, 12)),
+    st.tuples(st.just("forward"), st.sampled_from([1, 3, 100])),
+    st.tuples(st.just("crash"), st.sampled_from(CRASHES)),
+    st.tuples(st.just("fail"), st.sampled_from([where for where in CRASHES if "s" in where[-1]])),
+    st.tuples(st.just("ghost"), st.integers(0, 5)),
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(ACTIONS, min_size=1, max_size=15))
+def test_whatever_happens_each_event_is_in_once(
+    redis_server: RedisServer, actions: list[tuple[str, Any]]
+) -> None:
+    asyncio.run(_live(redis_server.url, actions))
+
+
+async def _live(url: str, actions: list[tuple[str, Any]]) -> None:
+    """Append, forward, crash at any step, and let old writers wake up and go on."""
+    async with World(url) as world:
+        writer = await world.writer()
+        ghosts = []
+        for i, (action, value) in enumerate(actions):
+            world.store.failures.clear()
+            if action == "append":
+                await world.append(*some_events(value, seed=i, start_minute=10 * i))
+            elif action == "forward":
+                writer._batch_events = value
+                await writer.forward()
+            elif action == "ghost" and ghosts:
+                with pytest.raises((LeaseLost, ShardStopped)):
+                    await ghosts[value % len(ghosts)].forward()
+            elif action == "fail":
+                world.store.failures[value] = StoreUnavailable("away")
+                try:
+                    await writer.forward()
+                except StoreUnavailable:
+                    continue
+            elif action == "crash":
+                world.store.failures[value] = Crash()
+                try:
+                    await writer.forward()
+                except Crash:
+                    ghosts.append(writer)
+                    world.store.failures.clear()
+                    writer = await world.writer()
+        world.store.failures.clear()
+        await world.finish()

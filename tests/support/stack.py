@@ -11,8 +11,11 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
+
 ROOT = Path(__file__).parents[2]
 START_S = 120.0
+ORPHANS_S = 60.0
 
 
 def free_port() -> int:
@@ -25,19 +28,26 @@ def free_port() -> int:
 class Stack:
     """One ``statflow up``; ``start`` after ``kill`` or ``stop`` goes on with the same data."""
 
-    def __init__(self, *options: str, ports: dict[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        *options: str,
+        ports: dict[str, int] | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="sfup-"))
         self.data = self.folder / "data"
         names = ("edge", "portal", "private", "shop")
         self.ports = ports or {name: free_port() for name in names}
         self._options = options
+        self._environment = environment or {}
         self.log = self.folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def environment(self) -> dict[str, str]:
-        """The caller's environment without settings of another installation."""
-        return {k: v for k, v in os.environ.items() if not k.startswith("STATFLOW_")}
+        """The caller's environment without another installation's settings, with those of this."""
+        caller = {k: v for k, v in os.environ.items() if not k.startswith("STATFLOW_")}
+        return caller | self._environment
 
     def command(self, *arguments: str) -> list[str]:
         """Name a command of this installation."""
@@ -59,6 +69,7 @@ class Stack:
 
     def start(self) -> Self:
         """Start it and wait until it says that it is ready."""
+        stale = self._announced_ns
         ports = [
             flag for name, port in self.ports.items() for flag in (f"--{name}-port", str(port))
         ]
@@ -71,11 +82,19 @@ class Stack:
                 stderr=log,
             )
         deadline = time.monotonic() + START_S
-        while not (self.data / "run.json").exists():
+        while self._announced_ns in {0, stale}:
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.05)
         return self
+
+    @property
+    def _announced_ns(self) -> int:
+        """When ``run.json`` was written, 0 if there is none; a killed ``up`` leaves its own."""
+        try:
+            return (self.data / "run.json").stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
 
     @property
     def run_json(self) -> dict[str, Any]:
@@ -91,6 +110,29 @@ class Stack:
                     return int(row["pid"])
             time.sleep(0.05)
         raise AssertionError(f"{part} does not live:\n{self.log.read_text()}")
+
+    def kill_part(self, part: str) -> int:
+        """Kill a part as a crash would; returns the process that was killed."""
+        pid = self.pid(part)
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def has_restarted(self, part: str, killed: int) -> bool:
+        """Tell whether a part that was killed serves again, in another process."""
+        rows = {row["name"]: row["pid"] for row in self.run_json["parts"]}
+        return rows[part] not in {None, killed}
+
+    def kill(self) -> None:
+        """Kill the supervisor as a crash would, and wait until its parts are gone as well."""
+        assert self.process is not None
+        pids = [int(row["pid"]) for row in self.run_json["parts"] if row["pid"]]
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+        deadline = time.monotonic() + ORPHANS_S
+        while left := [pid for pid in pids if _lives(pid)]:
+            assert time.monotonic() < deadline, f"{left} outlive the supervisor"
+            time.sleep(0.05)
 
     def stop(self) -> int:
         """Stop it as Ctrl-C does and return its status."""
@@ -110,3 +152,11 @@ class Stack:
                 self.process.kill()
                 self.process.wait()
         subprocess.run(["rm", "-rf", str(self.folder)], check=True)
+
+
+def _lives(pid: int) -> bool:
+    """Tell whether a process is there and no zombie, which nobody may be there to reap."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -201,10 +201,7 @@ async def find_salt_store_problems(url: str) -> list[str]:
     async with Redis.from_url(
         url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
     ) as redis:
-        try:
-            return await check_salt_store(redis)
-        except (RedisError, OSError) as error:
-            return [f"it cannot be asked ({type(error).__name__})"]
+        return await check_salt_store(redis)
 
 
 async def check_salt_store(redis: Redis) -> list[str]:

@@ -1,26 +1,18 @@
 """A stack as a user starts it, the demo shop behind it, and a real Chromium in front."""
 
 import asyncio
-import shutil
 import threading
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from statflow.demo.shop import serve_shop
+from tests.support.chromium import CHROMIUM_ARGS as PLAIN_ARGS
+from tests.support.chromium import Chromium, launch_chromium
 from tests.support.stack import Stack, free_port
 
-CHROMIUM_ARGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-blink-features=AutomationControlled",
-)
+CHROMIUM_ARGS = (*PLAIN_ARGS, "--disable-quic", "--disable-blink-features=AutomationControlled")
 HOST = "shop.localhost"
 
 
@@ -55,11 +47,16 @@ def stack(shop_port: int) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert program, "the browser tests need Chromium: make setup"
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_ARGS))
+def chromium() -> Iterator[Chromium]:
+    """A Chromium that does not say that it is automated: its visits count as a person's."""
+    with launch_chromium(CHROMIUM_ARGS) as running:
+        yield running
+
+
+@pytest.fixture
+def browser(chromium: Chromium) -> Iterator[Browser]:
+    with chromium.active() as browser:
+        yield browser
 
 
 @pytest.fixture

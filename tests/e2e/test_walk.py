@@ -1,14 +1,18 @@
 """The promise of the product, in a real browser: a page through the proxy becomes a number."""
 
 import re
+import secrets
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.support.chromium import Chromium
 from tests.support.stack import Stack
-from tests.support.web import query
+from tests.support.web import fetch, query
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
 
@@ -18,17 +22,41 @@ PATIENCE_S = 30.0
 
 
 @pytest.fixture(scope="module")
-def portal(stack: Stack, browser: Browser) -> Page:
-    """A signed-in owner: the administrator is made through the one-time link that ``up`` prints."""
-    found = re.search(r"http://\S+/setup\?token=\S+", stack.log.read_text())
+def owner(stack: Stack, chromium: Chromium) -> dict[str, Any]:
+    """Make the administrator through the one-time link that ``up`` prints; give what signs in."""
+    found = re.search(r"http://\S+(/setup\?token=\S+)", stack.log.read_text())
     assert found, "up prints no set-up link"
-    page = browser.new_context().new_page()
-    page.goto(found[0].replace("localhost", "127.0.0.1"))
-    page.fill("[name=email]", EMAIL)
-    page.fill("[name=password]", PASSWORD)
-    page.click("form button[type=submit]")
-    page.wait_for_url("**/")
-    return page
+    with chromium.active() as browser, browser.new_context() as context:
+        page = context.new_page()
+        page.goto(portal_url(stack, found[1]))
+        page.fill("[name=email]", EMAIL)
+        page.fill("[name=password]", PASSWORD)
+        page.click("form button[type=submit]")
+        page.wait_for_selector("h1:has-text('Sites')")
+        return dict(context.storage_state())
+
+
+@pytest.fixture
+def portal(owner: dict[str, Any], browser: Browser) -> Iterator[Page]:
+    """The portal, signed in."""
+    with browser.new_context(storage_state=owner) as context:  # type: ignore[arg-type]
+        yield context.new_page()
+
+
+@pytest.fixture
+def other_site(stack: Stack, shop_port: int) -> str:
+    """Another site before the same shop: what a test does there changes no other test's numbers."""
+    host = f"s{secrets.token_hex(4)}.localhost"
+    stack.run("site", "add", host, "--upstream", f"http://127.0.0.1:{shop_port}")
+    deadline = time.monotonic() + PATIENCE_S
+    while fetch(stack.ports["edge"], "/", host=host)[0] != 200:
+        assert time.monotonic() < deadline, "the edge does not serve the new site"
+        time.sleep(0.1)
+    return host
+
+
+def portal_url(stack: Stack, path: str) -> str:
+    return f"http://127.0.0.1:{stack.ports['portal']}{path}"
 
 
 def edge_url(stack: Stack, host: str, path: str = "/") -> str:
@@ -51,7 +79,7 @@ def visit_three_pages(page: Page, stack: Stack, host: str) -> None:
 
 def figures(portal: Page, stack: Stack, host: str, wanted: dict[str, str]) -> dict[str, str]:
     """Read the headline figures of today until they are as wanted, or patience ends."""
-    url = f"http://127.0.0.1:{stack.ports['portal']}/sites/{host}?period=day"
+    url = portal_url(stack, f"/sites/{host}?period=day")
     deadline = time.monotonic() + PATIENCE_S
     while True:
         portal.goto(url)
@@ -98,7 +126,7 @@ def make_token(stack: Stack, host: str) -> str:
 def test_a_site_added_in_the_portal_is_served_at_once(
     stack: Stack, portal: Page, page: Page, shop_port: int
 ) -> None:
-    portal.goto(f"http://127.0.0.1:{stack.ports['portal']}/sites/new")
+    portal.goto(portal_url(stack, "/sites/new"))
     portal.fill("[name=host]", "second.localhost")
     portal.fill("[name=upstream]", f"http://127.0.0.1:{shop_port}")
     portal.fill("[name=timezone]", "Asia/Kathmandu")
@@ -120,10 +148,10 @@ def test_a_site_added_in_the_portal_is_served_at_once(
 
 
 def test_nothing_is_kept_on_the_visitors_device(
-    stack: Stack, context: BrowserContext, page: Page
+    stack: Stack, context: BrowserContext, page: Page, other_site: str
 ) -> None:
-    visit_three_pages(page, stack, "shop.localhost")
-    page.goto(edge_url(stack, "shop.localhost", "/about"))
+    visit_three_pages(page, stack, other_site)
+    page.goto(edge_url(stack, other_site, "/about"))
     stored = page.evaluate(
         "async () => [document.cookie, localStorage.length, sessionStorage.length,"
         " (await indexedDB.databases()).length, (await caches.keys()).length]"
@@ -133,23 +161,23 @@ def test_nothing_is_kept_on_the_visitors_device(
 
 
 def test_the_visitors_choice_is_the_one_cookie(
-    stack: Stack, context: BrowserContext, page: Page
+    stack: Stack, context: BrowserContext, page: Page, other_site: str
 ) -> None:
-    page.goto(edge_url(stack, "shop.localhost", "/sf/opt-out"))
+    page.goto(edge_url(stack, other_site, "/sf/opt-out"))
     page.click("button")
     assert [(c["name"], c["value"]) for c in context.cookies()] == [("sf_out", "1")]
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.url))
-    page.goto(edge_url(stack, "shop.localhost", "/shop"))
+    page.goto(edge_url(stack, other_site, "/shop"))
     page.wait_for_timeout(600)
     page.goto("about:blank")
     assert not [url for url in sent if url.endswith("/sf/e")]
 
 
-def test_no_agent_is_kept_anywhere(stack: Stack, page: Page) -> None:
+def test_no_agent_is_kept_anywhere(stack: Stack, page: Page, other_site: str) -> None:
     """Whatever was written under the data folder or logged holds neither, in text or packed."""
     agent = page.evaluate("navigator.userAgent")
-    visit_three_pages(page, stack, "shop.localhost")
+    visit_three_pages(page, stack, other_site)
     time.sleep(2)
     needles = [agent.encode(), b"AppleWebKit/537.36", agent.encode().hex().encode()]
     seen = 0

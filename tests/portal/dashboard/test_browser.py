@@ -6,25 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from waitress.server import create_server
 
 from portal.models import Role, Site, SiteHost
 from store.client import Store
 from tests.portal.conftest import NOW, PASSWORD, Portal
 from tests.store.query.dataset import a_visit, store_traffic
+from tests.support.chromium import Chromium, launch_chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 expect.set_options(timeout=30_000)
 
-_ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 _AXE = Path("build/npm/node_modules/axe-core/axe.min.js")
 _RUN_AXE = """async () => {
   const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
@@ -34,11 +27,15 @@ _RUN_AXE = """async () => {
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=_ARGS)
+def chromium() -> Iterator[Chromium]:
+    with launch_chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def browser(chromium: Chromium) -> Iterator[Browser]:
+    with chromium.active() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -83,9 +80,9 @@ def address(make_portal: Callable[..., Portal], store: Store, shop_id: int) -> I
 
 
 @pytest.fixture
-def page(chromium: Browser, address: str) -> Iterator[Page]:
+def page(browser: Browser, address: str) -> Iterator[Page]:
     """Somebody signed in, before the dashboard; whatever the browser complains of is a failure."""
-    context = chromium.new_context(base_url=address, viewport={"width": 1280, "height": 900})
+    context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 900})
     page = context.new_page()
     said: list[str] = []
     page.on("console", lambda m: said.append(m.text) if m.type in {"error", "warning"} else None)

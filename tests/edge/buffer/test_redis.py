@@ -35,7 +35,8 @@ def entries(server: RedisServer, site: Site) -> list[bytes]:
 
 def counts(server: RedisServer, site: Site) -> dict[bytes, bytes]:
     with Redis.from_url(server.url) as redis:
-        return redis.hgetall(ShardKeys.of(site.shard).counts)
+        found: dict[bytes, bytes] = redis.hgetall(ShardKeys.of(site.shard).counts)
+    return found
 
 
 async def test_what_is_acknowledged_is_in_the_stream_in_order(
@@ -77,7 +78,7 @@ async def test_drop_counts_go_alone_when_nothing_is_appended(
 
 
 async def test_a_group_sent_twice_is_in_once(redis_server: RedisServer) -> None:
-    redis = connect(redis_server.url, timeout_s=5)
+    redis: Any = connect(redis_server.url, timeout_s=5)
     keys = ["{s01}:events", "{s01}:producers:p", "{s01}:counts"]
     args = [1, 60, 1, "7:accepted", 2, b"a", b"b"]
     assert [await run_script(redis, APPEND, keys, args) for _ in range(3)] == [1, 0, 0]
@@ -87,7 +88,7 @@ async def test_a_group_sent_twice_is_in_once(redis_server: RedisServer) -> None:
 
 
 async def test_a_number_below_the_last_is_refused(redis_server: RedisServer) -> None:
-    redis = connect(redis_server.url, timeout_s=5)
+    redis: Any = connect(redis_server.url, timeout_s=5)
     keys = ["{s01}:events", "{s01}:producers:p", "{s01}:counts"]
     assert await run_script(redis, APPEND, keys, [5, 60, 0, b"new"]) == 1
     assert await run_script(redis, APPEND, keys, [4, 60, 0, b"late"]) == 0
@@ -96,7 +97,7 @@ async def test_a_number_below_the_last_is_refused(redis_server: RedisServer) -> 
 
 
 async def test_a_producer_that_is_no_longer_seen_is_forgotten(redis_server: RedisServer) -> None:
-    redis = connect(redis_server.url, timeout_s=5)
+    redis: Any = connect(redis_server.url, timeout_s=5)
     keys = ["{s01}:events", "{s01}:producers:p", "{s01}:counts"]
     await run_script(redis, APPEND, keys, [1, 3600, 0, b"a"])
     assert 3590 < await redis.ttl("{s01}:producers:p") <= 3600
@@ -104,7 +105,7 @@ async def test_a_producer_that_is_no_longer_seen_is_forgotten(redis_server: Redi
 
 
 async def test_a_full_memory_leaves_no_trace_of_a_group(redis_server: RedisServer) -> None:
-    redis = connect(redis_server.url, timeout_s=5)
+    redis: Any = connect(redis_server.url, timeout_s=5)
     await redis.config_set("maxmemory", 1)
     keys = ["{s01}:events", "{s01}:producers:p", "{s01}:counts"]
     with pytest.raises(Exception, match="maxmemory"):

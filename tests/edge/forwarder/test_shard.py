@@ -34,7 +34,7 @@ class World:
     """One shard's stream, its store, and the writers that come and go."""
 
     def __init__(self, url: str) -> None:
-        self.redis = connect(url, timeout_s=10)
+        self.redis: Any = connect(url, timeout_s=10)
         self.store = MemoryStore()
         self.appended: list[tuple[StreamId, Event]] = []
 
@@ -370,7 +370,7 @@ async def _live(url: str, actions: list[tuple[str, Any]]) -> None:
     """Append, forward, crash at any step, and let old writers wake up and go on."""
     async with World(url) as world:
         writer = await world.writer()
-        ghosts = []
+        ghosts: list[ShardWriter] = []
         for i, (action, value) in enumerate(actions):
             world.store.failures.clear()
             if action == "append":

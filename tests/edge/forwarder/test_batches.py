@@ -1,0 +1,84 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from edge.forwarder.batches import event_columns, marker_columns, session_columns
+from edge.forwarder.plan import Plan
+from edge.forwarder.visit import StreamId
+from edge.forwarder.visits import Batch, Visits
+from tests.support.factories import an_event
+
+SCHEMA = Path(__file__).parents[3] / "store" / "schema"
+PLAN = Plan(7, 2**64 - 1, StreamId(10, 1), StreamId(12, 0), 3)
+
+
+def schema_columns(name: str) -> set[str]:
+    (file,) = SCHEMA.glob(f"*_{name}.sql")
+    body = file.read_text().partition("create table")[2].partition("engine =")[0]
+    return set(re.findall(r"^    (\w+) [A-Z]", body, re.MULTILINE))
+
+
+def a_batch() -> Batch:
+    visits = Visits(3, 9)
+    visits.place(StreamId(9, 0), an_event(visitor=1, source="Google"))
+    visits.end_batch()
+    visits.place(StreamId(10, 1), an_event(visitor=1, source="Bing", local_day=1, path="/b"))
+    visits.place(StreamId(10, 2), an_event(visitor=2, props={"plan": "pro"}))
+    return visits.end_batch()
+
+
+@pytest.mark.parametrize(
+    ("table", "columns"),
+    [
+        ("events", event_columns(a_batch(), 3, 9)),
+        ("sessions", session_columns(a_batch(), 3, 9)),
+        ("batches", marker_columns(PLAN, 3, 2, 3) | {"written_at": [0]}),
+    ],
+)
+def test_the_columns_are_those_of_the_schema(table: str, columns: dict[str, list[object]]) -> None:
+    assert set(columns) == schema_columns(table)
+    assert len({len(values) for values in columns.values()}) == 1
+
+
+def test_an_events_row_carries_its_own_values_and_its_visits() -> None:
+    columns = event_columns(a_batch(), 3, 9)
+    assert list(columns["path"]) == ["/b", "/"]
+    assert list(columns["source"]) == ["Google", ""]
+    assert list(columns["local_day"]) == [20454, 20454]
+    assert list(columns["props"]) == [{}, {"plan": "pro"}]
+    assert list(zip(columns["stream_ms"], columns["stream_seq"], strict=True)) == [(10, 1), (10, 2)]
+
+
+def test_sessions_cancel_what_was_written_and_write_what_is() -> None:
+    columns = session_columns(a_batch(), 3, 9)
+    found = zip(
+        columns["visitor"], columns["version"], columns["sign"], columns["pageviews"], strict=True
+    )
+    assert list(found) == [(1, 1, -1, 1), (1, 2, 1, 2), (2, 1, 1, 1)]
+
+
+def test_an_empty_batch_has_every_column_and_no_row() -> None:
+    batch = Visits(3, 9).end_batch()
+    for columns, table in (
+        (event_columns(batch, 3, 9), "events"),
+        (session_columns(batch, 3, 9), "sessions"),
+    ):
+        assert set(columns) == schema_columns(table)
+        assert {len(values) for values in columns.values()} == {0}
+
+
+def test_a_token_names_everything_that_makes_the_rows() -> None:
+    assert PLAN.token(3, "events") == "3-ffffffffffffffff-10-1-12-0-3-1-events"
+
+
+def test_the_token_of_a_plan_does_not_depend_on_who_repeats_it() -> None:
+    again = Plan.parse(PLAN.render())
+    assert again == PLAN
+    assert again.token(3, "sessions") == PLAN.token(3, "sessions")
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b'{"first":[1,2],"last":1}', b"null"])
+def test_what_is_no_plan_is_refused(raw: bytes) -> None:
+    with pytest.raises(ValueError, match=r"not a plan|JSON|unexpected|expected"):
+        Plan.parse(raw)

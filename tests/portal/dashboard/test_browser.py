@@ -131,11 +131,14 @@ def test_choices_stay_when_the_view_changes(page: Page) -> None:
 
 
 def test_keys_open_help_and_filter(page: Page) -> None:
+    page.wait_for_load_state("networkidle")
     page.keyboard.press("?")
     expect(page.locator("#help")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#help")).to_be_hidden()
+    page.wait_for_function("document.activeElement === document.body")
     page.keyboard.press("f")
+    expect(page.locator("#add-dim")).to_be_visible()
     page.select_option("#add-dim", "country")
     page.fill("#add-value", "FR")
     page.keyboard.press("Enter")

@@ -106,6 +106,10 @@ class Visit:
         """First to last event, engagement left out; a bounce lasts 0 (NUMBERS 4)."""
         return 0 if self.is_bounce else self.end_ms - self.start_ms
 
+    def distance_ms(self, ts_ms: int) -> int:
+        """Tell how far a moment is from the span between start and last sign of life."""
+        return max(self.start_ms - ts_ms, ts_ms - self.last_alive_ms, 0)
+
     def absorb(self, at: StreamId, event: Event) -> None:
         """Take an event in."""
         ts = event.ts_ms

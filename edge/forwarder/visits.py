@@ -130,18 +130,15 @@ class Visits:
         found = self._by_visitor.get((event.site_id, event.visitor), ())
         if event.previous:
             found = [*found, *self._by_visitor.get((event.site_id, event.previous), ())]
-        if not found:
-            return None
-        best: Visit | None = None
-        best_rank: tuple[int, int, StreamId] | None = None
         ts = event.ts_ms
-        for visit in found:
-            away = max(visit.start_ms - ts, ts - visit.last_alive_ms, 0)
-            if away <= GAP_MS:
-                rank = (away, visit.start_ms, visit.opened)
-                if best_rank is None or rank < best_rank:
-                    best, best_rank = visit, rank
-        return best
+        near = [
+            visit
+            for visit in found
+            if visit.start_ms - GAP_MS <= ts <= visit.last_alive_ms + GAP_MS
+        ]
+        if len(near) > 1:
+            near.sort(key=lambda visit: (visit.distance_ms(ts), visit.start_ms, visit.opened))
+        return near[0] if near else None
 
     def _open(self, at: StreamId, event: Event) -> Visit:
         identity = _IDENTITY.pack(

@@ -80,5 +80,5 @@ def test_the_token_of_a_plan_does_not_depend_on_who_repeats_it() -> None:
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b'{"first":[1,2],"last":1}', b"null"])
 def test_what_is_no_plan_is_refused(raw: bytes) -> None:
-    with pytest.raises(ValueError, match=r"not a plan|JSON|unexpected|expected"):
+    with pytest.raises(ValueError, match=r"not a plan|document"):
         Plan.parse(raw)

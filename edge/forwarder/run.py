@@ -91,6 +91,7 @@ class Forwarder:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Forward until ``stop`` is set, then finish what is at hand and give the leases back."""
+        gc.set_threshold(GC_OBJECTS, *gc.get_threshold()[1:])
         background = [
             asyncio.create_task(self._watch(stop)),
             asyncio.create_task(self._heartbeat()),
@@ -282,6 +283,5 @@ def _account(prepared: Prepared) -> None:
 
 
 async def run_forwarder(config: ForwarderConfig, stop: asyncio.Event) -> None:
-    """Forward the shards of ``config`` until ``stop`` is set, in a process of its own."""
-    gc.set_threshold(GC_OBJECTS, *gc.get_threshold()[1:])
+    """Forward the shards of ``config`` until ``stop`` is set."""
     await Forwarder(config).run(stop)

@@ -144,17 +144,30 @@ async def test_a_redis_that_came_back_empty_starts_a_new_generation(
 
 async def test_two_forwarders_share_a_shard_one_after_the_other(redis_server: RedisServer) -> None:
     store = MemoryStore()
-    async with (
-        running(redis_server, store, owner="one", lease_s=0.3) as first,
-        running(redis_server, store, owner="two", lease_s=0.3) as second,
-    ):
-        for i in range(10):
-            append(redis_server, 10, first=10 * i)
-            await asyncio.sleep(0.05)
-        await until(lambda: len(paths(store)) == 100)
-        epochs = sorted(f.states[SHARD].lease.epoch for f in (first, second))
-        assert epochs[0] == 0
-    assert paths(store) == expected(100)
+    async with running(redis_server, store, owner="one") as first:
+        await until(lambda: first.states[SHARD].lease.epoch == 1)
+        async with running(redis_server, store, owner="two", lease_s=0.3) as waiting:
+            for i in range(10):
+                append(redis_server, 10, first=10 * i)
+                await asyncio.sleep(0.02)
+            await until(lambda: len(paths(store)) == 100)
+            assert waiting.states[SHARD].lease.epoch == 0
+            assert waiting.check() == {"shards": "", "lag": ""}
+    async with running(redis_server, store, owner="two"):
+        append(redis_server, 10, first=100)
+        await until(lambda: len(paths(store)) == 110)
+    assert paths(store) == expected(110)
+
+
+async def test_another_forwarder_takes_over_a_lease_that_ended(redis_server: RedisServer) -> None:
+    store = MemoryStore()
+    with Redis.from_url(redis_server.url) as redis:
+        gone = {"owner": "gone", "epoch": 7, "until": redis.time()[0] * 1000 + 300}
+        redis.hset(ShardKeys.of(SHARD).lease, mapping=gone)
+    append(redis_server, 5)
+    async with running(redis_server, store, lease_s=0.3) as forwarder:
+        await until(lambda: len(paths(store)) == 5)
+        assert forwarder.states[SHARD].lease.epoch >= 8
 
 
 async def test_a_name_used_twice_changes_no_number(redis_server: RedisServer) -> None:

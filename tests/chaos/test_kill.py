@@ -73,8 +73,10 @@ def zone_at_noon(now: datetime) -> str:
 @asynccontextmanager
 async def small_origin(port: int) -> AsyncIterator[None]:
     """Serve one page, whatever is asked."""
+    writers: set[asyncio.StreamWriter] = set()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.add(writer)
         try:
             while await reader.readuntil(b"\r\n\r\n"):
                 head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n"
@@ -90,6 +92,9 @@ async def small_origin(port: int) -> AsyncIterator[None]:
         yield
     finally:
         server.close()
+        for writer in writers:
+            writer.close()
+        await asyncio.gather(*(w.wait_closed() for w in writers), return_exceptions=True)
 
 
 class Killer:

@@ -6,6 +6,7 @@ surely unsent is *unknown*: it may be stored, but only once.
 """
 
 import asyncio
+import contextlib
 import json
 import time
 from collections import Counter
@@ -130,7 +131,7 @@ async def _client(port: int, source: Iterable[Batch], tally: Tally, pause_s: flo
     connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
     for batch in source:
         if connection is not None and connection[0].at_eof():
-            connection[1].close()
+            await _close(connection[1])
             connection = None
         while connection is None:
             try:
@@ -139,11 +140,18 @@ async def _client(port: int, source: Iterable[Batch], tally: Tally, pause_s: flo
                 tally.refused_connections += 1
                 await asyncio.sleep(0.1)
         if not await _send(connection, batch, tally):
-            connection[1].close()
+            await _close(connection[1])
             connection = None
         await asyncio.sleep(pause_s)
     if connection is not None:
-        connection[1].close()
+        await _close(connection[1])
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Close a connection and wait until it is gone, so that none outlives its loop."""
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 async def _send(
@@ -237,7 +245,7 @@ async def fetch_page(port: int) -> tuple[int, bytes]:
         status, _, body = await read_answer(reader)
         return status, body
     finally:
-        writer.close()
+        await _close(writer)
 
 
 async def until(is_so: Callable[[], Awaitable[bool] | bool], what: str, within_s: float) -> None:

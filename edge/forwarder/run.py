@@ -33,7 +33,7 @@ HEARTBEAT_S = 2.0
 PAUSE_MIN_S, PAUSE_MAX_S = 0.1, 5.0
 DRAIN_S = 10.0
 BATCHES_AT_ONCE = 4
-GC_OBJECTS = 200_000
+GC_OBJECTS = 1_000_000
 """New objects before the collector looks for cycles. A batch is some 100,000 small values without
 any; walking them at the default of 2,000 was measured to cost as much as all the rest."""
 BEHIND_S = 60.0

@@ -158,6 +158,7 @@ class Stack:
             starting.cancel()
             stopping.cancel()
             await asyncio.gather(starting, stopping, return_exceptions=True)
+            self._ready = False
             self._paths.run_json.unlink(missing_ok=True)
             await private.stop()
             await self._supervisor.stop()

@@ -5,6 +5,7 @@ Beneath the two named subclasses of mitmproxy's, ``mitm_http1_server`` towards c
 framing says so; a reset connection is never taken for the end.
 """
 
+from abc import abstractmethod
 from typing import override
 
 import h11
@@ -61,14 +62,17 @@ class Bodies(_http1.Http1Connection):
             raise h11.RemoteProtocolError("endless chunk header or trailers")
         return part
 
+    @abstractmethod
     def _end_of_body(self, end: HttpEvent) -> CommandGenerator[None]:
-        raise NotImplementedError
+        """Pass the end of the message on."""
 
+    @abstractmethod
     def _receive_trailers(self, trailers: list[Field]) -> ReceiveHttp:
-        raise NotImplementedError
+        """Pass trailers on as this side's event."""
 
+    @abstractmethod
     def _broken_body(self) -> CommandGenerator[None]:
-        raise NotImplementedError
+        """End a message whose body broke off."""
 
     def _drop_buffer(self) -> None:
         self.buf.maybe_extract_at_most(len(self.buf))

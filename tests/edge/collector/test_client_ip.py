@@ -128,4 +128,5 @@ def test_no_bytes_make_it_raise(value: bytes) -> None:
     parse_address(value)
     for source in ("x-forwarded-for", "forwarded", "cf-connecting-ip"):
         headers = [(source.encode(), value)]
-        client_address(a_site(client_ip=source), ip_address(PROXY), headers, TRUSTED)
+        found = client_address(a_site(client_ip=source), ip_address(PROXY), headers, TRUSTED)
+        assert found.packed

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from edge.fronts import page as page_module
 from edge.fronts.page import Page, PageCorruptError
@@ -177,6 +178,9 @@ def test_a_listener_that_fails_concerns_nobody(a_page: Callable[..., Page]) -> N
     def fail(_: Served) -> None:
         raise RuntimeError("boom")
 
+    labels = {"site": "1", "outcome": "listener_failed"}
+    before = REGISTRY.get_sample_value("statflow_documents_total", labels) or 0
     page = Page(a_site(), lambda _: TAG, Clock(), fail)
     ask(page)
     page.close(complete=True)
+    assert REGISTRY.get_sample_value("statflow_documents_total", labels) == before + 1

@@ -23,6 +23,7 @@ SHARDS = 64
 """Logical shards; fixed for an installation. A site always lives in one."""
 
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*|\[[0-9a-f:.]{2,45}\]")
+_SCRIPT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]{1,64}){1,4}")
 
 
@@ -35,7 +36,16 @@ class Mode(StrEnum):
 
     OFF = "off"
     SHADOW = "shadow"
+    CANARY = "canary"
     ON = "on"
+
+
+class Https(StrEnum):
+    """What a site answers to a browser that came without TLS."""
+
+    OFF = "off"
+    REDIRECT = "redirect"
+    REDIRECT_HSTS = "redirect+hsts"
 
 
 class CspMode(StrEnum):
@@ -110,10 +120,22 @@ class Site:
     debug: bool = False
     debug_key: str = ""
     upstream_host: str = ""
+    canary_percent: int = 10
+    """Share of pages, or of visitors, that get the tag in ``Mode.CANARY``; 0 to 100."""
+    https: Https = Https.OFF
+    canonical_host: str = ""
+    """One of ``hosts`` that page requests for the others are redirected to; empty: none."""
+    maintenance: bool = False
+    script_name: str = ""
+    """Name of the script under the prefix, without ``.js``; empty: the hash of its bytes."""
+    quiet_seed: str = ""
+    """Secret that the rotating names of quiet mode come from; empty: no quiet mode."""
     zone: ZoneInfo = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Resolve the zone once; it is asked for at every event."""
+        if self.canonical_host and self.canonical_host not in self.hosts:
+            raise SnapshotError(f"canonical_host {self.canonical_host!r} is no name of the site")
         object.__setattr__(self, "zone", ZoneInfo(self.timezone))
 
     @property
@@ -146,6 +168,8 @@ class Snapshot:
 
     number: int
     sites: tuple[Site, ...]
+    injection: bool = True
+    """False: the kill switch is thrown; no page of any site is touched."""
     default_host: str = ""
     """Host of the site that answers for unknown names; by the operator's choice only."""
     by_host: dict[str, Site] = field(init=False, compare=False, repr=False)
@@ -187,7 +211,11 @@ def parse_snapshot(raw: bytes) -> Snapshot:
     number, sites = document.get("number"), document.get("sites")
     if not isinstance(number, int) or number < 0 or not isinstance(sites, list):
         raise SnapshotError("expected a non-negative number and a list of sites")
-    return Snapshot(number, tuple(parse_site(site, i) for i, site in enumerate(sites)))
+    injection = document.get("injection", True)
+    if not isinstance(injection, bool):
+        raise SnapshotError("injection: expected true or false")
+    parsed = tuple(parse_site(site, i) for i, site in enumerate(sites))
+    return Snapshot(number, parsed, injection)
 
 
 def parse_site(raw: Any, index: int = 0) -> Site:
@@ -214,17 +242,19 @@ def parse_site(raw: Any, index: int = 0) -> Site:
             raise SnapshotError(f"{where}: {key}: {error}") from None
     try:
         return Site(**values)
+    except SnapshotError as error:
+        raise SnapshotError(f"{where}: {error}") from None
     except (ValueError, KeyError, OSError) as error:
         raise SnapshotError(f"{where}: timezone: {error}") from None
 
 
-def render_snapshot(number: int, sites: list[dict[str, Any]]) -> bytes:
+def render_snapshot(number: int, sites: list[dict[str, Any]], *, injection: bool = True) -> bytes:
     """Write a snapshot document; ``sites`` are plain objects of the documented schema.
 
     Raises:
         SnapshotError: The document would be refused by an edge.
     """
-    raw = orjson.dumps({"schema": SCHEMA, "number": number, "sites": sites})
+    raw = orjson.dumps({"schema": SCHEMA, "number": number, "injection": injection, "sites": sites})
     parse_snapshot(raw)
     return raw
 
@@ -245,6 +275,18 @@ def _count(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise TypeError("expected a non-negative whole number")
     return value
+
+
+def _percent(value: Any) -> int:
+    if not 0 <= _count(value) <= 100:  # noqa: PLR2004 - a percentage.
+        raise ValueError("expected 0 to 100")
+    return int(value)
+
+
+def _script_name(value: Any) -> str:
+    if _text(value) and not _SCRIPT_NAME.fullmatch(value):
+        raise ValueError(f"{value!r}: expected up to 64 letters, digits, - and _, without .js")
+    return str(value)
 
 
 def _host(value: Any) -> str:
@@ -292,5 +334,11 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "debug": ("debug", _flag),
     "debug_key": ("debug_key", _text),
     "upstream_host": ("upstream_host", _text),
+    "canary_percent": ("canary_percent", _percent),
+    "https": ("https", Https),
+    "canonical_host": ("canonical_host", lambda v: _host(v) if v else ""),
+    "maintenance": ("maintenance", _flag),
+    "script_name": ("script_name", _script_name),
+    "quiet_seed": ("quiet_seed", _text),
 }
 """Field in the snapshot → attribute of Site and the reader that checks it."""

@@ -1,86 +1,24 @@
 """The ``statflow`` command: one group, one function a command.
 
-Each command imports only what it runs, so that ``statflow --help`` is instant and an edge host
-needs no portal. Errors that a person can mend end in one sentence and status 1, not a traceback.
+Each command imports only what it runs; what they share is ``statflow.command``.
 """
 
 import asyncio
 import contextlib
-import logging
 import signal
 import sys
 from collections.abc import Callable, Coroutine
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
 from statflow import __version__
-from statflow.output import fail, print_json, print_table
-from statflow.paths import Paths, PathsError
-from statflow.settings import Settings, SettingsError, read_settings
+from statflow.command import Context, command
+from statflow.output import print_json, print_table
+from statflow.site_commands import site
 
 FRONTS = click.Choice(["auto", "mitmproxy"])
-
-
-class Context:
-    """What every command starts from: the settings in force and the installation's paths."""
-
-    def __init__(self, data_dir: Path | None) -> None:
-        self.settings: Settings = read_settings(data_dir=data_dir)
-        self.paths = Paths(self.settings.data_dir)
-
-
-def command(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command ``--data-dir`` and a Context, and turn expected errors into sentences."""
-
-    @click.option(
-        "--data-dir",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="Its folder (default: STATFLOW_DATA_DIR, else ~/.local/share/statflow).",
-    )
-    @wraps(function)
-    def run(*args: Any, data_dir: Path | None = None, **kwargs: Any) -> None:
-        try:
-            context = Context(data_dir)
-            context.paths.prepare()
-            _configure_logging(context.settings)
-            function(context, *args, **kwargs)
-        except Exception as error:
-            kinds = {kind.__name__ for kind in type(error).__mro__}
-            if not kinds & EXPECTED or logging.getLogger().level == logging.DEBUG:
-                raise
-            fail(str(error))
-
-    return run
-
-
-def _configure_logging(settings: Settings) -> None:
-    """Log to standard error; libraries that would log requests or peers only say warnings."""
-    level = logging.DEBUG if settings.debug else logging.INFO
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
-    for library in ("aiohttp", "alembic", "asyncio", "hpack", "mitmproxy", "waitress", "werkzeug"):
-        logging.getLogger(library).setLevel(logging.WARNING)
-
-
-EXPECTED = frozenset(
-    {
-        SettingsError.__name__,
-        PathsError.__name__,
-        "UpError",
-        "ServiceError",
-        "FieldError",
-        "StoreFolderInUse",
-        "StoreError",
-        "StoreUnavailable",
-        "MigrationError",
-        "ImportFileError",
-        "EdgeError",
-    }
-)
-"""Errors whose message is written for the person at the terminal. Named, not imported: most come
-from modules that a given command never loads."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -93,6 +31,9 @@ def main() -> None:
     Your own site:      statflow up --upstream http://127.0.0.1:3000 --host my.site
     Something wrong?    statflow doctor
     """
+
+
+main.add_command(site)
 
 
 def _serve(
@@ -216,62 +157,6 @@ def migrate(context: Context) -> None:
     with open_accounts(context.settings, context.paths):
         pass
     click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
-
-
-@main.group()
-def site() -> None:
-    """Sites behind the edge."""
-
-
-@site.command("add")
-@command
-@click.argument("host")
-@click.option(
-    "--upstream", required=True, help="Where the site's pages come from: http://HOST:PORT"
-)
-@click.option(
-    "--timezone", default="UTC", show_default=True, help="IANA name, such as Europe/Paris."
-)
-@click.option("--team", default="Default", show_default=True)
-def site_add(context: Context, host: str, upstream: str, timezone: str, team: str) -> None:
-    """Add HOST; the edge serves it within two seconds. Prints JSON."""
-    from portal.commands import add_site
-    from statflow.accounts import open_accounts, publish_sites
-
-    with open_accounts(context.settings, context.paths) as accounts:
-        with accounts.writing() as session:
-            added = add_site(session, host, upstream, timezone=timezone, team=team)
-            answer = {
-                "id": added.id,
-                "host": added.host,
-                "public_key": added.public_key,
-                "upstream": added.upstreams[0],
-                "timezone": added.timezone,
-            }
-        print_json(answer)
-        problem = publish_sites(context.settings, context.paths, accounts)
-    if problem:
-        click.echo(f"statflow: {problem}", err=True)
-
-
-@site.command("list")
-@command
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def site_list(context: Context, as_json: bool) -> None:
-    """List the sites."""
-    from portal.commands import sites_payload
-    from statflow.accounts import open_accounts
-
-    with (
-        open_accounts(context.settings, context.paths) as accounts,
-        accounts.reading() as session,
-    ):
-        sites = sites_payload(session)
-    if as_json:
-        print_json(sites)
-        return
-    rows = [[str(s["id"]), s["host"], " ".join(s["upstreams"]), s["timezone"]] for s in sites]
-    print_table([["ID", "HOST", "UPSTREAM", "TIME ZONE"], *rows])
 
 
 @main.group()

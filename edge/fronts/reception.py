@@ -7,7 +7,7 @@ never reaches an origin, and one whose host is nobody's reaches nothing.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from edge.collector.client_ip import Networks, client_address, unmapped
@@ -41,12 +41,13 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Where and as whom to connect."""
+    """Where and as whom to connect; ``site_id`` only labels what is counted."""
 
     host: str
     port: int
     tls: bool
     sni: str
+    site_id: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ def _upstream(origin: Origin, site: Site) -> Upstream:
     name = normal_host(site.upstream_host) or (
         site.host if _is_address(origin.host) else origin.host
     )
-    return Upstream(origin.host, origin.port, origin.scheme == "https", name)
+    return Upstream(origin.host, origin.port, origin.scheme == "https", name, site.id)
 
 
 def _is_address(host: str) -> bool:

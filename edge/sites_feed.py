@@ -38,9 +38,12 @@ class PublishError(Exception):
     """The snapshot could not be published; it will be when Redis is back."""
 
 
-def publish_snapshot(redis_url: str, sites: list[dict[str, Any]], now_ms: int) -> int:
-    """Publish the whole set of sites, if it differs from what is published, and return its number.
+def publish_snapshot(
+    redis_url: str, sites: list[dict[str, Any]], now_ms: int, *, injection: bool = True
+) -> int:
+    """Publish all sites and the kill switch, unless that is published already.
 
+    Returns the snapshot's number.
     The number is the time, or one more than the last, so it grows even after Redis was lost.
 
     Raises:
@@ -49,18 +52,20 @@ def publish_snapshot(redis_url: str, sites: list[dict[str, Any]], now_ms: int) -
     """
     try:
         with SyncRedis.from_url(redis_url, socket_connect_timeout=2, socket_timeout=5) as redis:
-            return _publish(redis, sites, now_ms)
+            return _publish(redis, sites, now_ms, injection=injection)
     except (RedisError, OSError) as error:
         raise PublishError(f"Redis is away ({type(error).__name__})") from error
 
 
-def _publish(redis: "SyncRedis", sites: list[dict[str, Any]], now_ms: int) -> int:
-    published = redis.get(KEY)
+def _publish(
+    redis: "SyncRedis", sites: list[dict[str, Any]], now_ms: int, *, injection: bool
+) -> int:
+    published = orjson.loads(redis.get(KEY) or b"{}")
     last = int(redis.get(NUMBER_KEY) or 0)
-    if published and orjson.loads(published).get("sites") == sites:
+    if published.get("sites") == sites and published.get("injection", True) == injection:
         return last
     number = max(now_ms, last + 1)
-    document = render_snapshot(number, sites)
+    document = render_snapshot(number, sites, injection=injection)
     with redis.pipeline(transaction=True) as pipe:
         pipe.set(KEY, document)
         pipe.set(NUMBER_KEY, number)

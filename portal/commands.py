@@ -38,6 +38,7 @@ __all__ = [
     "normal_email",
     "remove_site",
     "setup_link",
+    "site_named",
     "site_payload",
     "site_row",
     "sites_payload",
@@ -152,6 +153,18 @@ def put_site(session: Session, host: str, upstream: str, *, aliases: Iterable[st
         return add_site(session, host, upstream, aliases=aliases)
     site.upstreams = [read_upstream(upstream)]
     return site
+
+
+def site_named(session: Session, name: str) -> Site:
+    """Find a site by one of its names.
+
+    Raises:
+        CommandError: There is none.
+    """
+    row = session.get(SiteHost, read_host(name))
+    if row is None:
+        raise CommandError("host", f"There is no site {name}.")
+    return row.site
 
 
 def update_aliases(session: Session, site: Site, aliases: Iterable[str]) -> None:

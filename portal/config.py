@@ -13,6 +13,7 @@ from flask import Flask, current_app
 
 from portal.database import Database
 from portal.limits import Limit
+from portal.sites.payload import Publication
 from store.client import Store
 
 _KEY = "statflow"
@@ -26,14 +27,16 @@ def _utc_now() -> datetime:
 class PortalConfig:
     """The portal's surroundings.
 
-    ``publish`` sends the whole list of sites to the edges and may raise; ``public_url`` is where
-    browsers reach the portal (https makes cookies secure); ``edge_url`` is shown to people.
+    ``publish`` sends the whole list of sites to the edges and may raise; ``edge_health`` gives what
+    each edge process said last of each site, and may raise; ``public_url`` is where browsers reach
+    the portal (https makes cookies secure); ``edge_url`` is shown to people.
     """
 
     database_url: str
     secret_key: str = field(repr=False)
     store: Store
-    publish: Callable[[list[dict[str, Any]]], None]
+    publish: Callable[[Publication], None]
+    edge_health: Callable[[], list[dict[str, Any]]] = list
     public_url: str = ""
     edge_url: str = ""
     api_per_hour: int = 600

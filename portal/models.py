@@ -147,6 +147,12 @@ class Site(Base):
     debug: Mapped[bool] = mapped_column(default=False)
     debug_key: Mapped[str] = mapped_column(String(64), default="")
     upstream_host: Mapped[str] = mapped_column(String(260), default="")
+    canary_percent: Mapped[int] = mapped_column(default=10)
+    https: Mapped[str] = mapped_column(String(16), default="off")
+    canonical_host: Mapped[str] = mapped_column(String(253), default="")
+    maintenance: Mapped[bool] = mapped_column(default=False)
+    script_name: Mapped[str] = mapped_column(String(64), default="")
+    quiet_seed: Mapped[str] = mapped_column(String(64), default="")
     team: Mapped[Team] = relationship(back_populates="sites")
     hosts: Mapped[list["SiteHost"]] = relationship(
         back_populates="site", cascade="all, delete-orphan", order_by="SiteHost.position"

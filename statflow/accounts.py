@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from edge.sites_feed import PublishError, publish_snapshot
-from portal.commands import ensure_default_team, sites_payload
+from portal.commands import ensure_default_team
 from portal.database import Database
+from portal.sites.payload import Publication, publication
 from statflow.paths import Paths
 from statflow.services import database_url, redis_url
 from statflow.settings import Settings
@@ -32,9 +33,24 @@ def open_accounts(settings: Settings, paths: Paths) -> Iterator[Database]:
 def publish_sites(settings: Settings, paths: Paths, database: Database) -> str:
     """Publish the sites to the edges; return what is wrong in words, or the empty string."""
     with database.reading() as session:
-        sites = sites_payload(session)
+        told = publication(session)
     try:
-        publish_snapshot(redis_url(settings, paths), sites, time.time_ns() // 1_000_000)
+        send(settings, paths, told)
     except PublishError as error:
         return f"saved, but not yet sent to the edge: {error}; it follows when Redis is back"
     return ""
+
+
+def send(settings: Settings, paths: Paths, told: Publication) -> None:
+    """Send the edges what they are to be told.
+
+    Raises:
+        SnapshotError: An edge would refuse it.
+        PublishError: Redis is away.
+    """
+    publish_snapshot(
+        redis_url(settings, paths),
+        told.sites,
+        time.time_ns() // 1_000_000,
+        injection=told.injection,
+    )

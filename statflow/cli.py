@@ -16,7 +16,7 @@ import click
 from statflow import __version__
 from statflow.command import Context, command
 from statflow.output import print_json, print_table
-from statflow.site_commands import site
+from statflow.site_commands import injection, site
 
 FRONTS = click.Choice(["auto", "mitmproxy"])
 
@@ -34,6 +34,7 @@ def main() -> None:
 
 
 main.add_command(site)
+main.add_command(injection)
 
 
 def _serve(

@@ -2,17 +2,15 @@
 
 import logging
 import threading
-import time
-from typing import Any
+from functools import partial
 
-from edge.sites_feed import publish_snapshot
 from portal.app import create_app
 from portal.config import PortalConfig
 from portal.database import Database
 from portal.serve import serve
-from statflow.accounts import open_accounts, publish_sites
+from statflow.accounts import open_accounts, publish_sites, send
 from statflow.paths import Paths
-from statflow.services import database_url, redis_url, secret_key, store_url
+from statflow.services import database_url, secret_key, store_url
 from statflow.settings import Settings
 from store.client import Store
 
@@ -38,15 +36,11 @@ def serve_portal(settings: Settings, paths: Paths, *, bind: str, port: int, thre
 
 def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
     """Build the portal's surroundings."""
-
-    def publish(sites: list[dict[str, Any]]) -> None:
-        publish_snapshot(redis_url(settings, paths), sites, time.time_ns() // 1_000_000)
-
     return PortalConfig(
         database_url=database_url(settings, paths),
         secret_key=secret_key(settings, paths),
         store=Store(store_url(settings, paths)),
-        publish=publish,
+        publish=partial(send, settings, paths),
         public_url=settings.public_url or f"http://localhost:{port}",
     )
 

@@ -64,3 +64,49 @@ def site_list(context: Context, as_json: bool) -> None:
         return
     rows = [[str(s["id"]), s["host"], " ".join(s["upstreams"]), s["timezone"]] for s in sites]
     print_table([["ID", "HOST", "UPSTREAM", "TIME ZONE"], *rows])
+
+
+@site.command("set")
+@command
+@click.argument("host")
+@click.argument("changes", nargs=-1, required=True, metavar="NAME=VALUE…")
+def site_set(context: Context, host: str, changes: tuple[str, ...]) -> None:
+    """Change HOST's switches, such as mode=canary canary_percent=5; live within two seconds.
+
+    A wrong NAME is answered with the list of them. Prints the site as JSON.
+    """
+    from portal.commands import site_named, site_payload
+    from portal.sites.switches import change_site
+    from statflow.accounts import open_accounts, publish_sites
+
+    pairs = [change.partition("=") for change in changes]
+    if wrong := next((name for name, sign, _ in pairs if not sign), None):
+        raise click.UsageError(f"{wrong!r}: expected NAME=VALUE")
+    with open_accounts(context.settings, context.paths) as accounts:
+        with accounts.writing() as session:
+            found = site_named(session, host)
+            change_site(session, found, {name: value for name, _, value in pairs})
+            answer = site_payload(found)
+        print_json(answer)
+        problem = publish_sites(context.settings, context.paths, accounts)
+    if problem:
+        click.echo(f"statflow: {problem}", err=True)
+
+
+@click.command()
+@command
+@click.argument("state", type=click.Choice(["on", "off"]), required=False)
+def injection(context: Context, state: str | None) -> None:
+    """Throw the kill switch for all sites (off), put it back (on), or say how it stands."""
+    from portal.sites.payload import injection_is_on, set_injection
+    from statflow.accounts import open_accounts, publish_sites
+
+    with open_accounts(context.settings, context.paths) as accounts:
+        with accounts.writing() as session:
+            if state is not None:
+                set_injection(session, on=state == "on")
+            answer = {"injection": injection_is_on(session)}
+        print_json(answer)
+        problem = publish_sites(context.settings, context.paths, accounts) if state else ""
+    if problem:
+        click.echo(f"statflow: {problem}", err=True)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 MODES = {
     "on": "On: count visits",
+    "canary": "Canary: count visits on a share of the pages",
     "shadow": "Shadow: pass pages untouched, only report what would be done",
     "off": "Off: pass everything untouched",
 }

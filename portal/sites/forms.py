@@ -6,10 +6,12 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, Form, StringField, TextAreaField
 from wtforms.validators import InputRequired, ValidationError
 
-from portal.sites.fields import FieldError, read_host, read_mode, read_timezone, read_upstream
+from portal.models import Site
+from portal.sites.fields import FieldError, read_host, read_timezone, read_upstream
+from portal.sites.switches import SWITCHES
 
 
-def _reads(reader: Callable[[str], str]) -> Callable[[Form, Field], None]:
+def _reads(reader: Callable[[str], object]) -> Callable[[Form, Field], None]:
     def check(form: Form, field: Field) -> None:
         del form
         try:
@@ -18,6 +20,10 @@ def _reads(reader: Callable[[str], str]) -> Callable[[Form, Field], None]:
             raise ValidationError(str(error)) from None
 
     return check
+
+
+def _switch(name: str) -> Callable[[Form, Field], None]:
+    return _reads(SWITCHES[name].read)
 
 
 def split_names(text: str | None) -> list[str]:
@@ -45,14 +51,49 @@ class AddSiteForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
 
 
 class SiteSettingsForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
-    """What can be changed of a site."""
+    """What can be changed of a site; but for the aliases, fields have the names of ``SWITCHES``."""
 
-    upstream = StringField(
+    upstreams = TextAreaField(
         "Upstream",
-        [InputRequired("Type the address the pages come from."), _reads(read_upstream)],
+        [InputRequired("Type the address the pages come from."), _switch("upstreams")],
     )
     aliases = TextAreaField("Further host names", [_read_all])
-    timezone = StringField("Time zone", [_reads(read_timezone)])
-    mode = StringField("What the edge does", [_reads(read_mode)])
+    upstream_host = StringField("Host name for the upstream", [_switch("upstream_host")])
+    client_ip = StringField("Header with the visitor's address", [_switch("client_ip")])
+    max_body_bytes = StringField("Largest upload, in bytes", [_switch("max_body_bytes")])
+    https = StringField("Plain HTTP", [_switch("https")])
+    canonical_host = StringField("Redirect other names to", [_switch("canonical_host")])
+    maintenance = BooleanField("Maintenance: answer every page with “back soon” (503)")
+    mode = StringField("What the edge does", [_switch("mode")])
+    canary_percent = StringField("Canary share, in percent", [_switch("canary_percent")])
+    csp = StringField("Content Security Policy", [_switch("csp")])
+    prefix = StringField("Path of our own addresses", [_switch("prefix")])
+    script_name = StringField("Name of the script", [_switch("script_name")])
+    quiet = BooleanField("Quiet names: random for this site, changing every week")
+    timezone = StringField("Time zone", [_switch("timezone")])
+    currency = StringField("Currency", [_switch("currency")])
+    kept_params = StringField("Query parameters to keep", [_switch("kept_params")])
+    respect_dnt = BooleanField("Obey Do Not Track and Global Privacy Control")
     hash_routes = BooleanField("The address after # is a page of its own")
-    debug = BooleanField("Tell in a header why an event was dropped")
+    debug = BooleanField("Tell in headers what was decided and why an event was dropped")
+    debug_key = StringField("Debug key", [_switch("debug_key")])
+
+    def changes(self) -> dict[str, str]:
+        """Give what was typed, as ``change_site`` takes it."""
+        texts = {name: self[name].data for name in SWITCHES}
+        return {
+            name: ("on" if text else "off") if isinstance(text, bool) else text or ""
+            for name, text in texts.items()
+        }
+
+
+def as_typed(site: Site) -> dict[str, object]:
+    """Write a site's settings as the form shows them."""
+    shown = {name: _as_text(name, getattr(site, name)) for name in SWITCHES.keys() - {"quiet"}}
+    return {**shown, "quiet": bool(site.quiet_seed), "aliases": "\n".join(site.aliases)}
+
+
+def _as_text(name: str, value: object) -> object:
+    if isinstance(value, list):
+        return ("\n" if name == "upstreams" else " ").join(value)
+    return value if isinstance(value, bool) else str(value)

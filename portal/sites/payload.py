@@ -4,12 +4,16 @@ Numbering, checking and sending the snapshot is the composition root's work. The
 ``edge/sites.py``'s and is tested against it; nothing of the edge is imported here.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from portal.models import Site
+from portal.models import Setting, Site
+
+_INJECTION = "injection"
+
 
 _SAME_NAME = (
     "id",
@@ -30,7 +34,21 @@ _SAME_NAME = (
     "debug",
     "debug_key",
     "upstream_host",
+    "canary_percent",
+    "https",
+    "canonical_host",
+    "maintenance",
+    "script_name",
+    "quiet_seed",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """All that the edges are told: every site, and whether pages may be touched at all."""
+
+    sites: list[dict[str, Any]]
+    injection: bool = True
 
 
 def site_payload(site: Site) -> dict[str, Any]:
@@ -42,3 +60,20 @@ def sites_payload(session: Session) -> list[dict[str, Any]]:
     """Write every site, by id, in two statements."""
     query = select(Site).order_by(Site.id).options(selectinload(Site.hosts))
     return [site_payload(site) for site in session.scalars(query)]
+
+
+def publication(session: Session) -> Publication:
+    """Write what the edges are to be told now."""
+    return Publication(sites_payload(session), injection_is_on(session))
+
+
+def injection_is_on(session: Session) -> bool:
+    """Tell whether the kill switch for all sites is not thrown."""
+    setting = session.get(Setting, _INJECTION)
+    return setting is None or bool(setting.value)
+
+
+def set_injection(session: Session, *, on: bool) -> None:
+    """Throw the kill switch for all sites, or put it back."""
+    session.merge(Setting(name=_INJECTION, value=on))
+    session.flush()

@@ -3,7 +3,7 @@
 import logging
 
 from portal.config import here
-from portal.sites.payload import sites_payload
+from portal.sites.payload import publication
 
 log = logging.getLogger(__name__)
 
@@ -16,9 +16,9 @@ WARNING = (
 def publish_sites() -> str | None:
     """Send all sites to the edges; return a sentence for the person if that failed."""
     with here().database.reading() as session:
-        sites = sites_payload(session)
+        told = publication(session)
     try:
-        here().config.publish(sites)
+        here().config.publish(told)
     except Exception:
         log.exception("the sites could not be published")
         return WARNING

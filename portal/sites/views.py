@@ -15,16 +15,10 @@ from portal.dashboard.glance import render_glance
 from portal.models import Site
 from portal.sessions import reading
 from portal.sites.access import site_or_stop
-from portal.sites.fields import (
-    MODES,
-    FieldError,
-    read_mode,
-    read_timezone,
-    read_upstream,
-    timezones,
-)
-from portal.sites.forms import AddSiteForm, SiteSettingsForm, split_names
+from portal.sites.fields import MODES, FieldError, timezones
+from portal.sites.forms import AddSiteForm, SiteSettingsForm, as_typed, split_names
 from portal.sites.publishing import publish_sites
+from portal.sites.switches import CLIENT_IP, CSP, HTTPS, change_site
 from portal.teams.rights import Right, sites_with, teams_with
 
 blueprint = Blueprint("sites", __name__)
@@ -89,7 +83,7 @@ def _add(form: AddSiteForm, team: str) -> str:
 def settings(host: str) -> ResponseReturnValue:
     """Show and change a site's settings."""
     site = site_or_stop(host, Right.EDIT_SITE)
-    form = SiteSettingsForm(data=_current(site))
+    form = SiteSettingsForm(data=as_typed(site))
     if form.validate_on_submit():
         try:
             _change(form, site.id)
@@ -105,31 +99,16 @@ def settings(host: str) -> ResponseReturnValue:
         form=form,
         may_delete=may_delete,
         timezones=timezones(),
-        modes=MODES,
+        choices={"mode": MODES, "https": HTTPS, "csp": CSP, "client_ip": CLIENT_IP},
     )
     return page, 422 if form.errors else 200
-
-
-def _current(site: Site) -> dict[str, object]:
-    return {
-        "upstream": site.upstreams[0],
-        "aliases": "\n".join(site.aliases),
-        "timezone": site.timezone,
-        "mode": site.mode,
-        "hash_routes": site.hash_routes,
-        "debug": site.debug,
-    }
 
 
 def _change(form: SiteSettingsForm, site_id: int) -> None:
     with here().database.writing() as session:
         site = session.get_one(Site, site_id)
         update_aliases(session, site, split_names(form.aliases.data))
-        site.upstreams = [read_upstream(form.upstream.data or ""), *site.upstreams[1:]]
-        site.timezone = read_timezone(form.timezone.data or "")
-        site.mode = read_mode(form.mode.data or "")
-        site.hash_routes = form.hash_routes.data
-        site.debug = form.debug.data
+        change_site(session, site, form.changes())
 
 
 @blueprint.post("/sites/<host>/delete")

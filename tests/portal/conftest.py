@@ -21,6 +21,7 @@ from portal.commands import add_site, create_token, ensure_default_team
 from portal.config import Surroundings
 from portal.database import Database
 from portal.models import Membership, Role, Team, User
+from portal.sites.payload import Publication
 from store.client import Store, StoreUnavailable
 from store.migrate import migrate
 from tests.support.store_process import running_store
@@ -64,7 +65,7 @@ class Portal:
 
     url: str
     app: Flask
-    published: list[list[dict[str, Any]]] = field(default_factory=list)
+    published: list[Publication] = field(default_factory=list)
     clock: list[datetime] = field(default_factory=lambda: [NOW])
 
     @property

@@ -1,17 +1,17 @@
 """Adding, changing and deleting sites, and telling the edges."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from edge.sites import render_snapshot
 from portal.commands import list_sites
 from portal.models import Role
+from portal.sites.payload import Publication
 from tests.portal.conftest import Portal
 
 NEW = {"host": "new.example", "upstream": "http://10.0.0.5:3000", "timezone": "Europe/Paris"}
-SETTINGS = {"upstream": "http://10.0.0.6", "timezone": "UTC", "aliases": "", "mode": "shadow"}
+SETTINGS = {"upstreams": "http://10.0.0.6", "timezone": "UTC", "aliases": "", "mode": "shadow"}
 
 
 def test_an_added_site_is_published_in_the_edges_schema(portal: Portal) -> None:
@@ -19,9 +19,10 @@ def test_an_added_site_is_published_in_the_edges_schema(portal: Portal) -> None:
     done = person.post("/sites/new", NEW)
     assert done.headers["Location"] == "/sites/new.example"
     assert "is added" in person.get("/").text
-    (sites,) = portal.published
-    assert sites[0]["host"] == "new.example"
-    render_snapshot(1, sites)
+    (told,) = portal.published
+    assert told.injection
+    assert told.sites[0]["host"] == "new.example"
+    render_snapshot(1, told.sites)
 
 
 def test_a_wrong_field_is_said_beside_it_and_keeps_what_was_typed(portal: Portal) -> None:
@@ -44,7 +45,7 @@ def test_a_wrong_field_is_said_beside_it_and_keeps_what_was_typed(portal: Portal
 def test_a_site_is_saved_even_if_the_edges_cannot_be_told(
     make_portal: Callable[..., Portal], caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fails(sites: list[dict[str, Any]]) -> None:
+    def fails(_told: Publication) -> None:
         raise ConnectionError("the buffer is away")
 
     portal = make_portal(publish=fails)
@@ -61,11 +62,53 @@ def test_settings_are_shown_changed_and_published(portal: Portal) -> None:
     assert "old.example</textarea>" in person.get("/sites/one.example/settings").text
     typed = {**SETTINGS, "aliases": "a.example, b.example", "hash_routes": "y", "debug": "y"}
     assert person.post("/sites/one.example/settings", typed).status_code == 302
-    (site,) = portal.published[-1]
+    (site,) = portal.published[-1].sites
     assert site["upstreams"] == ["http://10.0.0.6"]
     assert site["aliases"] == ["a.example", "b.example"]
     assert (site["mode"], site["hash_routes"], site["debug"]) == ("shadow", True, True)
-    render_snapshot(2, portal.published[-1])
+    render_snapshot(2, portal.published[-1].sites)
+
+
+def test_every_switch_survives_being_shown_and_saved_again(portal: Portal) -> None:
+    portal.site("one.example")
+    person = portal.user("a@b.c", Role.EDITOR)
+    typed = {
+        **SETTINGS,
+        "upstreams": "http://10.0.0.6\nhttp://10.0.0.7",
+        "mode": "canary",
+        "canary_percent": "0",
+        "https": "redirect+hsts",
+        "canonical_host": "one.example",
+        "maintenance": "y",
+        "prefix": "/a",
+        "script_name": "main",
+        "quiet": "y",
+        "csp": "reuse",
+        "kept_params": "color, size",
+        "client_ip": "peer",
+        "max_body_bytes": "5000",
+        "debug_key": "k-1",
+    }
+    path = "/sites/one.example/settings"
+    assert person.post(path, typed).status_code == 302
+    (first,) = portal.published[-1].sites
+    again = {"upstreams": typed["upstreams"], "maintenance": "y", "quiet": "y"}
+    assert person.post(path, again).status_code == 302
+    (second,) = portal.published[-1].sites
+    assert first == second
+    assert (first["canary_percent"], first["upstreams"][1]) == (0, "http://10.0.0.7")
+    assert first["quiet_seed"]
+    render_snapshot(3, [first])
+
+
+def test_settings_refuse_a_canonical_host_that_is_no_name_of_the_site(portal: Portal) -> None:
+    portal.site("one.example")
+    person = portal.user("a@b.c", Role.EDITOR)
+    answer = person.post(
+        "/sites/one.example/settings", {**SETTINGS, "canonical_host": "two.example"}
+    )
+    assert answer.status_code == 422
+    assert "two.example is not a name of this site." in answer.text
 
 
 def test_settings_refuse_a_name_of_another_site(portal: Portal) -> None:
@@ -87,7 +130,7 @@ def test_deleting_asks_for_the_name(portal: Portal) -> None:
     person.post("/sites/one.example/delete", {"name": "other"}, form_at=page)
     assert "Nothing was deleted" in person.get(page).text
     person.post("/sites/one.example/delete", {"name": " One.example "}, form_at=page)
-    assert portal.published == [[]]
+    assert portal.published == [Publication([])]
     assert person.get(page).status_code == 404
 
 

@@ -1,0 +1,197 @@
+"""What can be changed of a site, by name: one reader each, shared by the form and the commands.
+
+Each row takes text and gives what is stored, or raises ``FieldError`` with a sentence for the
+person who typed it. Upstream, aliases and the time zone have readers of their own in
+``portal.sites.fields``. The one invariant: what passes here passes the edges' check of the
+snapshot (``edge/sites.py``).
+"""
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from portal.models import Site
+from portal.sites.fields import (
+    FieldError,
+    read_host,
+    read_mode,
+    read_timezone,
+    read_upstream,
+)
+
+HTTPS = {
+    "off": "Serve plain HTTP as well",
+    "redirect": "Redirect plain HTTP to HTTPS",
+    "redirect+hsts": "Redirect, and tell browsers to come by HTTPS only (HSTS)",
+}
+CSP = {
+    "amend": "Add our exact addresses to the site's policy",
+    "reuse": "Only use a nonce that the page has",
+    "off": "Leave policies alone, and such pages too",
+}
+CLIENT_IP = {
+    "x-forwarded-for": "X-Forwarded-For",
+    "forwarded": "Forwarded",
+    "cf-connecting-ip": "CF-Connecting-IP (Cloudflare)",
+    "true-client-ip": "True-Client-IP (Akamai, Cloudflare)",
+    "peer": "None: the address that connects",
+}
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]{1,64}){1,4}")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PARAMETER = re.compile(r"[^\s&=#?]{1,64}")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_ON, _OFF = frozenset({"on", "true", "yes", "1", "y"}), frozenset({"off", "false", "no", "0", ""})
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """One row: the column's name, its reader, and what it does, for ``site set --help``."""
+
+    name: str
+    read: Callable[[str], Any]
+    help: str
+
+
+def _flag(name: str) -> Callable[[str], bool]:
+    def read(text: str) -> bool:
+        word = text.strip().lower()
+        if word not in _ON | _OFF:
+            raise FieldError(name, f"{name}: type on or off, not {text!r}.")
+        return word in _ON
+
+    return read
+
+
+def _choice(name: str, choices: Mapping[str, str]) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise FieldError(name, f"{name}: choose one of {', '.join(choices)}.")
+        return text
+
+    return read
+
+
+def _number(name: str, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        digits = text.strip()
+        if not (digits.isascii() and digits.isdecimal() and int(digits) <= most):
+            raise FieldError(name, f"{name}: type a whole number from 0 to {most}.")
+        return int(digits)
+
+    return read
+
+
+def _matching(name: str, form: re.Pattern[str], wanted: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        value = text.strip()
+        if value and not form.fullmatch(value):
+            raise FieldError(name, f"{name}: {text!r} is not {wanted}.")
+        return value
+
+    return read
+
+
+def read_prefix(text: str) -> str:
+    """Read the path under which the edge answers itself, such as ``/sf``.
+
+    Raises:
+        FieldError: It is no such path.
+    """
+    prefix = text.strip().rstrip("/")
+    if not _PREFIX.fullmatch(prefix):
+        raise FieldError("prefix", f"prefix: {text!r} is not a path such as /sf.")
+    return prefix
+
+
+def _currency(text: str) -> str:
+    code = text.strip().upper()
+    if not _CURRENCY.fullmatch(code):
+        raise FieldError("currency", f"currency: {text!r} is not a code such as EUR.")
+    return code
+
+
+def _names(text: str) -> list[str]:
+    names = list(dict.fromkeys(text.replace(",", " ").split()))
+    for name in names:
+        if not _PARAMETER.fullmatch(name):
+            raise FieldError("kept_params", f"kept_params: {name!r} is no parameter's name.")
+    return names
+
+
+def _host_or_none(field: str) -> Callable[[str], str]:
+    return lambda text: read_host(text, field) if text.strip() else ""
+
+
+def _upstreams(text: str) -> list[str]:
+    upstreams = [read_upstream(url) for url in text.replace(",", " ").split()]
+    if not upstreams:
+        raise FieldError("upstreams", "upstreams: type at least one address.")
+    return list(dict.fromkeys(upstreams))
+
+
+SWITCHES: dict[str, Switch] = {
+    switch.name: switch
+    for switch in (
+        Switch("upstreams", _upstreams, "addresses of the pages; the first healthy one is used"),
+        Switch("timezone", read_timezone, "IANA name; days begin and end by it"),
+        Switch("mode", read_mode, "off, shadow, canary or on"),
+        Switch("canary_percent", _number("canary_percent", 100), "share of pages in canary mode"),
+        Switch("https", _choice("https", HTTPS), "off, redirect or redirect+hsts"),
+        Switch("canonical_host", _host_or_none("canonical_host"), "name to redirect the others to"),
+        Switch("maintenance", _flag("maintenance"), "answer every page with a 503 of ours"),
+        Switch("prefix", read_prefix, "path under which the edge answers itself"),
+        Switch(
+            "script_name",
+            _matching("script_name", _NAME, "a name of letters, digits, - and _"),
+            "the script's name, without .js",
+        ),
+        Switch("quiet", _flag("quiet"), "rotating names instead of prefix and script name"),
+        Switch("csp", _choice("csp", CSP), "amend, reuse or off"),
+        Switch("respect_dnt", _flag("respect_dnt"), "obey Do Not Track and GPC"),
+        Switch("hash_routes", _flag("hash_routes"), "what follows # is a page of its own"),
+        Switch("kept_params", _names, "query parameters kept besides utm_* and click ids"),
+        Switch("currency", _currency, "for revenue without one"),
+        Switch("client_ip", _choice("client_ip", CLIENT_IP), "field of a trusted proxy"),
+        Switch("upstream_host", _host_or_none("upstream_host"), "Host for the upstream"),
+        Switch("max_body_bytes", _number("max_body_bytes", 2**53), "largest upload; 0: no limit"),
+        Switch("debug", _flag("debug"), "tell in headers what was decided and dropped"),
+        Switch(
+            "debug_key",
+            _matching("debug_key", _NAME, "letters, digits, - and _"),
+            "the same, for requests with this key in X-Statflow-Debug",
+        ),
+    )
+}
+
+
+def change_site(session: Session, site: Site, changes: Mapping[str, str]) -> None:
+    """Change a site by the names of ``SWITCHES``; all of it or nothing.
+
+    Raises:
+        FieldError: A name is unknown, a value is wrong, or they do not go together.
+    """
+    unknown = [name for name in changes if name not in SWITCHES]
+    if unknown:
+        raise FieldError(
+            unknown[0], f"There is no switch {unknown[0]!r}; there are {', '.join(SWITCHES)}."
+        )
+    values = {name: SWITCHES[name].read(text) for name, text in changes.items()}
+    canonical = values.get("canonical_host", site.canonical_host)
+    if canonical and canonical not in {site.host, *site.aliases}:
+        raise FieldError("canonical_host", f"{canonical} is not a name of this site.")
+    if "quiet" in values:
+        _set_quiet(site, quiet=values.pop("quiet"))
+    for name, value in values.items():
+        setattr(site, name, value)
+    session.flush()
+
+
+def _set_quiet(site: Site, *, quiet: bool) -> None:
+    if quiet and not site.quiet_seed:
+        site.quiet_seed = secrets.token_hex(16)
+    if not quiet:
+        site.quiet_seed = ""

@@ -1,0 +1,77 @@
+"""Changing a site by the names of its switches, as the command line does."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.sites import FIELDS, parse_site
+from portal.commands import add_site, site_named
+from portal.database import Database
+from portal.sites.fields import FieldError
+from portal.sites.payload import injection_is_on, publication, set_injection, site_payload
+from portal.sites.switches import SWITCHES, change_site
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"colour": "red"}, "There is no switch 'colour'; there are upstreams"),
+        ({"mode": "maybe"}, "Choose one of"),
+        ({"canary_percent": "101"}, "from 0 to 100"),
+        ({"canary_percent": "٣"}, "from 0 to 100"),
+        ({"maintenance": "perhaps"}, "type on or off"),
+        ({"prefix": "sf"}, "is not a path such as /sf"),
+        ({"script_name": "a b"}, "is not a name"),
+        ({"currency": "EURO"}, "is not a code"),
+        ({"upstreams": " "}, "at least one"),
+        ({"https": "yes"}, "choose one of off, redirect, redirect+hsts"),
+        ({"canonical_host": "other.example"}, "is not a name of this site"),
+    ],
+)
+def test_a_wrong_change_is_refused_whole(
+    database: Database, changes: dict[str, str], words: str
+) -> None:
+    with database.writing() as session:
+        site = add_site(session, "one.example", "http://a:1")
+        before = site_payload(site)
+        with pytest.raises(FieldError, match=words.replace("+", r"\+")):
+            change_site(session, site, {"mode": "off", **changes})
+        assert site_payload(site) == before
+
+
+def test_quiet_mode_keeps_its_seed_until_it_is_switched_off(database: Database) -> None:
+    with database.writing() as session:
+        site = add_site(session, "one.example", "http://a:1")
+        change_site(session, site, {"quiet": "on"})
+        seed = site.quiet_seed
+        change_site(session, site, {"quiet": "on", "mode": "shadow"})
+        assert site.quiet_seed == seed != ""
+
+
+def test_a_site_is_found_by_any_of_its_names(database: Database) -> None:
+    with database.writing() as session:
+        site = add_site(session, "one.example", "http://a:1", aliases=["www.one.example"])
+        assert site_named(session, "WWW.one.example") is site
+        with pytest.raises(FieldError, match=r"There is no site two\.example"):
+            site_named(session, "two.example")
+
+
+def test_the_kill_switch_is_published(database: Database) -> None:
+    with database.writing() as session:
+        assert publication(session).injection
+        set_injection(session, on=False)
+        assert not publication(session).injection
+        set_injection(session, on=True)
+        assert injection_is_on(session)
+
+
+@given(st.sampled_from(sorted(SWITCHES)), st.text(max_size=40))
+def test_what_a_reader_takes_an_edge_takes(name: str, text: str) -> None:
+    try:
+        value = SWITCHES[name].read(text)
+    except FieldError:
+        return
+    if name not in FIELDS or name == "canonical_host":
+        return
+    required = {"id": 1, "host": "one.example", "upstreams": ["http://a:1"], "public_key": "k"}
+    parse_site({**required, name: value})

@@ -4,7 +4,7 @@ Reading settings from the environment is ``statflow.settings``' work. The one in
 outside (store, edges, clock) comes in through ``PortalConfig``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -28,7 +28,8 @@ class PortalConfig:
     """The portal's surroundings.
 
     ``publish`` sends the whole list of sites to the edges and may raise; ``edge_health`` gives what
-    each edge process said last of each site, and may raise; ``public_url`` is where browsers reach
+    each edge process said last of each site, and may raise; ``edge_reasons`` are the meanings of
+    the edges' reasons for leaving a page alone; ``public_url`` is where browsers reach
     the portal (https makes cookies secure); ``edge_url`` is shown to people.
     """
 
@@ -37,6 +38,7 @@ class PortalConfig:
     store: Store
     publish: Callable[[Publication], None]
     edge_health: Callable[[], list[dict[str, Any]]] = list
+    edge_reasons: Mapping[str, str] = field(default_factory=dict)
     public_url: str = ""
     edge_url: str = ""
     api_per_hour: int = 600

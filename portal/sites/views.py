@@ -1,7 +1,9 @@
-"""Pages of sites: the list, adding one, its settings, its end.
+"""Pages of sites: the list, adding one, its edge, its settings, its end.
 
 Each change goes through ``portal.commands`` and is then published to the edges.
 """
+
+import logging
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -15,13 +17,16 @@ from portal.dashboard.glance import render_glance
 from portal.models import Site
 from portal.sessions import reading
 from portal.sites.access import site_or_stop
+from portal.sites.edge_health import EdgeHealth, put_together
 from portal.sites.fields import MODES, FieldError, timezones
 from portal.sites.forms import AddSiteForm, SiteSettingsForm, as_typed, split_names
+from portal.sites.payload import injection_is_on, set_injection
 from portal.sites.publishing import publish_sites
 from portal.sites.switches import CLIENT_IP, CSP, HTTPS, change_site
 from portal.teams.rights import Right, sites_with, teams_with
 
 blueprint = Blueprint("sites", __name__)
+log = logging.getLogger(__name__)
 
 
 @blueprint.before_request
@@ -109,6 +114,46 @@ def _change(form: SiteSettingsForm, site_id: int) -> None:
         site = session.get_one(Site, site_id)
         update_aliases(session, site, split_names(form.aliases.data))
         change_site(session, site, form.changes())
+
+
+@blueprint.get("/sites/<host>/edge")
+def edge(host: str) -> ResponseReturnValue:
+    """Show how the edges fare with a site: what carries the script, and why not the rest."""
+    site = site_or_stop(host)
+    return render_template(
+        "sites/edge.html",
+        site=site,
+        health=_health(site.id),
+        injection=injection_is_on(reading()),
+        modes=MODES,
+        may_edit=site.id in {s.id for s in sites_with(reading(), me().id, Right.EDIT_SITE)},
+        may_stop=me().is_admin,
+    )
+
+
+def _health(site_id: int) -> EdgeHealth | None:
+    """Put together what the edges say; None while they cannot be asked."""
+    config = here().config
+    try:
+        reports = config.edge_health()
+    except Exception:
+        log.exception("the edges cannot be asked")
+        return None
+    now_ms = int(here().now().timestamp() * 1000)
+    return put_together(reports, site_id, now_ms, config.edge_reasons)
+
+
+@blueprint.post("/injection")
+def injection() -> ResponseReturnValue:
+    """Throw the kill switch for all sites, or put it back; for administrators."""
+    if not me().is_admin:
+        abort(403)
+    on = request.form.get("state") == "on"
+    with here().database.writing() as session:
+        set_injection(session, on=on)
+    done = "Pages carry the script again." if on else "No page of any site is touched any more."
+    _say(publish_sites(), done)
+    return redirect(url_for("sites.edge", host=request.form.get("back", "")))
 
 
 @blueprint.post("/sites/<host>/delete")

@@ -80,7 +80,14 @@ class Portal:
     def somebody(self) -> Person:
         return Person(self.app.test_client())
 
-    def user(self, email: str, role: Role | None = None, team: str = "Default") -> Person:
+    def user(
+        self,
+        email: str,
+        role: Role | None = None,
+        team: str = "Default",
+        *,
+        admin: bool = False,
+    ) -> Person:
         """Somebody with an account, and perhaps a role in a team, signed in."""
         with self.database.writing() as session:
             user = session.scalar(select(User).where(User.email == email))
@@ -88,6 +95,7 @@ class Portal:
                 user = User(
                     email=email,
                     password_hash=_HASHED,
+                    is_admin=admin,
                     session_key=f"key-of-{email}",
                     created_at=NOW,
                 )

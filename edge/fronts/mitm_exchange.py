@@ -23,7 +23,7 @@ from edge.sites import Site
 from edge.wire.fields import values_of
 from edge.wire.head import is_valid_target, is_valid_value
 from edge.wire.hop import end_to_end_response
-from edge.wire.refusal import BAD_REQUEST, TOO_LARGE, ErrorPage, Refusal, render_error
+from edge.wire.refusal import BAD_REQUEST, TOO_LARGE, ErrorPage, Prepared, render_error
 
 _SWITCHING = 101
 
@@ -76,7 +76,7 @@ class MitmExchange:
             binary=request.is_http2,
         )
         route = self.parts.reception.receive(incoming)
-        if isinstance(route, Refusal):
+        if isinstance(route, Prepared):
             return self.error_page(route)
         expects = values_of(self._headers, b"expect")
         self.expects_continue = [value.lower() for value in expects] == [b"100-continue"]
@@ -141,7 +141,7 @@ class MitmExchange:
             return self.error_page(TOO_LARGE)
         return _as_page(self.parts.endpoints.refuse_large())
 
-    def error_page(self, refusal: Refusal) -> ErrorPage:
+    def error_page(self, refusal: Prepared) -> ErrorPage:
         """Write an error page of ours."""
         return render_error(refusal, self.parts.new_id())
 

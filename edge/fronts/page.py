@@ -16,8 +16,9 @@ from prometheus_client import Counter
 from edge.fronts.served import ABORTED, INJECTED, OnServed, Served, report
 from edge.inject.decide import SkipReason
 from edge.inject.plan import BodyRewriter, RequestPlan, Tag, plan_request, plan_response
-from edge.sites import Site
+from edge.sites import Https, Site
 from edge.wire.fields import Field, Fields, values_of
+from edge.wire.hsts import with_hsts
 
 _log = logging.getLogger("statflow.edge.page")
 _FAILURES = Counter(
@@ -51,10 +52,12 @@ class Page:
     _asked_at: float = 0.0
     _answered_at: float = 0.0
     _decided: bool = field(default=False)
+    _says_hsts: bool = False
 
     def request(self, method: str, target: bytes, headers: Fields, origin: str) -> list[Field]:
         """Plan for a request; returns the fields to send to the origin."""
         self._asked_at = self.now()
+        self._says_hsts = self.site.https is Https.REDIRECT_HSTS and origin.startswith("https:")
         try:
             tag = self.tag_for(self.site)
             self._plan = plan_request(self.site, method, target, list(headers), tag, origin=origin)
@@ -65,6 +68,10 @@ class Page:
 
     def response(self, status: int, headers: Fields, *, has_body: bool) -> list[Field]:
         """Plan for the origin's answer; returns the fields to send to the client."""
+        planned = self._respond(status, headers, has_body=has_body)
+        return with_hsts(planned) if self._says_hsts else planned
+
+    def _respond(self, status: int, headers: Fields, *, has_body: bool) -> list[Field]:
         self._answered_at = self.now()
         self._status = status
         self._is_document = has_body and _is_html(headers)

@@ -1,11 +1,12 @@
-"""Decide where a request goes: refused, answered by an endpoint of ours, or on to an origin.
+"""Decide where a request goes: answered at once, by an endpoint of ours, or on to an origin.
 
-Front-neutral and pure but for reading the current snapshot: every Python front parses a request
-its own way, asks here, and carries out the answer. Parsing is ``edge.wire.head`` or the front's
-library; the page's part is ``edge.fronts.page``. The one invariant: a request whose path is ours
-never reaches an origin, and one whose host is nobody's reaches nothing.
+Front-neutral and pure but for the current snapshot and ACME's files: every Python front parses a
+request its own way, asks here, and carries out the answer. Parsing is ``edge.wire.head`` or the
+front's library; the page's part is ``edge.fronts.page``. The one invariant: a request whose path
+is ours never reaches an origin, and one whose host is nobody's reaches nothing.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -13,14 +14,27 @@ from ipaddress import ip_address
 from edge.collector.client_ip import Networks, client_address, unmapped
 from edge.collector.endpoints import MAX_BODY_BYTES, Endpoints
 from edge.event import Address
-from edge.sites import Origin, Site, Snapshot, normal_host
+from edge.fronts import acme
+from edge.fronts.operating import DEFAULT, Operating
+from edge.sites import Https, Origin, Site, Snapshot, normal_host
 from edge.wire.authority import resolve_authority, with_host
 from edge.wire.cookies import joined_crumbs, without_opt_out
 from edge.wire.fields import Field, Fields, values_of, without
 from edge.wire.forwarded import is_secure, with_forwarded
 from edge.wire.hop import end_to_end_request, is_websocket
-from edge.wire.refusal import TOO_LARGE, UNKNOWN_HOST, Refusal
+from edge.wire.hsts import HSTS
+from edge.wire.refusal import (
+    MAINTENANCE,
+    TOO_LARGE,
+    UNKNOWN_HOST,
+    Challenge,
+    Prepared,
+    Redirect,
+    Refusal,
+)
 
+_READS = frozenset({b"GET", b"HEAD"})
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _EXPECT = frozenset({b"expect"})
 
 
@@ -78,13 +92,18 @@ class Reception:
     """Route requests by the snapshot of the moment."""
 
     def __init__(
-        self, sites: Callable[[], Snapshot], endpoints: Endpoints, trusted: Networks
+        self,
+        sites: Callable[[], Snapshot],
+        endpoints: Endpoints,
+        trusted: Networks,
+        operating: Operating = DEFAULT,
     ) -> None:
         self._sites = sites
         self._endpoints = endpoints
         self._trusted = trusted
+        self._operating = operating
 
-    def receive(self, incoming: Incoming) -> Refusal | Own | Forward:
+    def receive(self, incoming: Incoming) -> Prepared | Own | Forward:
         """Route one request."""
         authority = resolve_authority(incoming.headers, incoming.named, binary=incoming.binary)
         if isinstance(authority, Refusal):
@@ -99,6 +118,9 @@ class Reception:
             address = client_address(site, incoming.peer, incoming.headers, self._trusted)
             large = _length(incoming.headers) > MAX_BODY_BYTES
             return Own(site, path, query, address, secure, large)
+        first = self._before_origin(incoming, site, authority, path, secure=secure)
+        if first is not None:
+            return first
         if 0 < site.max_body_bytes < _length(incoming.headers):
             return TOO_LARGE
         headers = _for_origin(incoming, site, authority=authority, trusted=trusted, secure=secure)
@@ -109,6 +131,44 @@ class Reception:
             tuple(_upstream(origin, site) for origin in site.origins),
             not incoming.binary and is_websocket(incoming.headers),
         )
+
+    def _before_origin(
+        self, incoming: Incoming, site: Site, authority: bytes, path: str, *, secure: bool
+    ) -> Prepared | None:
+        """Answer what the site or the operator says no origin shall.
+
+        Challenges go to the origin where we have no file, without TLS and in maintenance too: a
+        certificate may be what is missing.
+        """
+        if path.startswith(acme.PREFIX):
+            folder = self._operating.acme_dir
+            if folder is None or incoming.method not in _READS:
+                return None
+            found = acme.find_challenge(folder, path)
+            return None if found is None else Challenge(found)
+        redirect = self._redirect(incoming, site, authority, secure=secure)
+        return redirect or (MAINTENANCE if site.maintenance else None)
+
+    def _redirect(
+        self, incoming: Incoming, site: Site, authority: bytes, *, secure: bool
+    ) -> Redirect | None:
+        """Send a browser to HTTPS and to the canonical host, in one step."""
+        to_tls = site.https is not Https.OFF and not secure
+        if not (to_tls or site.canonical_host) or not incoming.target.startswith(b"/"):
+            return None
+        asked = normal_host(authority.decode("ascii"))
+        host = site.canonical_host or (asked if asked in site.hosts else site.host)
+        if not to_tls and asked == host:
+            return None
+        port = authority.rpartition(b"]")[2].partition(b":")[2].decode("ascii")
+        if to_tls:
+            port = "" if port in {"", "80"} else str(self._operating.https_port or "")
+        default = "443" if to_tls or secure else "80"
+        base = f"{'https' if to_tls or secure else 'http'}://{host}"
+        base += f":{port}" if port not in {"", default} else ""
+        hsts = (HSTS,) if secure and site.https is Https.REDIRECT_HSTS else ()
+        status = 301 if incoming.method in _READS else 308
+        return Redirect(status, base.encode("ascii") + _ascii(incoming.target), hsts)
 
 
 def peer_address(peername: object) -> Address:
@@ -136,6 +196,11 @@ def _upstream(origin: Origin, site: Site) -> Upstream:
         site.host if _is_address(origin.host) else origin.host
     )
     return Upstream(origin.host, origin.port, origin.scheme == "https", name, site.id)
+
+
+def _ascii(target: bytes) -> bytes:
+    """Percent-encode raw octets, which mean the same to whoever reads the path."""
+    return _NOT_ASCII.sub(lambda octet: b"%%%02X" % octet[0][0], target)
 
 
 def _is_address(host: str) -> bool:

@@ -12,6 +12,7 @@ from edge.fronts.served import Served
 from edge.inject.decide import SkipReason
 from edge.inject.plan import Tag
 from edge.sites import Mode, Site
+from edge.wire.hsts import HSTS
 from tests.support.factories import a_site
 
 TAG = Tag("/sf/0123456789.js", "/sf/e", "/sf/m/", "0123456789", 1_700_000_000)
@@ -184,3 +185,30 @@ def test_a_listener_that_fails_concerns_nobody(a_page: Callable[..., Page]) -> N
     ask(page)
     page.close(complete=True)
     assert REGISTRY.get_sample_value("statflow_documents_total", labels) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("https", "origin", "says"),
+    [
+        ("redirect+hsts", "https://shop.example", True),
+        ("redirect+hsts", "http://shop.example", False),
+        ("redirect", "https://shop.example", False),
+    ],
+)
+def test_a_secure_answer_says_hsts_where_the_site_asks_for_it(
+    a_page: Callable[..., Page], https: str, origin: str, says: bool
+) -> None:
+    page = a_page(https=https)
+    page.request("GET", b"/", [(b"Host", b"shop.example")], origin)
+
+    assert (HSTS in page.response(304, [], has_body=False)) is says
+
+
+def test_hsts_is_said_when_the_injector_fails_too(a_page: Callable[..., Page]) -> None:
+    def no_tag(_: Site) -> Tag:
+        raise RuntimeError("boom")
+
+    page = a_page(tag_for=no_tag, https="redirect+hsts")
+    page.request("GET", b"/", [(b"Host", b"shop.example")], "https://shop.example")
+
+    assert page.response(200, HTML, has_body=True) == [*HTML, HSTS]

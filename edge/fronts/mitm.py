@@ -32,10 +32,12 @@ from edge.event import Address
 from edge.fronts.mitm_exchange import MitmExchange, Parts
 from edge.fronts.mitm_handler import EdgeHandler
 from edge.fronts.mitm_tls import Certificates, UpstreamTls
+from edge.fronts.operating import DEFAULT, Operating
 from edge.fronts.reception import Reception
 from edge.fronts.served import OnServed
 from edge.inject.plan import Tag
 from edge.sites import Site, Snapshot
+from edge.wire.limits import DRAIN_IDLE_S
 from edge.wire.refusal import ErrorPage, Refusal, render_error
 
 _log = logging.getLogger("statflow.edge.front")
@@ -61,6 +63,7 @@ class MitmFront:
         on_served: Told of every HTML answer, once.
         tls_dir: Folder of certificates; needed for ``start_tls``.
         upstream_authorities: Certificate authorities for origins, instead of the public ones.
+        operating: What the operator chose for all sites.
     """
 
     sites: Callable[[], Snapshot]
@@ -71,11 +74,12 @@ class MitmFront:
     tls_dir: Path | None = None
     upstream_authorities: Path | None = None
     new_id: Callable[[], str] = lambda: secrets.token_hex(8)
+    operating: Operating = DEFAULT
     draining: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         """Build what all connections share."""
-        reception = Reception(self.sites, self.endpoints, self.trusted)
+        reception = Reception(self.sites, self.endpoints, self.trusted, self.operating)
         self._parts = Parts(
             reception, self.endpoints, self.tag_for, self.on_served, self.now, self.new_id
         )
@@ -87,15 +91,15 @@ class MitmFront:
         self._servers: list[asyncio.Server] = []
         self._sweeper: asyncio.Task[None] | None = None
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen for plain HTTP; returns the bound port.
+    async def start(self, host: str, port: int, *, reuse_port: bool = False) -> int:
+        """Listen for plain HTTP; returns the bound port. Workers share one with ``reuse_port``.
 
         Raises:
             OSError: The address is taken or not ours to use.
         """
-        return await self._listen(host, port, None)
+        return await self._listen(host, port, None, reuse_port=reuse_port)
 
-    async def start_tls(self, host: str, port: int) -> int:
+    async def start_tls(self, host: str, port: int, *, reuse_port: bool = False) -> int:
         """Listen for HTTPS; returns the bound port.
 
         Raises:
@@ -104,17 +108,17 @@ class MitmFront:
         """
         if self._certificates is None:
             raise ValueError("HTTPS needs a folder of certificates (tls_dir)")
-        return await self._listen(host, port, self._certificates)
+        return await self._listen(host, port, self._certificates, reuse_port=reuse_port)
 
     async def drain(self, timeout_s: float) -> None:
         """Stop accepting, finish open requests, then close what is left."""
         self.draining = True
         for server in self._servers:
             server.close()
+        await self._wait_until_gone(min(DRAIN_IDLE_S, timeout_s))
         for handler in list(self._handlers):
             await handler.drain()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._all_gone.wait(), timeout_s)
+        await self._wait_until_gone(timeout_s)
         for handler in list(self._handlers):
             handler.abort()
         await self._all_gone.wait()
@@ -123,6 +127,10 @@ class MitmFront:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
             self._sweeper = None
+
+    async def _wait_until_gone(self, timeout_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._all_gone.wait(), timeout_s)
 
     def open_exchange(self, peer: Address, *, tls: bool) -> MitmExchange:
         """Start an exchange for the next request of a client."""
@@ -141,11 +149,15 @@ class MitmFront:
         if self._certificates is not None:
             self._certificates.reload()
 
-    async def _listen(self, host: str, port: int, certificates: Certificates | None) -> int:
+    async def _listen(
+        self, host: str, port: int, certificates: Certificates | None, *, reuse_port: bool
+    ) -> int:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await self._serve(reader, writer, certificates)
 
-        server = await asyncio.start_server(serve, host, port, backlog=_BACKLOG)
+        server = await asyncio.start_server(
+            serve, host, port, backlog=_BACKLOG, reuse_port=reuse_port or None
+        )
         self._servers.append(server)
         if self._sweeper is None:
             self._sweeper = asyncio.create_task(self._sweep())

@@ -29,3 +29,7 @@ BETWEEN_BYTES_TIMEOUT_S = 300.0
 
 LINGER_S = 5.0
 """How long a refused client's bytes are read and dropped, so that it can read our answer."""
+
+DRAIN_IDLE_S = 1.0
+"""How long a draining front leaves idle connections open: a request may be on its way, and its
+answer can say Connection: close. Cutting at once would fail it (RFC 9112 section 9.6)."""

@@ -51,7 +51,7 @@ def test_drain_finishes_what_is_open(own_stack: FrontStack) -> None:
         stream = second.request("/slow")
         time.sleep(0.2)
         draining = own_stack.submit(own_stack.running.drain(5))
-        assert idle.is_closed(0.3)
+        assert idle.is_closed(2)
         with pytest.raises(ConnectionRefusedError):
             RawClient(own_stack.port)
         reply = client.read()

@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from typing import Protocol
 
 from edge.collector.client_ip import Networks, client_address, unmapped
-from edge.collector.endpoints import MAX_BODY_BYTES, Endpoints
+from edge.collector.endpoints import MAX_BODY_BYTES
 from edge.event import Address
 from edge.fronts import acme
 from edge.fronts.operating import DEFAULT, Operating
@@ -88,13 +89,20 @@ class Forward:
     upgrades: bool
 
 
+class Owner(Protocol):
+    """Knows which paths of a site are ours."""
+
+    def owns(self, site: Site, path: str) -> bool:
+        """Tell whether a raw path is ours to answer."""
+
+
 class Reception:
     """Route requests by the snapshot of the moment."""
 
     def __init__(
         self,
         sites: Callable[[], Snapshot],
-        endpoints: Endpoints,
+        endpoints: Owner,
         trusted: Networks,
         operating: Operating = DEFAULT,
     ) -> None:

@@ -186,6 +186,13 @@ def peer_address(peername: object) -> Address:
     return ip_address("127.0.0.1")
 
 
+def upstream_name(origin: Origin, site: Site) -> str:
+    """Name an upstream: the configured name, else the origin's if it is one, else the site's."""
+    return normal_host(site.upstream_host) or (
+        site.host if _is_address(origin.host) else origin.host
+    )
+
+
 def _for_origin(
     incoming: Incoming, site: Site, *, authority: bytes, trusted: bool, secure: bool
 ) -> list[Field]:
@@ -199,10 +206,7 @@ def _for_origin(
 
 
 def _upstream(origin: Origin, site: Site) -> Upstream:
-    """Name the upstream: the configured name, else the origin's if it is one, else the site's."""
-    name = normal_host(site.upstream_host) or (
-        site.host if _is_address(origin.host) else origin.host
-    )
+    name = upstream_name(origin, site)
     return Upstream(origin.host, origin.port, origin.scheme == "https", name, site.id)
 
 

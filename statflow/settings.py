@@ -12,6 +12,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from edge.collector.client_ip import parse_networks
+
 PREFIX = "STATFLOW_"
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -45,6 +47,13 @@ def _count(text: str) -> int:
     if number < 0:
         raise ValueError("expected a non-negative whole number")
     return number
+
+
+def _networks(text: str) -> str:
+    """Check a list of networks; the edge that uses it reads it again."""
+    if text:
+        parse_networks(text)
+    return text
 
 
 def _path(text: str) -> Path | None:
@@ -121,20 +130,20 @@ SETTINGS: tuple[Setting, ...] = (
         "CIDR list",
         "Proxies before the edge whose X-Forwarded-For counts: networks, `cloudflare`, `private` "
         "or `loopback`, separated by commas.",
-        str,
+        _networks,
     ),
     Setting(
         "RATE_CLIENT",
         "600",
         "events a minute",
-        "Most events a minute from one client; 0 is no limit.",
+        "Most events a minute from one client, in each worker; 0 is no limit.",
         _count,
     ),
     Setting(
         "RATE_SITE",
         "5000",
         "events a second",
-        "Most events a second of one site; 0 is no limit.",
+        "Most events a second of one site, in each worker; 0 is no limit.",
         _count,
     ),
     Setting(
@@ -166,6 +175,38 @@ SETTINGS: tuple[Setting, ...] = (
         _path,
     ),
     Setting(
+        "ACME_DIR",
+        "",
+        "folder",
+        "Answers to ACME's HTTP-01 challenges: a webroot that certbot or lego fills, or the files "
+        "themselves; what is not there is asked of the site.",
+        _path,
+    ),
+    Setting(
+        "UPSTREAM_RANGES",
+        "",
+        "CIDR list",
+        "Networks that upstreams must lie in once connected, such as `private, loopback`; "
+        "empty: everywhere.",
+        _networks,
+    ),
+    Setting(
+        "PROXY_PROTOCOL",
+        "0",
+        "0 or 1",
+        "Connections to the plain port begin with a PROXY protocol header (version 1 or 2), which "
+        "names the client; of the `direct` front.",
+        _flag,
+    ),
+    Setting(
+        "LOG_REQUESTS",
+        "0",
+        "0 or 1",
+        "Print a JSON line for each request: time, site, method, status, bytes, milliseconds, "
+        "request id, outcome. No path and no query, no address, no agent.",
+        _flag,
+    ),
+    Setting(
         "DRAIN_S", "30", "seconds", "How long a stopping edge waits for running requests.", _count
     ),
     Setting("DEBUG", "0", "0 or 1", "Log more; never personal data.", _flag),
@@ -193,6 +234,10 @@ class Settings:
     default_site: str
     edge_host: str
     tls_dir: Path | None
+    acme_dir: Path | None
+    upstream_ranges: str
+    proxy_protocol: bool
+    log_requests: bool
     drain_s: int
     debug: bool
     public_url: str

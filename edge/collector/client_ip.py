@@ -56,7 +56,7 @@ def parse_networks(text: str) -> Networks:
                 networks.append(ip_network(cidr, strict=False))
             except ValueError:
                 expected = f"a network, an address or one of {', '.join(named)}"
-                raise ValueError(f"trusted proxies: {word!r}: expected {expected}") from None
+                raise ValueError(f"{word!r}: expected {expected}") from None
     return Networks(networks)
 
 

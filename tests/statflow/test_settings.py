@@ -24,11 +24,29 @@ def test_other_programs_variables_are_none_of_our_business() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("DRAIN_S", "-1"), ("DEBUG", "perhaps"), ("RATE_SITE", "x")]
+    ("name", "value"),
+    [
+        ("DRAIN_S", "-1"),
+        ("DEBUG", "perhaps"),
+        ("RATE_SITE", "x"),
+        ("TRUSTED_PROXIES", "cloudfare"),
+        ("UPSTREAM_RANGES", "10.0.0.0/33"),
+        ("PROXY_PROTOCOL", "2"),
+    ],
 )
 def test_a_wrong_value_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
         read_settings({PREFIX + name: value})
+
+
+def test_networks_may_be_named() -> None:
+    settings = read_settings(
+        {
+            "STATFLOW_TRUSTED_PROXIES": "cloudflare, 10.0.0.0/8 ::1",
+            "STATFLOW_UPSTREAM_RANGES": "private loopback",
+        }
+    )
+    assert settings.upstream_ranges == "private loopback"
 
 
 def test_a_wrong_secret_is_not_shown() -> None:

@@ -84,10 +84,7 @@ def http_lines(options: NginxOptions) -> Lines:
 
 def page_location(site: Site, options: NginxOptions, origin_url: str, to_origin: Lines) -> Lines:
     """Write the location of what may be a page; ``to_origin`` are the fields all requests get."""
-    if options.inject is Inject.NJS:
-        inner = _njs(site, options)
-    else:
-        inner = _sub_filter(site, options)
+    inner = _njs(site, options) if options.inject is Inject.NJS else _sub_filter(site, options)
     return block(
         "location @page",
         [f"proxy_pass {origin_url};"],
@@ -135,8 +132,8 @@ def _sub_filter(site: Site, options: NginxOptions) -> Lines:
 def _coding() -> Lines:
     return [
         *comment(
-            "Pages are asked for plain and compressed here. A site that never compresses its pages, "
-            "because of BREACH, should say gzip off."
+            "Pages are asked for plain and compressed here. A site that never compresses its pages "
+            "because of BREACH should say gzip off."
         ),
         'proxy_set_header Accept-Encoding "";',
         "gzip on;",
@@ -149,8 +146,8 @@ def _coding() -> Lines:
 def _hits(options: NginxOptions) -> Lines:
     if not options.hits_socket:
         return comment(
-            "Nobody is told of pages. With --hits-socket a line a page goes to a unix socket, never "
-            "to a file: it holds the client's address until the collector has made a visitor of it."
+            "Nobody is told of pages. With --hits-socket a line a page goes to a unix socket, never to "
+            "a file: it holds an address until the collector has made a visitor of it."
         )
     server = literal(options.hits_socket, "--hits-socket")
     return [f"access_log syslog:server=unix:{server},nohostname,tag=sf sf_hit;"]

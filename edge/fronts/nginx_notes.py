@@ -9,42 +9,62 @@ from edge.fronts.nginx_options import Inject, NginxOptions
 from edge.fronts.nginx_text import Lines, comment
 
 _DIFFERENCES = (
-    "A new site, host, certificate, or a switch that was thrown needs this file made again, and "
-    "`nginx -s reload`. The edge behind nginx follows new switches by itself within two seconds "
-    "for all that goes through it: pages and the prefix.",
-    "Names of origins are resolved when nginx starts or reloads, not at each connection; one "
-    "that cannot be resolved keeps nginx from starting. Which address an origin's name leads to "
-    "is not checked against ranges.",
+    (
+        "A new site, host, certificate, or a switch that was thrown needs this file made again, and "
+        "`nginx -s reload`. The edge behind nginx follows new switches by itself within two seconds "
+        "for all that goes through it: pages and the prefix."
+    ),
+    (
+        "Names of origins are resolved when nginx starts or reloads, not at each connection; one "
+        "that cannot be resolved keeps nginx from starting. Which address an origin's name leads to "
+        "is not checked against ranges."
+    ),
     "`Server: nginx` is written where the origin sends no Server field, and into errors.",
-    "Interim answers (102, 103) are not passed on: nginx before 1.29 takes them for the final "
-    "one, so an origin that sends Early Hints must not do so to nginx.",
+    (
+        "Interim answers (102, 103) are not passed on: nginx before 1.29 takes them for the final "
+        "one, so an origin that sends Early Hints must not do so to nginx."
+    ),
     "Trailers are dropped, both ways.",
     "Fields named in Connection are passed on like others; nginx takes out only those it knows.",
-    "Folded lines in an origin's answer, two lengths in it, and a path with a broken percent "
-    "escape or one that climbs above the root are errors (502 and 400).",
+    (
+        "Folded lines in an origin's answer, two lengths in it, and a path with a broken percent "
+        "escape or one that climbs above the root are errors (502 and 400)."
+    ),
     "Lines of a request may end in a bare LF.",
-    "Time to the first byte and between bytes is one limit, 60 s; event streams (Accept: "
-    "text/event-stream) and WebSocket have none.",
+    (
+        "Time to the first byte and between bytes is one limit, 60 s; event streams (Accept: "
+        "text/event-stream) and WebSocket have none."
+    ),
     "A header may have 64 KiB in all; a path is refused only where that is passed.",
     "TRACE is refused, and so is the target `*`.",
     "An unknown host over TLS gets 421 even where a default site is set.",
-    "In X-Forwarded-For of pages the edge appears as one hop more (127.0.0.1) than in that of "
-    "all else.",
+    (
+        "In X-Forwarded-For of pages the edge appears as one hop more (127.0.0.1) than in that of "
+        "all else."
+    ),
 )
 _EDGE = (
-    "The edge must believe nginx: start it with STATFLOW_TRUSTED_PROXIES=loopback, and let it "
-    "listen where nobody but nginx can connect.",
-    "A dead edge costs the tag, not the page: GET and HEAD are then asked of the origin. An edge "
-    "that hangs does so for 65 s once, then it is left alone for 10 s at a time.",
+    (
+        "The edge must believe nginx: start it with STATFLOW_TRUSTED_PROXIES=loopback, and let it "
+        "listen where nobody but nginx can connect."
+    ),
+    (
+        "A dead edge costs the tag, not the page: GET and HEAD are then asked of the origin. An edge "
+        "that hangs does so for 65 s once, then it is left alone for 10 s at a time."
+    ),
 )
 _NJS = (
-    "njs: pages come from the origin uncompressed and are compressed here (gzip only). Hits, "
-    "canary, shadow, circuit breaker, debug fields and metrics of pages need the edge.",
+    (
+        "njs: pages come from the origin uncompressed and are compressed here (gzip only). Hits, "
+        "canary, shadow, circuit breaker, debug fields and metrics of pages need the edge."
+    ),
 )
 _SUB_FILTER = (
-    "sub_filter: only a page that holds exactly `<head>` (in any case) gets the tag, and it gets "
-    "it there, be it in a comment. Fragments, AMP pages and pages with the tag already are not "
-    "told from others, policies in <meta> not seen, and of several policy fields one is read.",
+    (
+        "sub_filter: only a page that holds exactly `<head>` (in any case) gets the tag, and it gets "
+        "it there, be it in a comment. Fragments, AMP pages and pages with the tag already are not "
+        "told from others, policies in <meta> not seen, and of several policy fields one is read."
+    ),
     "sub_filter: pages lose ETag and Last-Modified and are never answered by 304.",
     "Hits, canary, shadow, circuit breaker, debug fields and metrics of pages need the edge.",
 )
@@ -60,8 +80,8 @@ def head_notes(options: NginxOptions, number: int) -> Lines:
     """Write the comment at the top of the file."""
     asked = f"--inject {options.inject}"
     lines = comment(
-        f"Made by `statflow front nginx {asked}` from sites snapshot {number}. Do not edit: make it "
-        "again. Needs nginx 1.19.4 or newer with its SSL, HTTP/2 and real-IP modules."
+        f"Made by `statflow front nginx {asked}` from sites snapshot {number}. Do not edit: make "
+        "it again. Needs nginx 1.19.4 or newer with its SSL, HTTP/2 and real-IP modules."
     )
     own = {Inject.EDGE: _EDGE, Inject.NJS: _NJS, Inject.SUB_FILTER: _SUB_FILTER}[options.inject]
     lines += ["#", *comment("What differs from the Python fronts:")]

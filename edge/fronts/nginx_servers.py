@@ -63,7 +63,7 @@ def render_upstreams(snapshot: Snapshot, options: NginxOptions) -> Lines:
 
 
 def _upstream(site: Site) -> Lines:
-    servers = []
+    servers: Lines = []
     for origin in site.origins:
         host = f"[{origin.host}]" if ":" in origin.host else origin.host
         address = literal(f"{host}:{origin.port}", f"site {site.host}: upstreams")
@@ -274,8 +274,11 @@ def _to_edge(site: Site) -> Lines:
 
 
 def _own_locations(site: Site, options: NginxOptions) -> Lines:
-    """Everything under the prefix is the edge's to judge; what is surely ours is never asked for
-    elsewhere, what is not is the origin's when the edge is dead."""
+    """Let the edge judge everything under the prefix.
+
+    What is surely ours is never asked for elsewhere; all else there is the origin's when the edge
+    is dead.
+    """
     own = re.escape(site.prefix).replace("\\-", "-")
     names = _OWN_NAMES + (f"|{site.script_name}\\.js" if site.script_name else "")
     surely = block(

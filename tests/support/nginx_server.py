@@ -54,10 +54,9 @@ class NginxServer:
         file = self.folder / "nginx.conf"
         file.write_text("daemon off;\n" + self.text)
         self.errors = (self.folder / "stderr").open("wb")
-        self.process = subprocess.Popen(
-            [find_nginx(), "-p", str(self.folder), "-c", str(file)],
-            stderr=self.errors,
-            stdout=self.errors,
+        command = [find_nginx(), "-p", str(self.folder), "-c", str(file)]
+        self.process = await asyncio.to_thread(
+            subprocess.Popen, command, stderr=self.errors, stdout=self.errors
         )
         deadline = time.monotonic() + 10
         while not self._answers():

@@ -24,6 +24,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.tunnel import TunnelLayer
 from prometheus_client import Gauge
 
 from edge.collector.client_ip import Networks
@@ -31,8 +33,10 @@ from edge.collector.endpoints import Endpoints
 from edge.event import Address
 from edge.fronts.mitm_exchange import MitmExchange, Parts
 from edge.fronts.mitm_handler import EdgeHandler
-from edge.fronts.mitm_tls import Certificates, UpstreamTls
+from edge.fronts.mitm_pipes import ClientReader, ClientWriter
+from edge.fronts.mitm_tls import Certificates, EdgeClientTls, UpstreamTls
 from edge.fronts.operating import DEFAULT, Operating
+from edge.fronts.origins import Origins
 from edge.fronts.reception import Reception
 from edge.fronts.served import OnServed
 from edge.inject.plan import Tag
@@ -83,6 +87,7 @@ class MitmFront:
         self._parts = Parts(
             reception, self.endpoints, self.tag_for, self.on_served, self.now, self.new_id
         )
+        self.origins = Origins(allowed=self.operating.allowed, now=self.now)
         self._upstream_tls = UpstreamTls(self.upstream_authorities)
         self._certificates = Certificates(self.tls_dir) if self.tls_dir else None
         self._handlers: set[EdgeHandler] = set()
@@ -115,9 +120,11 @@ class MitmFront:
         self.draining = True
         for server in self._servers:
             server.close()
+        for handler in list(self._handlers):
+            await handler.drain(final=False)
         await self._wait_until_gone(min(DRAIN_IDLE_S, timeout_s))
         for handler in list(self._handlers):
-            await handler.drain()
+            await handler.drain(final=True)
         await self._wait_until_gone(timeout_s)
         for handler in list(self._handlers):
             handler.abort()
@@ -153,8 +160,15 @@ class MitmFront:
         self, host: str, port: int, certificates: Certificates | None, *, reuse_port: bool
     ) -> int:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await self._serve(reader, writer, certificates)
+            raw = writer.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            await self._serve(reader, writer, secure)
 
+        def secure_by(context: Context) -> TunnelLayer:
+            assert certificates
+            return EdgeClientTls(context, certificates)
+
+        secure = secure_by if certificates else None
         server = await asyncio.start_server(
             serve, host, port, backlog=_BACKLOG, reuse_port=reuse_port or None
         )
@@ -166,18 +180,12 @@ class MitmFront:
 
     async def _serve(
         self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        certificates: Certificates | None,
+        reader: ClientReader,
+        writer: ClientWriter,
+        secure: Callable[[Context], TunnelLayer] | None,
     ) -> None:
-        raw = writer.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         handler = EdgeHandler(
-            reader,
-            writer,
-            desk=self,
-            upstream_tls=self._upstream_tls,
-            certificates=certificates,
+            reader, writer, desk=self, upstream_tls=self._upstream_tls, secure=secure
         )
         self._handlers.add(handler)
         self._all_gone.clear()

@@ -13,6 +13,7 @@ from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.http._events import ErrorCode, ResponseProtocolError
 
 from edge.event import Address
+from edge.fronts.origins import Origins
 from edge.fronts.reception import Upstream
 from edge.wire.refusal import BAD_ANSWER, BAD_GATEWAY, BAD_REQUEST, TOO_LARGE, ErrorPage, Refusal
 
@@ -54,6 +55,10 @@ class Desk(Protocol):
 
     draining: bool
 
+    @property
+    def origins(self) -> Origins:
+        """Which upstream to try, and where it is."""
+
     def open_exchange(self, peer: Address, *, tls: bool) -> Exchange:
         """Start an exchange for the next request of a client."""
 
@@ -80,7 +85,14 @@ class OriginClosed(ResponseProtocolError):  # noqa: N818 - an event of mitmproxy
 
 
 class Drain(events.Event):
-    """The front is going down: finish what is open, take nothing new."""
+    """The front is going down: finish what is open; once it is ``final``, take nothing new."""
+
+    def __init__(self, *, final: bool) -> None:
+        self.final = final
+
+
+class Room(events.Event):
+    """An origin has taken what waited for it: its client may send more."""
 
 
 @dataclass

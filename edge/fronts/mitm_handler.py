@@ -8,27 +8,36 @@ silent or pipelined its two ends are.
 """
 
 import asyncio
+import contextlib
 import logging
-import socket
-import struct
 import sys
 import time
 import traceback
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, cast, override
+from typing import TYPE_CHECKING, Literal, cast, override
 
-from mitmproxy.connection import Connection
-from mitmproxy.proxy import commands, events, layer, mode_specs, server, server_hooks
+from mitmproxy.connection import Connection, ConnectionState
+from mitmproxy.proxy import commands, events, layer, mode_specs, server, tunnel
+from mitmproxy.proxy.context import Context
 
-from edge.fronts.mitm_desk import AnswerHook, Desk, Drain
+from edge.fronts.mitm_connect import connect
+from edge.fronts.mitm_desk import AnswerHook, Desk, Drain, Room
 from edge.fronts.mitm_http1 import CUT_OFF, RESET
 from edge.fronts.mitm_http1_server import EdgeHttp1Server
-from edge.fronts.mitm_http2 import EdgeHttp2Server
-from edge.fronts.mitm_layers import EdgeHttpLayer, EdgeStream
-from edge.fronts.mitm_tls import Certificates, EdgeClientTls, UpstreamTls
-from edge.wire.limits import CONNECT_TIMEOUT_S, HEAD_TIMEOUT_S, IDLE_TIMEOUT_S
+from edge.fronts.mitm_layers import EdgeHttpLayer, OriginConnection
+from edge.fronts.mitm_multiplexed import Multiplexed
+from edge.fronts.mitm_pipes import ClientReader, ClientWriter, Gate, Outbox
+from edge.fronts.mitm_stream import EdgeStream
+from edge.fronts.mitm_tls import UpstreamTls
+from edge.wire.limits import (
+    BETWEEN_BYTES_TIMEOUT_S,
+    CONNECT_TIMEOUT_S,
+    HEAD_TIMEOUT_S,
+    IDLE_TIMEOUT_S,
+)
 
 if TYPE_CHECKING:
     from mitmproxy.options import Options
@@ -72,89 +81,49 @@ class _Entrance(layer.Layer):
         yield from ()
 
 
-class _Gate:
-    """A reader that waits until there is room for what it reads, and remembers resets."""
-
-    def __init__(self, handler: "EdgeHandler", connection: Connection, reader: Any) -> None:
-        self._handler = handler
-        self._connection = connection
-        self._reader = reader
-
-    async def read(self, n: int) -> bytes:
-        await self._handler.wait_for_room(self._connection)
-        try:
-            data: bytes = await self._reader.read(n)
-        except ConnectionError:
-            self._connection.error = self._connection.error or RESET
-            raise
-        return data
-
-
-class _Outbox:
-    """A writer that sends what one event brought in one go: one packet, not four."""
-
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
-        self._writer = writer
-        self._parts: list[bytes] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._writer, name)
-
-    def write(self, data: bytes) -> None:
-        self._parts.append(data)
-
-    def flush(self) -> None:
-        """Send what is here; asyncio's ``writelines`` forgets back-pressure (CPython 3.13.0)."""
-        if self._parts:
-            data = b"".join(self._parts) if len(self._parts) > 1 else self._parts[0]
-            self._parts.clear()
-            if not self._writer.is_closing():
-                self._writer.write(data)
-
-    def write_eof(self) -> None:
-        self.flush()
-        self._writer.write_eof()
-
-    def close(self) -> None:
-        self.flush()
-        self._writer.close()
-
-    def reset(self) -> None:
-        """End the connection in a way that no client takes for the end of the answer."""
-        self.flush()
-        raw = self._writer.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._writer.transport.abort()
-
-
 class EdgeHandler(server.LiveConnectionHandler):
-    """Serve one client until it goes."""
+    """Serve one client until it goes.
+
+    Args:
+        reader: Where the client's bytes come from: a stream's, or whole datagrams.
+        writer: Where the client's bytes go to.
+        desk: The front.
+        upstream_tls: How origins are spoken to over TLS.
+        secure: Makes the layer of TLS or QUIC; None for a client in the clear.
+    """
 
     def __init__(
         self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
+        reader: ClientReader,
+        writer: ClientWriter,
         *,
         desk: Desk,
         upstream_tls: UpstreamTls,
-        certificates: Certificates | None,
+        secure: Callable[[Context], tunnel.TunnelLayer] | None,
     ) -> None:
-        super().__init__(reader, writer, _OPTIONS, _MODE)
+        super().__init__(
+            cast("asyncio.StreamReader", reader),
+            cast("asyncio.StreamWriter", writer),
+            _OPTIONS,
+            _MODE,
+        )
+        self.timeout_watchdog.timeout = _NEVER_S
         self.max_conns = defaultdict(lambda: asyncio.Semaphore(UPSTREAMS_PER_CLIENT))
         self._desk = desk
         self._opened_at = self._touched_at = desk.now()
         self._progress = asyncio.Event()
-        self._connecting: dict[Connection, float] = {}
-        self._outboxes: dict[Connection, _Outbox] = {}
-        self._wrap(self.client)
+        self._handshakes: dict[Connection, float] = {}
+        self._outboxes: dict[Connection, Outbox] = {}
+        self._watches: dict[Connection, asyncio.Task[None]] = {}
+        if isinstance(writer, asyncio.StreamWriter):
+            self._wrap(self.client)
         context = self.layer.context
-        if certificates is None:
-            self.http = EdgeHttpLayer(context, desk, upstream_tls)
-            self.layer = self.http
+        if secure is None:
+            self.layer = self.http = EdgeHttpLayer(context, desk, upstream_tls, self._takes)
         else:
             _Entrance(context)
-            outer = EdgeClientTls(context, certificates)
-            self.http = EdgeHttpLayer(context, desk, upstream_tls)
+            outer = secure(context)
+            self.http = EdgeHttpLayer(context, desk, upstream_tls, self._takes)
             outer.child_layer = self.http
             self.layer = outer
 
@@ -162,41 +131,86 @@ class EdgeHandler(server.LiveConnectionHandler):
     async def handle_hook(self, hook: commands.StartHook) -> None:
         if isinstance(hook, AnswerHook):
             hook.flow.response = await hook.exchange.answer(hook.flow.request)
-        elif isinstance(hook, server_hooks.ServerConnectHook):
-            self._connecting[hook.data.server] = 0.0
-        elif isinstance(hook, server_hooks.ServerConnectedHook):
-            self._wrap(hook.data.server)
 
     @override
     async def open_connection(self, command: commands.OpenConnection) -> None:
-        """Connect as mitmproxy does, and leave nothing behind if that fails."""
+        """Connect where ``Origins`` says, serve the connection, and leave nothing behind."""
+        connection = command.connection
+        assert isinstance(connection, OriginConnection)
+        assert connection.address
         try:
-            await super().open_connection(command)
+            async with self.max_conns[connection.address]:
+                await self._serve_origin(connection, command)
         finally:
-            self._connecting.pop(command.connection, None)
-            self._outboxes.pop(command.connection, None)
-            self.transports.pop(command.connection, None)
+            self._handshakes.pop(connection, None)
+            self._outboxes.pop(connection, None)
+            self.transports.pop(connection, None)
+
+    async def _serve_origin(
+        self, connection: OriginConnection, command: commands.OpenConnection
+    ) -> None:
+        connection.timestamp_start = time.time()
+        try:
+            reader, writer = await connect(self._desk.origins, connection.upstream)
+        except (OSError, asyncio.CancelledError) as error:
+            connection.error = type(error).__name__
+            await self.server_event(events.OpenConnectionCompleted(command, connection.error))
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            return
+        connection.state = ConnectionState.OPEN
+        connection.peername = writer.get_extra_info("peername")
+        connection.sockname = writer.get_extra_info("sockname")
+        task = asyncio.current_task()
+        self.transports[connection] = server.ConnectionIO(task, reader, writer)
+        self._wrap(connection)
+        if connection.tls:
+            self._handshakes[connection] = self._desk.now()
+        await self.server_event(events.OpenConnectionCompleted(command, None))
+        await self.handle_connection(connection)
 
     @override
     async def server_event(self, event: events.Event) -> None:
         await super().server_event(event)
-        for outbox in self._outboxes.values():
-            outbox.flush()
+        self._flush()
+        side = self.http.server
+        if isinstance(side, Multiplexed) and side.held_uploads:
+            await self._settle_uploads(side)
         self._progress.set()
+
+    async def _settle_uploads(self, side: Multiplexed) -> None:
+        """Let go on whose origin has room again; for the others, wait beside everything else."""
+        if any(self._takes(stream_id) for stream_id in side.held_uploads):
+            await super().server_event(Room())
+            self._flush()
+        for stream_id in side.held_uploads:
+            stream = self.http.streams.get(stream_id)
+            outbox = stream and self._outboxes.get(stream.context.server)
+            if stream and outbox and stream.context.server not in self._watches:
+                watch = asyncio.create_task(self._watch(stream.context.server, outbox))
+                self._watches[stream.context.server] = watch
+
+    async def _watch(self, connection: Connection, outbox: Outbox) -> None:
+        with contextlib.suppress(OSError):
+            await outbox.drain()
+        self._watches.pop(connection, None)
+        if self.client in self.transports:
+            await self.server_event(Room())
 
     @override
     async def drain_writers(self) -> None:
         """Wait for the sockets that the current task feeds, not for all.
 
         A client task feeds the origins; only between requests does it also wait for the client, or
-        a client that pipelines and never reads would fill the memory.
+        a client that pipelines and never reads would fill the memory. A client with many streams
+        is held back by its windows, stream by stream.
         """
         is_client = asyncio.current_task() is self.transports[self.client].handler
         for connection, io in list(self.transports.items()):
             if connection is self.client:
                 feeds = not is_client or self._answers_itself()
             else:
-                feeds = is_client
+                feeds = is_client and not isinstance(self.http.server, Multiplexed)
             if io.writer is None or not feeds:
                 continue
             try:
@@ -214,17 +228,20 @@ class EdgeHandler(server.LiveConnectionHandler):
 
     def enforce(self, now: float) -> None:
         """Close what has been silent for too long; called once a second."""
-        for connection in list(self._connecting):
-            self._enforce_connect(connection)
+        for connection, began_at in list(self._handshakes.items()):
+            if connection.tls_established:
+                del self._handshakes[connection]
+            elif now - began_at > CONNECT_TIMEOUT_S:
+                self._cancel(connection)
         for stream in list(self.http.streams.values()):
             if isinstance(stream, EdgeStream) and stream.expire(now):
                 self._cancel(stream.origin)
         if not self.http.streams and now - self._waiting_since() > self._patience_s():
             self._cancel(self.client)
 
-    async def drain(self) -> None:
-        """Finish what is open, take nothing new."""
-        await self.server_event(Drain())
+    async def drain(self, *, final: bool) -> None:
+        """Finish what is open; once it is ``final``, take nothing new."""
+        await self.server_event(Drain(final=final))
 
     def abort(self) -> None:
         """Close at once."""
@@ -255,10 +272,25 @@ class EdgeHandler(server.LiveConnectionHandler):
 
     def _wrap(self, connection: Connection) -> None:
         io = self.transports[connection]
+        assert isinstance(io.reader, asyncio.StreamReader)
         assert isinstance(io.writer, asyncio.StreamWriter)
-        io.reader = cast("asyncio.StreamReader", _Gate(self, connection, io.reader))
-        outbox = self._outboxes[connection] = _Outbox(io.writer)
+        gate = Gate(connection, io.reader, self.wait_for_room)
+        io.reader = cast("asyncio.StreamReader", gate)
+        outbox = self._outboxes[connection] = Outbox(io.writer)
         io.writer = cast("asyncio.StreamWriter", outbox)
+
+    def _flush(self) -> None:
+        for outbox in self._outboxes.values():
+            outbox.flush()
+
+    def _takes(self, stream_id: int) -> bool:
+        """Tell whether there is room for more of an upload."""
+        stream = self.http.streams.get(stream_id)
+        if not isinstance(stream, EdgeStream):
+            return True
+        outbox = self._outboxes.get(stream.origin)
+        held = stream.held_bytes + (outbox.waiting_bytes() if outbox else 0)
+        return held <= _ROOM_BYTES
 
     def _answers_itself(self) -> bool:
         """Tell whether a read from the client may make the edge write to the client."""
@@ -266,20 +298,22 @@ class EdgeHandler(server.LiveConnectionHandler):
         return not (isinstance(http1, EdgeHttp1Server) and http1.state == http1.read_body)
 
     def _waiting_bytes(self, connection: Connection) -> int:
-        if connection is self.client:
-            held = sum(
-                stream.held_bytes
-                for stream in self.http.streams.values()
-                if isinstance(stream, EdgeStream)
+        side = self.http.server
+        if isinstance(side, Multiplexed):
+            return (
+                0 if connection is self.client else side.queued_bytes(self._stream_of(connection))
             )
-            http1 = self.http.server
-            return held + (len(http1.buf) if isinstance(http1, EdgeHttp1Server) else 0)
-        if isinstance(self.http.server, EdgeHttp2Server):
-            return self.http.server.queued_bytes(self._stream_of(connection))
-        return 0
+        if connection is not self.client:
+            return 0
+        held = sum(
+            stream.held_bytes
+            for stream in self.http.streams.values()
+            if isinstance(stream, EdgeStream)
+        )
+        return held + (len(side.buf) if side is not None else 0)
 
     def _stream_of(self, connection: Connection) -> int:
-        """Find the one stream an upstream connection serves for an HTTP/2 client."""
+        """Find the one stream an upstream connection serves for a client with many."""
         for stream_id, stream in self.http.streams.items():
             if stream.context.server is connection:
                 return stream_id
@@ -287,25 +321,19 @@ class EdgeHandler(server.LiveConnectionHandler):
 
     def _waiting_since(self) -> float:
         side = self.http.server
-        if isinstance(side, EdgeHttp1Server):
-            return side.waiting_since
-        return self._opened_at if side is None else self._touched_at
+        if side is None:
+            return self._opened_at
+        if isinstance(side, Multiplexed) and side.has_queued:
+            return self._touched_at
+        return side.waiting_since
 
     def _patience_s(self) -> float:
         side = self.http.server
-        if isinstance(side, EdgeHttp1Server):
-            return HEAD_TIMEOUT_S if side.has_partial_head else IDLE_TIMEOUT_S
-        return HEAD_TIMEOUT_S if side is None else IDLE_TIMEOUT_S
-
-    def _enforce_connect(self, connection: Connection) -> None:
-        """Give up connecting, handshake included; waiting for a free slot does not count."""
-        done = connection.tls_established if connection.tls else connection.connected
-        if done:
-            del self._connecting[connection]
-            return
-        started_at = connection.timestamp_start
-        if started_at is not None and time.time() - started_at > CONNECT_TIMEOUT_S:
-            self._cancel(connection)
+        if side is None:
+            return HEAD_TIMEOUT_S
+        if isinstance(side, Multiplexed):
+            return BETWEEN_BYTES_TIMEOUT_S if side.has_queued else IDLE_TIMEOUT_S
+        return HEAD_TIMEOUT_S if side.has_partial_head else IDLE_TIMEOUT_S
 
     def _cancel(self, connection: Connection) -> None:
         """End a connection from our side; what an origin had begun to send counts as cut off."""

@@ -49,7 +49,8 @@ class EdgeHttp1Server(Bodies, _http1.Http1Server):
     @override
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
         if isinstance(event, Drain):
-            yield from self._drain()
+            if event.final:
+                yield from self._drain()
         else:
             yield from super()._handle_event(event)
 

@@ -1,282 +1,41 @@
-"""The named subclasses of mitmproxy's HTTP stream, HTTP layer and origin connection.
+"""The named subclasses of mitmproxy's HTTP layer and origin connection.
 
 mitmproxy's layers are sans-I/O generators, events in and commands out; they were written for a
 debugging proxy, and each class here repairs what a server must do otherwise. Nothing of mitmproxy
 is patched: ``EdgeHttpLayer`` overrides the methods in which mitmproxy makes streams and
-connections, and makes ours. What a request means is the ``Exchange``'s business; HTTP/1 and
-HTTP/2 are in ``mitm_http1`` and ``mitm_http2``, sockets in ``mitm_handler``. The one invariant:
-an upstream connection is used only for the address, the encryption and the name it was opened
-for.
+connections, and makes ours. One request is ``mitm_stream``; HTTP/1, 2 and 3 are in ``mitm_http1``,
+``mitm_http2`` and ``mitm_http3``, sockets in ``mitm_handler``. The one invariant: an upstream
+connection is used only for the address, the encryption and the name it was opened for.
 
 ``tests/edge/fronts/test_mitm_internals.py`` asserts every name and signature relied on.
 """
 
-from dataclasses import dataclass
 from typing import override
 
-from mitmproxy import http
 from mitmproxy.connection import Connection, ConnectionState, Server
 from mitmproxy.proxy import commands, events, tunnel
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers import http as layers
-from mitmproxy.proxy.layers import tcp
-from mitmproxy.proxy.layers.http import _events as http_events
-from mitmproxy.proxy.layers.http import _hooks
-from mitmproxy.proxy.utils import ReceiveBuffer
 
-from edge.fronts.mitm_desk import AnswerHook, Desk, Drain, Exchange, OriginClosed, Refused
+from edge.fronts.mitm_desk import Desk, Drain, Room
 from edge.fronts.mitm_http1_client import EdgeHttp1Client
 from edge.fronts.mitm_http1_server import EdgeHttp1Server
 from edge.fronts.mitm_http2 import EdgeHttp2Server
-from edge.fronts.mitm_messages import make_response
+from edge.fronts.mitm_http3 import EdgeHttp3Server
+from edge.fronts.mitm_multiplexed import Multiplexed, Takes
+from edge.fronts.mitm_stream import ConnectOrigin, EdgeStream
 from edge.fronts.mitm_tls import EdgeServerTls, UpstreamTls
-from edge.fronts.page import PageCorruptError
-from edge.fronts.reception import peer_address
-from edge.wire.limits import BETWEEN_BYTES_TIMEOUT_S, FIRST_BYTE_TIMEOUT_S
-from edge.wire.refusal import BAD_ANSWER, BAD_GATEWAY, GATEWAY_TIMEOUT, ErrorPage
+from edge.fronts.reception import Upstream, peer_address
 
-_FINAL = 200
-_SWITCHING = 101
-_SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+MULTIPLEXED = frozenset({b"h2", b"h3"})
+"""Protocols of clients whose requests each have an upstream connection of their own."""
 
 
-@dataclass
-class ConnectOrigin(layers.GetHttpConnection):
-    """Ask for a connection by address and name; mitmproxy would share one between two names."""
+class OriginConnection(Server):
+    """An upstream connection that knows which upstream it is for."""
 
-    sni: str = ""
-    reused: bool = False
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    @override
-    def connection_spec_matches(self, connection: Connection) -> bool:
-        """Tell whether an open connection is good for this request."""
-        same = super().connection_spec_matches(connection)
-        return same and (not self.tls or connection.sni == self.sni)
-
-
-class EdgeStream(layers.HttpStream):
-    """One request and its answer; asks the exchange where mitmproxy would call addons."""
-
-    def __init__(self, context: Context, stream_id: int, exchange: Exchange, desk: Desk) -> None:
-        super().__init__(context, stream_id)
-        self.exchange = exchange
-        self.active_at = desk.now()
-        self._desk = desk
-        self._taken = 0
-        self._has_request_body = False
-        self._has_answer_body = True
-        self._reused = False
-        self._repeated = False
-        self._ended = False
-        self._timed_out = False
-
-    @property
-    def origin(self) -> Connection:
-        """The upstream connection, once there is one."""
-        return self.context.server
-
-    @property
-    def held_bytes(self) -> int:
-        """How much of the request waits for the upstream connection or for our endpoint."""
-        return sum(
-            len(event.data)
-            for event in self._paused_event_queue
-            if isinstance(event, http_events.RequestData)
-        )
-
-    def expire(self, now: float) -> bool:
-        """Tell whether the origin, or a client in mid-body, has been silent for too long."""
-        if self._paused or self.exchange.is_own or self.child_layer is not None:
-            return False
-        waits_for_answer = (
-            self.client_state == self.state_done
-            and self.server_state == self.state_wait_for_response_headers
-        )
-        if self.exchange.endless and not waits_for_answer:
-            return False
-        limit = FIRST_BYTE_TIMEOUT_S if waits_for_answer else BETWEEN_BYTES_TIMEOUT_S
-        self._timed_out = now - self.active_at > limit
-        return self._timed_out
-
-    @override
-    def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
-        self.active_at = self._desk.now()
-        generator = super()._handle_event(event)
-        reply = None
-        while True:
-            try:
-                command = generator.send(reply)
-            except StopIteration:
-                return
-            except PageCorruptError:
-                yield from self._cut()
-                return
-            if isinstance(command, commands.StartHook):
-                yield from self._ask(command)
-                reply = None
-            else:
-                reply = yield command
-
-    def _ask(self, hook: commands.StartHook) -> CommandGenerator[None]:
-        """Answer mitmproxy's hooks on the spot: a task for each would cost a third of the time."""
-        if isinstance(hook, _hooks.HttpRequestHook):
-            if self.exchange.is_own:
-                yield AnswerHook(self.exchange, self.flow)
-        elif isinstance(hook, _hooks.HttpResponseHeadersHook):
-            if not self.exchange.is_own:
-                assert self.flow.response
-                self.exchange.respond(self.flow.response, has_body=self._has_answer_body)
-        elif isinstance(hook, _hooks.HttpResponseHook):
-            self.exchange.close(complete=True)
-        elif isinstance(hook, _hooks.HttpErrorHook):
-            self.exchange.close(complete=False)
-
-    @override
-    def state_wait_for_request_headers(
-        self, event: http_events.RequestHeaders
-    ) -> CommandGenerator[None]:
-        self.flow = http.HTTPFlow(self.context.client, self.context.server)
-        self.flow.request = event.request
-        self.flow.live = True
-        self._has_request_body = not event.end_stream
-        page = self.exchange.receive(event.request, has_body=self._has_request_body)
-        if page is not None:
-            yield from self._refuse(page)
-            return
-        if self.exchange.expects_continue and self._has_request_body:
-            goahead = make_response(100, b"Continue", ())
-            interim = http_events.ResponseHeaders(self.stream_id, goahead)
-            yield layers.SendHttp(interim, self.context.client)
-        self.server_state = self.state_wait_for_response_headers
-        if self._has_request_body and not self.exchange.is_own:
-            yield from self.start_request_stream()
-        else:
-            self.client_state = self.state_consume_request_body
-
-    @override
-    def state_stream_request_body(
-        self, event: http_events.RequestData | http_events.RequestEndOfMessage
-    ) -> CommandGenerator[None]:
-        if isinstance(event, http_events.RequestData):
-            self._taken += len(event.data)
-            if 0 < self.exchange.body_limit < self._taken:
-                code = http_events.ErrorCode.REQUEST_TOO_LARGE
-                stop = http_events.RequestProtocolError(self.stream_id, "too large", code)
-                yield layers.SendHttp(stop, self.context.server)
-                yield from self._refuse(self.exchange.refuse_body())
-                return
-        yield from super().state_stream_request_body(event)
-
-    @override
-    def check_body_size(self, request: bool) -> CommandGenerator[bool]:
-        """Bound the bodies that are kept in memory: those for endpoints of ours."""
-        if not request or not 0 < self.exchange.body_limit < len(self.request_body_buf):
-            return False
-        self.request_body_buf = ReceiveBuffer()  # type: ignore[no-untyped-call]
-        yield from self._refuse(self.exchange.refuse_body())
-        return True
-
-    @override
-    def state_wait_for_response_headers(
-        self, event: http_events.ResponseHeaders
-    ) -> CommandGenerator[None]:
-        status = event.response.status_code
-        if status < _FINAL and status != _SWITCHING:
-            yield layers.SendHttp(event, self.context.client)
-            return
-        if status == _SWITCHING and not self.exchange.upgrades:
-            yield commands.CloseConnection(self.context.server)
-            yield from self._refuse(self.exchange.error_page(BAD_ANSWER))
-            return
-        self._has_answer_body = not event.end_stream
-        yield from super().state_wait_for_response_headers(event)
-
-    @override
-    def send_response(self, already_streamed: bool = False) -> CommandGenerator[None]:
-        """End an answer that is complete before its request is; the upload goes on."""
-        yield from super().send_response(already_streamed)
-        if self.client_state == self.state_stream_request_body and not self._ended:
-            self._ended = True
-            end = http_events.ResponseEndOfMessage(self.stream_id)
-            yield layers.SendHttp(end, self.context.client)
-
-    @override
-    def flow_done(self) -> CommandGenerator[None]:
-        """Finish; an upgraded connection is relayed as bytes, with whatever extensions it has."""
-        assert self.flow.response
-        self.flow.live = False
-        if self.flow.response.status_code == _SWITCHING:
-            self.child_layer = tcp.TCPLayer(self.context, ignore=True)
-            self._handle_event = self.passthrough  # type: ignore[method-assign]
-            yield from self.child_layer.handle_event(events.Start())
-        else:
-            yield layers.DropStream(self.stream_id)
-        if not self._ended:
-            end = http_events.ResponseEndOfMessage(self.stream_id)
-            yield layers.SendHttp(end, self.context.client)
-
-    @override
-    def make_server_connection(self) -> CommandGenerator[bool]:
-        """Connect to the first origin that answers."""
-        for upstream in self.exchange.upstreams:
-            address = (upstream.host, upstream.port)
-            wish = ConnectOrigin(address, upstream.tls, None, "tcp", upstream.sni)
-            connection, error = yield wish
-            if not error:
-                self.context.server = self.flow.server_conn = connection
-                self._reused = wish.reused
-                return True
-        page = self.exchange.error_page(BAD_GATEWAY)
-        yield from super().handle_protocol_error(Refused(self.stream_id, page))
-        return False
-
-    @override
-    def handle_protocol_error(
-        self, event: http_events.RequestProtocolError | http_events.ResponseProtocolError
-    ) -> CommandGenerator[None]:
-        if isinstance(event, OriginClosed):
-            if self._may_repeat():
-                yield from self._repeat()
-                return
-            refusal = GATEWAY_TIMEOUT if self._timed_out else BAD_GATEWAY
-            event = Refused(self.stream_id, self.exchange.error_page(refusal))
-        yield from super().handle_protocol_error(event)
-        self.exchange.close(complete=False)
-
-    def _may_repeat(self) -> bool:
-        """Allow one more try where a kept-alive connection died before the first byte."""
-        return (
-            self._reused
-            and not self._repeated
-            and not self._timed_out
-            and not self._has_request_body
-            and self.flow.request.data.method in _SAFE
-            and self.client_state == self.state_done
-            and self.server_state == self.state_wait_for_response_headers
-        )
-
-    def _repeat(self) -> CommandGenerator[None]:
-        self._repeated = True
-        if (yield from self.make_server_connection()):
-            headers = http_events.RequestHeaders(self.stream_id, self.flow.request, end_stream=True)
-            yield layers.SendHttp(headers, self.context.server)
-            end = http_events.RequestEndOfMessage(self.stream_id)
-            yield layers.SendHttp(end, self.context.server)
-
-    def _refuse(self, page: ErrorPage) -> CommandGenerator[None]:
-        self.client_state = self.server_state = self.state_errored
-        self.flow.live = False
-        self.exchange.close(complete=False)
-        yield layers.SendHttp(Refused(self.stream_id, page), self.context.client)
-        yield layers.DropStream(self.stream_id)
-
-    def _cut(self) -> CommandGenerator[None]:
-        yield commands.CloseConnection(self.context.server)
-        yield from self._refuse(self.exchange.error_page(BAD_ANSWER))
+    upstream: Upstream
 
 
 class EdgeHttpClient(layers.HttpClient):
@@ -287,7 +46,7 @@ class EdgeHttpClient(layers.HttpClient):
         server = self.context.server
         error = yield commands.OpenConnection(server)
         if not error:
-            one_shot = self.context.client.alpn == b"h2"
+            one_shot = self.context.client.alpn in MULTIPLEXED
             self.child_layer = EdgeHttp1Client(self.context, one_shot=one_shot)
             self._handle_event = self.child_layer.handle_event  # type: ignore[method-assign]
             yield from self.child_layer.handle_event(event)
@@ -297,29 +56,39 @@ class EdgeHttpClient(layers.HttpClient):
 class EdgeHttpLayer(layers.HttpLayer):
     """All streams and upstream connections of one client connection."""
 
-    def __init__(self, context: Context, desk: Desk, upstream_tls: UpstreamTls) -> None:
+    def __init__(
+        self, context: Context, desk: Desk, upstream_tls: UpstreamTls, takes: Takes
+    ) -> None:
         super().__init__(context, layers.HTTPMode.transparent)
         self._desk = desk
         self._upstream_tls = upstream_tls
+        self._takes = takes
         self._peer = peer_address(context.client.peername)
-        self.server: EdgeHttp1Server | EdgeHttp2Server | None = None
+        self.server: EdgeHttp1Server | Multiplexed | None = None
 
     @override
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
-        if isinstance(event, Drain):
+        if isinstance(event, Drain | Room):
             if self.server is not None:
-                yield from self.event_to_child(self.server, event)
+                yield from self.event_to_child(self.connections[self.context.client], event)
             return
         if isinstance(event, events.Start):
-            is_h2 = self.context.client.alpn == b"h2"
-            kind = EdgeHttp2Server if is_h2 else EdgeHttp1Server
-            self.server = kind(self.context.fork(), self._desk)
-            self.connections[self.context.client] = self.server
+            self.server = self.connections[self.context.client] = self._make_server()
         elif isinstance(event, events.ConnectionEvent) and event.connection not in self.connections:
             return
         yield from super()._handle_event(event)
         if isinstance(event, events.ConnectionClosed):
             self._forget_closed()
+
+    def _make_server(self) -> EdgeHttp1Server | EdgeHttp2Server | EdgeHttp3Server:
+        context = self.context.fork()
+        match self.context.client.alpn:
+            case b"h2":
+                return EdgeHttp2Server(context, self._desk, self._takes)
+            case b"h3":
+                return EdgeHttp3Server(context, self._desk, self._takes)
+            case _:
+                return EdgeHttp1Server(context, self._desk)
 
     @override
     def make_stream(self, stream_id: int) -> CommandGenerator[None]:
@@ -340,10 +109,11 @@ class EdgeHttpLayer(layers.HttpLayer):
             yield from self.event_to_child(stream, done)
             return
         context = self.context.fork()
-        context.server = Server(address=event.address)
+        context.server = OriginConnection(address=event.address)
+        context.server.upstream = event.upstream
         stack = tunnel.LayerStack()
         if event.tls:
-            context.server.sni = event.sni
+            context.server.sni = event.upstream.sni
             stack /= EdgeServerTls(context, self._upstream_tls)
         stack /= EdgeHttpClient(context)
         self.connections[context.server] = stack[0]
@@ -358,7 +128,7 @@ class EdgeHttpLayer(layers.HttpLayer):
 
     def _reusable(self, event: ConnectOrigin) -> Connection | None:
         """Find an idle connection; HTTP/1 clients have one request at a time, so open is idle."""
-        if self.context.client.alpn == b"h2":
+        if self.context.client.alpn in MULTIPLEXED:
             return None
         for connection in self.connections:
             if connection.connected and event.connection_spec_matches(connection):

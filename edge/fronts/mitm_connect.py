@@ -1,0 +1,42 @@
+"""Connect to an upstream by the rule of all fronts.
+
+``CONNECT_TIMEOUT_S`` an attempt, at most one retry, at another address; which upstream to try next
+is the stream's to ask of ``Origins``. The one invariant: no byte is sent to an address outside the
+ranges the operator allows, not even one that was connected to by way of a translation.
+
+Source: DESIGN 5.6, "Origins".
+"""
+
+import asyncio
+
+from edge.fronts.origins import Origins, UpstreamRefusedError
+from edge.fronts.reception import Upstream
+from edge.wire.limits import CONNECT_TIMEOUT_S
+
+
+async def connect(
+    origins: Origins, upstream: Upstream
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Open a TCP connection.
+
+    Raises:
+        OSError: No address could be connected to in time.
+    """
+    first, *others = await origins.addresses(upstream)
+    if not others:
+        return await _attempt(origins, first)
+    try:
+        return await _attempt(origins, first)
+    except OSError:
+        return await _attempt(origins, others[0])
+
+
+async def _attempt(
+    origins: Origins, address: tuple[str, int]
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async with asyncio.timeout(CONNECT_TIMEOUT_S):
+        reader, writer = await asyncio.open_connection(*address)
+    if not origins.allows(writer.get_extra_info("peername")[0]):
+        writer.transport.abort()
+        raise UpstreamRefusedError("the connected address is not in the allowed ranges")
+    return reader, writer

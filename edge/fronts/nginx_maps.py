@@ -53,7 +53,8 @@ _AUTHORITY = r"""
 # The one authority of a request: that of an absolute-form target wins over Host (RFC 9112 3.2.2).
 map $request $sf_authority {
     default $http_host;
-    "~^\S+ [A-Za-z][A-Za-z0-9+.-]*://(?<sf_named>[^/?#\s]+)" $sf_named;
+    "~*^\S+ https?://(?<sf_named>[^/?#\s]+)" $sf_named;
+    "~^\S+ [A-Za-z][A-Za-z0-9+.-]*:" "";
 }
 map $sf_authority $sf_bad_host {
     default 1;

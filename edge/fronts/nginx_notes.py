@@ -10,19 +10,20 @@ from edge.fronts.nginx_text import Lines, comment
 
 _DIFFERENCES = (
     (
-        "A new site, host, certificate, or a switch that was thrown needs this file made again, and "
-        "`nginx -s reload`. The edge behind nginx follows new switches by itself within two seconds "
-        "for all that goes through it: pages and the prefix."
+        "A new site, host, certificate, or a switch that was thrown needs this file made again "
+        "and `nginx -s reload`. The edge behind nginx follows by itself, within two seconds, for "
+        "all that goes through it: pages and the prefix."
     ),
     (
         "Names of origins are resolved when nginx starts or reloads, not at each connection; one "
-        "that cannot be resolved keeps nginx from starting. Which address an origin's name leads to "
-        "is not checked against ranges."
+        "that cannot be resolved keeps nginx from starting. Which address a name leads to is not "
+        "checked against ranges."
     ),
     "`Server: nginx` is written where the origin sends no Server field, and into errors.",
     (
-        "Interim answers (102, 103) are not passed on: nginx before 1.29 takes them for the final "
-        "one, so an origin that sends Early Hints must not do so to nginx."
+        "Interim answers (102, 103) are not passed on. nginx before 1.29 takes one for the final "
+        "answer, so an origin may not send any on what goes to it natively; on pages the edge "
+        "keeps them back."
     ),
     "Trailers are dropped, both ways.",
     "Fields named in Connection are passed on like others; nginx takes out only those it knows.",
@@ -35,12 +36,12 @@ _DIFFERENCES = (
         "Time to the first byte and between bytes is one limit, 60 s; event streams (Accept: "
         "text/event-stream) and WebSocket have none."
     ),
-    "A header may have 64 KiB in all; a path is refused only where that is passed.",
+    "A line of the header may have 64 KiB, all of it 128 KiB; a path is refused only past that.",
     "TRACE is refused, and so is the target `*`.",
     "An unknown host over TLS gets 421 even where a default site is set.",
     (
-        "In X-Forwarded-For of pages the edge appears as one hop more (127.0.0.1) than in that of "
-        "all else."
+        "X-Forwarded-For of pages names the client alone where it came through trusted proxies; "
+        "that of all else, and Forwarded, name every hop."
     ),
 )
 _EDGE = (
@@ -49,8 +50,8 @@ _EDGE = (
         "listen where nobody but nginx can connect."
     ),
     (
-        "A dead edge costs the tag, not the page: GET and HEAD are then asked of the origin. An edge "
-        "that hangs does so for 65 s once, then it is left alone for 10 s at a time."
+        "A dead edge costs the tag, not the page: GET and HEAD are then asked of the origin. An "
+        "edge that hangs does so for 65 s once, then it is left alone for 10 s at a time."
     ),
 )
 _NJS = (
@@ -61,8 +62,8 @@ _NJS = (
 )
 _SUB_FILTER = (
     (
-        "sub_filter: only a page that holds exactly `<head>` (in any case) gets the tag, and it gets "
-        "it there, be it in a comment. Fragments, AMP pages and pages with the tag already are not "
+        "sub_filter: only a page that holds exactly `<head>` (in any case) gets the tag, and it "
+        "gets it there, be it in a comment. Fragments, AMP pages and pages with the tag already are not "
         "told from others, policies in <meta> not seen, and of several policy fields one is read."
     ),
     "sub_filter: pages lose ETag and Last-Modified and are never answered by 304.",

@@ -142,8 +142,11 @@ def render_site(snapshot: Snapshot, site: Site, options: NginxOptions) -> Lines:
     for folder, hosts in by_folder.items():
         default = " default_server" if is_default and not lines else ""
         head = [*_listen(options, options.port, default)]
-        if folder:
+        if options.certificates:
             head += _listen(options, options.tls_port, " ssl http2")
+        if options.certificates and not folder:
+            head.append("ssl_reject_handshake on;")
+        if folder:
             head += [
                 f"ssl_certificate {literal(folder + '/fullchain.pem', 'TLS folder')};",
                 f"ssl_certificate_key {literal(folder + '/privkey.pem', 'TLS folder')};",
@@ -255,7 +258,8 @@ def _hop() -> Lines:
 def _to_edge(site: Site) -> Lines:
     """Tell the edge who the client is: one address, which nginx has found already.
 
-    With STATFLOW_TRUSTED_PROXIES=loopback the edge believes it, in the field its site names.
+    With STATFLOW_TRUSTED_PROXIES=loopback the edge believes it, in the field its site names, and
+    for ``X-Sf-Front`` adds no hop of its own to what the origin is told.
     """
     told = frozenset({_REAL_IP_HEADERS.get(site.client_ip, "")})
     return [
@@ -267,6 +271,7 @@ def _to_edge(site: Site) -> Lines:
         "proxy_set_header X-Forwarded-Proto $sf_scheme;",
         "proxy_set_header X-Forwarded-Host $sf_forwarded_host;",
         "proxy_set_header Forwarded $sf_forwarded;",
+        "proxy_set_header X-Sf-Front 1;",
         *_claims(told=told),
         *_hop(),
         'proxy_set_header Connection "";',

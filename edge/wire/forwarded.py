@@ -3,7 +3,7 @@
 A peer that is no trusted proxy can write anything into these fields, so what it sent is taken out
 and only what the edge saw itself is written; a trusted proxy's values are kept and appended to.
 Whose address counts for analytics is ``edge.collector.client_ip``. The one invariant: the last
-element of every chain was written by the edge.
+element of every chain was written by the edge, or by the web server that is its first half.
 
 Source: RFC 7239; DESIGN 5.3.
 """
@@ -26,17 +26,25 @@ _ADDRESS_CLAIMS = frozenset(
         b"x-forwarded-server",
         b"x-forwarded-ssl",
         b"x-real-ip",
+        b"x-sf-front",
     }
 )
 _REWRITTEN = frozenset(
     {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"}
 )
 
+FRONT = b"x-sf-front"
+"""Sent by a web server before us that is part of this edge (``edge.fronts.nginx``): it has written
+the forwarding fields for the origin already, and it cannot pass on interim answers."""
+
 
 def with_forwarded(
     fields: Fields, *, peer: Address, trusted: bool, secure: bool, authority: bytes
 ) -> list[Field]:
-    """Replace, or after a trusted proxy extend, what a request claims about its way here."""
+    """Replace, or after a trusted proxy extend, what a request claims about its way here.
+
+    A trusted web server that is part of this edge (``FRONT``) has done so; nothing is added.
+    """
     scheme = b"https" if secure else b"http"
     address = str(peer).encode()
     node = b'"[%s]"' % address if peer.version == 6 else address  # noqa: PLR2004 - IP version six.
@@ -49,6 +57,8 @@ def with_forwarded(
             (b"X-Forwarded-Host", authority),
             (b"Forwarded", element),
         ]
+    if values_of(fields, FRONT):
+        return without(fields, frozenset({FRONT}))
     return [
         *without(fields, _REWRITTEN),
         (b"X-Forwarded-For", _appended(fields, b"x-forwarded-for", address)),
@@ -56,6 +66,11 @@ def with_forwarded(
         (b"X-Forwarded-Host", _first(fields, b"x-forwarded-host") or authority),
         (b"Forwarded", _appended(fields, b"forwarded", element)),
     ]
+
+
+def takes_interim(version: bytes, fields: Fields) -> bool:
+    """Tell whether the sender of a request can be sent interim answers (1xx)."""
+    return version != b"HTTP/1.0" and not values_of(fields, FRONT)
 
 
 def is_secure(fields: Fields, *, tls: bool, trusted: bool) -> bool:

@@ -48,8 +48,9 @@ class NginxServer:
     port: int
 
     async def start(self) -> None:
-        with socket.create_server(("127.0.0.1", self.port)):
-            pass
+        probe = await asyncio.start_server(lambda *_: None, "127.0.0.1", self.port)
+        probe.close()
+        await probe.wait_closed()
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / "nginx.conf"
         file.write_text("daemon off;\n" + self.text)

@@ -30,6 +30,8 @@ class SkipReason(StrEnum):
     """Why a response got no tag; the value is what counters, hits and docs show."""
 
     OFF = "off"
+    KILLED = "killed"
+    BREAKER = "breaker"
     SHADOW = "shadow"
     METHOD = "method"
     NOT_DOCUMENT = "not_document"
@@ -49,6 +51,7 @@ class SkipReason(StrEnum):
     CSP_STRICT_DYNAMIC = "csp_strict_dynamic"
     CSP_SANDBOX = "csp_sandbox"
     INTEGRITY_POLICY = "integrity_policy"
+    CANARY = "canary"
     EMPTY = "empty"
     NOT_MARKUP = "not_markup"
     FRAGMENT = "fragment"
@@ -86,6 +89,13 @@ _REQUEST, _RESPONSE, _BODY = Stage.REQUEST, Stage.RESPONSE, Stage.BODY
 
 REASONS: tuple[Reason, ...] = (
     Reason(SkipReason.OFF, _REQUEST, False, "Injection is switched off for the site."),
+    Reason(SkipReason.KILLED, _REQUEST, False, "Injection is switched off for all sites."),
+    Reason(
+        SkipReason.BREAKER,
+        _REQUEST,
+        True,
+        "The circuit breaker has switched injection off for the site, for a while.",
+    ),
     Reason(
         SkipReason.SHADOW, _BODY, False, "The page would have got the tag; the site only counts."
     ),
@@ -144,6 +154,12 @@ REASONS: tuple[Reason, ...] = (
         _RESPONSE,
         False,
         "Integrity-Policy blocks scripts without an integrity attribute.",
+    ),
+    Reason(
+        SkipReason.CANARY,
+        _RESPONSE,
+        False,
+        "The page, or its visitor, is outside the share that gets the tag.",
     ),
     Reason(SkipReason.EMPTY, _BODY, False, "The body is empty or white space."),
     Reason(SkipReason.NOT_MARKUP, _BODY, False, "The first thing in the body is not markup."),

@@ -26,8 +26,9 @@ from edge.inject.rewriter import (
     PlainRewriter,
     ShadowRewriter,
 )
+from edge.inject.stance import Stance, stance_of
 from edge.inject.tag import Headers, Tag, own_tag_pattern, render_tag
-from edge.sites import Mode, Site
+from edge.sites import Site
 
 __all__ = [
     "BodyBrokenError",
@@ -50,6 +51,7 @@ class RequestPlan:
 
     ``candidate``: the answer may get the tag (or would, in shadow mode). ``reason``: why it may
     not, if that is certain already. ``target`` is the request's, for whoever explains the plan.
+    ``is_document``: the request asks for what may be a page, whatever the stance.
     """
 
     site: Site
@@ -62,6 +64,8 @@ class RequestPlan:
     reason: SkipReason | None
     needs_evidence: bool
     conditions: validators.Conditions
+    stance: Stance
+    is_document: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +80,15 @@ class ResponsePlan:
     reason: SkipReason | None
 
 
-def plan_request(
-    site: Site, method: str, target: bytes, headers: Headers, tag: Tag, *, origin: str = ""
+def plan_request(  # noqa: PLR0913 - a request has that many parts.
+    site: Site,
+    method: str,
+    target: bytes,
+    headers: Headers,
+    tag: Tag,
+    *,
+    origin: str = "",
+    stance: Stance | None = None,
 ) -> RequestPlan:
     """Decide what of a request the origin sees.
 
@@ -90,23 +101,39 @@ def plan_request(
         origin: Scheme, host and port as the browser has them, ``https://shop.example:8443``; a
             policy can name our URLs by it only. Empty: read from Host, as ``http``, which in a
             policy stands for both schemes.
+        stance: Whether the site's pages get the tag at all; None: by the site's mode alone.
     """
+    stance = stance or stance_of(site)
     try:
-        return _plan_request(site, method, target, headers, tag, origin)
+        fields = decide.request_fields(headers)
+        declined = decide.decline_request(method, fields)
+        is_document = declined is None
+        conditions = validators.take_off_marks(
+            headers, fields, tag, is_document=is_document, is_tagged=stance.confirms
+        )
+        sent = conditions.headers
+        if is_document and stance.may_tag:
+            sent = _narrow(sent, fields)
+        reason, needs_evidence = stance.reason or declined, decide.is_unlabelled(fields)
+        origin = origin or _origin_of(fields)
     except Exception:  # noqa: BLE001 - fail open: the page comes before the tag
         _log.exception("a request could not be planned; it passes unchanged")
-        return RequestPlan(
-            site=site,
-            method=method,
-            target=target,
-            headers=headers,
-            tag=tag,
-            origin=origin,
-            candidate=False,
-            reason=SkipReason.FAILED,
-            needs_evidence=False,
-            conditions=validators.Conditions(headers),
-        )
+        sent, conditions = headers, validators.Conditions(headers)
+        reason, is_document, needs_evidence = SkipReason.FAILED, False, False
+    return RequestPlan(
+        site=site,
+        method=method,
+        target=target,
+        headers=sent,
+        tag=tag,
+        origin=origin,
+        candidate=reason is None,
+        reason=reason,
+        needs_evidence=needs_evidence,
+        conditions=conditions,
+        stance=stance,
+        is_document=is_document,
+    )
 
 
 def plan_response(plan: RequestPlan, status: int, headers: Headers) -> ResponsePlan:
@@ -116,32 +143,6 @@ def plan_response(plan: RequestPlan, status: int, headers: Headers) -> ResponseP
     except Exception:  # noqa: BLE001 - fail open: the page comes before the tag
         _log.exception("a response could not be planned; it passes unchanged")
         return ResponsePlan(headers, None, SkipReason.FAILED)
-
-
-def _plan_request(
-    site: Site, method: str, target: bytes, headers: Headers, tag: Tag, origin: str
-) -> RequestPlan:
-    fields = decide.request_fields(headers)
-    reason = decide.decline_request(method, fields)
-    is_document = reason is None
-    is_tagged = is_document and site.mode is Mode.ON
-    conditions = validators.take_off_marks(
-        headers, fields, tag, is_document=is_document, is_tagged=is_tagged
-    )
-    if site.mode is Mode.OFF:
-        reason = SkipReason.OFF
-    return RequestPlan(
-        site=site,
-        method=method,
-        target=target,
-        headers=_narrow(conditions.headers, fields) if is_tagged else conditions.headers,
-        tag=tag,
-        origin=origin or _origin_of(fields),
-        candidate=reason is None,
-        reason=reason,
-        needs_evidence=decide.is_unlabelled(fields),
-        conditions=conditions,
-    )
 
 
 def _narrow(headers: Headers, fields: Fields) -> Headers:
@@ -180,7 +181,11 @@ def _plan_response(plan: RequestPlan, status: int, headers: Headers) -> Response
         policy = csp.apply_csp(headers, plan.site.csp, sources)
     if policy.reason is not None:
         return ResponsePlan(headers, None, policy.reason)
-    if plan.site.mode is Mode.SHADOW:
+    stance = plan.stance
+    reason = None if stance.ask is None else stance.ask(headers)
+    if reason is not None:
+        return ResponsePlan(headers, None, reason)
+    if stance.shadow:
         return _shadow(plan, headers, _rewriter(plan, fields, coding, policy.nonce))
     marked = validators.mark_response(policy.headers, plan.tag)
     if plan.method == "HEAD":

@@ -46,7 +46,7 @@ def take_off_marks(
         fields: The same, grouped.
         tag: The current one.
         is_document: Whether the answer may be a page; only then must an old copy be replaced.
-        is_tagged: Whether such a page gets the tag now; if not, every mark is an old one.
+        is_tagged: Whether such a page surely gets the tag now; if not, every mark is an old one.
     """
     marked = [mark for value in fields.get(b"if-none-match", ()) for mark in _read_marks(value)]
     marks = dict(marked)
@@ -57,8 +57,14 @@ def take_off_marks(
     since = _since(fields)
     if is_document and is_old and b"if-none-match" in fields:
         return Conditions(_without(restored, {b"if-none-match", b"if-modified-since"}), marks)
-    if not (is_document and is_tagged) or since is None:
+    if not is_document or since is None:
         return Conditions(restored, marks, has_current_mark)
+    if not is_tagged:
+        # A date bears no mark: without an entity tag beside it, the copy may have the tag.
+        is_named = b"if-none-match" in fields
+        return Conditions(
+            restored if is_named else _without(restored, {b"if-modified-since"}), marks
+        )
     if since >= tag.modified_at:
         return Conditions(restored, marks, is_current=True)
     dropped = {b"if-modified-since"}

@@ -6,6 +6,7 @@ from typing import Any
 
 from edge.inject.plan import Headers, RequestPlan, ResponsePlan, Tag, plan_request, plan_response
 from edge.inject.rewriter import BodyRewriter
+from edge.inject.stance import Stance
 from edge.sites import Origin, Site
 
 SCRIPT = b'<script async="async" src="/sf/1a2b3c4d5e.js"></script>'
@@ -44,9 +45,11 @@ def a_request(
     tag: Tag | None = None,
     method: str = "GET",
     origin: str = "https://shop.example",
+    stance: Stance | None = None,
 ) -> RequestPlan:
     headers = NAVIGATION if headers is None else headers
-    return plan_request(site or a_site(), method, b"/", headers, tag or a_tag(), origin=origin)
+    site, tag = site or a_site(), tag or a_tag()
+    return plan_request(site, method, b"/", headers, tag, origin=origin, stance=stance)
 
 
 def a_response(

@@ -4,8 +4,10 @@ from email.utils import formatdate
 
 import pytest
 
+from edge.inject import stance
 from edge.inject.decide import SkipReason
 from edge.inject.plan import Headers, RequestPlan
+from edge.inject.stance import Stance
 from edge.inject.validators import put_mark
 from edge.sites import Mode
 from tests.edge.inject.factories import (
@@ -106,12 +108,58 @@ def test_a_copy_with_another_tag_is_fetched_anew(value: bytes) -> None:
     assert sent(plan, b"If-Modified-Since") == []
 
 
-@pytest.mark.parametrize("mode", [Mode.OFF, Mode.SHADOW])
-def test_switching_off_replaces_copies_that_have_the_tag(mode: Mode) -> None:
-    plan = revisit((b"If-None-Match", MARKED), site=a_site(mode=mode))
+UNTAGGED = [
+    stance.OFF,
+    stance.KILLED,
+    stance.BROKEN,
+    stance.SHADOW,
+    stance.OUTSIDE_CANARY,
+    Stance(ask=lambda _: SkipReason.CANARY),
+]
+
+
+def test_modes_stand_for_stances() -> None:
+    assert [stance.stance_of(a_site(mode=mode)) for mode in (Mode.OFF, Mode.SHADOW, Mode.ON)] == [
+        stance.OFF,
+        stance.SHADOW,
+        stance.TAGS,
+    ]
+
+
+@pytest.mark.parametrize("untagged", UNTAGGED)
+def test_where_pages_may_come_without_the_tag_copies_that_have_it_are_replaced(
+    untagged: Stance,
+) -> None:
+    plan = revisit((b"If-None-Match", MARKED), (b"If-Modified-Since", NEW), stance=untagged)
     assert sent(plan, b"If-None-Match") == []
+    assert sent(plan, b"If-Modified-Since") == []
     headers: Headers = [HTML_UTF8, (b"ETag", b'"abc"'), (b"Last-Modified", OLD)]
     assert a_response(*headers, request=plan).headers == headers
+
+
+@pytest.mark.parametrize("untagged", UNTAGGED)
+@pytest.mark.parametrize("since", [OLD, TAGGED, NEW])
+def test_where_pages_may_come_without_the_tag_a_date_alone_confirms_no_page(
+    untagged: Stance, since: bytes
+) -> None:
+    assert revisit((b"If-Modified-Since", since), stance=untagged).headers == NAVIGATION
+
+
+@pytest.mark.parametrize("untagged", UNTAGGED)
+def test_a_copy_that_surely_lacks_the_tag_is_confirmed_where_pages_come_without(
+    untagged: Stance,
+) -> None:
+    asked = [(b"If-None-Match", b'"abc"'), (b"If-Modified-Since", NEW)]
+    assert revisit(*asked, stance=untagged).headers == [*NAVIGATION, *asked]
+    image = [(b"Sec-Fetch-Dest", b"image"), (b"If-Modified-Since", NEW)]
+    assert a_request(image, stance=untagged).headers == image
+
+
+def test_codings_are_narrowed_where_a_page_may_still_get_the_tag() -> None:
+    coding = (b"Accept-Encoding", b"gzip, foo")
+    later, never = Stance(ask=lambda _: None), stance.OUTSIDE_CANARY
+    assert sent(revisit(coding, stance=later), b"Accept-Encoding") == [b"gzip"]
+    assert sent(revisit(coding, stance=never), b"Accept-Encoding") == [coding[1]]
 
 
 @pytest.mark.parametrize("marked", [MARKED, OTHER])

@@ -21,6 +21,7 @@ from edge.fronts.mitm_desk import Desk, Drain, Refused, refusal_for
 from edge.fronts.mitm_http1 import CUT_OFF, Bodies, framed_data, last_chunk, written_head
 from edge.fronts.mitm_messages import make_request
 from edge.wire.fields import Field
+from edge.wire.forwarded import takes_interim
 from edge.wire.framing import Frame, framed, request_length, response_frame
 from edge.wire.head import END, RequestHead, check_partial_head, parse_request_head
 from edge.wire.hop import wants_close
@@ -41,6 +42,7 @@ class EdgeHttp1Server(Bodies, _http1.Http1Server):
         super().__init__(context)
         self._desk = desk
         self._version = b"HTTP/1.1"
+        self._takes_interim = True
         self._frame = Frame.NONE
         self._closes = False
         self.waiting_since = desk.now()
@@ -97,6 +99,7 @@ class EdgeHttp1Server(Bodies, _http1.Http1Server):
     ) -> CommandGenerator[None]:
         self.has_partial_head = False
         self._version = head.version
+        self._takes_interim = takes_interim(head.version, head.headers)
         self._closes = wants_close(head.version, head.headers) or head.version == b"HTTP/1.0"
         parts = (head.method, b"http", head.authority, head.target, head.version, head.headers)
         self.request = make_request(*parts)
@@ -124,7 +127,7 @@ class EdgeHttp1Server(Bodies, _http1.Http1Server):
     def _sendhead(self, response: http.Response) -> CommandGenerator[None]:
         status, fields = response.status_code, response.headers.fields
         if status < _FINAL and status != _SWITCHING:
-            if self._version != b"HTTP/1.0":
+            if self._takes_interim:
                 yield commands.SendData(
                     self.conn, written_head(status, response.data.reason, fields)
                 )

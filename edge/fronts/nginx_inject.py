@@ -146,8 +146,8 @@ def _coding() -> Lines:
 def _hits(options: NginxOptions) -> Lines:
     if not options.hits_socket:
         return comment(
-            "Nobody is told of pages. With --hits-socket a line a page goes to a unix socket, never "
-            "to a file: it holds an address until the collector has made a visitor of it."
+            "Nobody is told of pages. With --hits-socket a line a page goes to a unix socket, "
+            "never to a file: it holds an address until the collector has made a visitor of it."
         )
     server = literal(options.hits_socket, "--hits-socket")
     return [f"access_log syslog:server=unix:{server},nohostname,tag=sf sf_hit;"]

@@ -36,7 +36,7 @@ _DIFFERENCES = (
         "Time to the first byte and between bytes is one limit, 60 s; event streams (Accept: "
         "text/event-stream) and WebSocket have none."
     ),
-    "A line of the header may have 64 KiB, all of it 128 KiB; a path is refused only past that.",
+    "A line of the header may have 64 KiB, all of it a little more; so may a path.",
     "TRACE is refused, and so is the target `*`.",
     "An unknown host over TLS gets 421 even where a default site is set.",
     (
@@ -63,8 +63,8 @@ _NJS = (
 _SUB_FILTER = (
     (
         "sub_filter: only a page that holds exactly `<head>` (in any case) gets the tag, and it "
-        "gets it there, be it in a comment. Fragments, AMP pages and pages with the tag already are not "
-        "told from others, policies in <meta> not seen, and of several policy fields one is read."
+        "gets it there, be it in a comment. Fragments, AMP pages and pages that have the tag are "
+        "not told from others, and of several policy fields only one is read."
     ),
     "sub_filter: pages lose ETag and Last-Modified and are never answered by 304.",
     "Hits, canary, shadow, circuit breaker, debug fields and metrics of pages need the edge.",

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from edge.fronts.mitm import MitmFront
+from tests.conformance.limits import mark_limits
 from tests.support.front_stack import FrontStack, Running, StackParts
+from tests.support.nginx_front import start_nginx
 
 
 async def start_mitmproxy(parts: StackParts) -> Running:
@@ -22,14 +24,18 @@ async def start_mitmproxy(parts: StackParts) -> Running:
     return Running(port, await front.start_tls("127.0.0.1", 0), front.drain)
 
 
-FRONTS = {"mitmproxy": start_mitmproxy}
+FRONTS = {"mitmproxy": start_mitmproxy, "nginx": start_nginx}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    mark_limits(items)
 
 
 @pytest.fixture(scope="session", params=sorted(FRONTS))
 def shared_stack(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[FrontStack]:
-    stack = FrontStack(FRONTS[request.param], tmp_path_factory.mktemp("front"))
+    stack = FrontStack(FRONTS[request.param], tmp_path_factory.mktemp("front"), front=request.param)
     stack.start()
     yield stack
     stack.stop()
@@ -51,7 +57,12 @@ def own_stack(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[FrontStack]:
     """A front of the test's own, to drain or to break; its peers are trusted proxies."""
-    stack = FrontStack(FRONTS[request.param], tmp_path_factory.mktemp("front"), trusted="loopback")
+    stack = FrontStack(
+        FRONTS[request.param],
+        tmp_path_factory.mktemp("front"),
+        trusted="loopback",
+        front=request.param,
+    )
     stack.start()
     yield stack
     stack.stop()

@@ -78,6 +78,7 @@ class FrontStack:
     start_front: Callable[[StackParts], Coroutine[Any, Any, Running]]
     folder: Path
     trusted: str = ""
+    front: str = ""
     served: list[Served] = field(default_factory=list)
     endpoints: StubEndpoints = field(default_factory=StubEndpoints)
     tag_fails: bool = False

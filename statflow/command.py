@@ -71,6 +71,7 @@ EXPECTED = frozenset(
         "MigrationError",
         "ImportFileError",
         "EdgeError",
+        "NginxError",
     }
 )
 """Errors whose message is written for the person at the terminal. Named, not imported: most come

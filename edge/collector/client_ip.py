@@ -43,6 +43,15 @@ class Networks:
 
 
 def parse_networks(text: str) -> Networks:
+    """Read a set of networks.
+
+    Raises:
+        ValueError: As ``list_networks``.
+    """
+    return Networks(list_networks(text))
+
+
+def list_networks(text: str) -> list[IPv4Network | IPv6Network]:
     """Read a list of CIDR networks, addresses and the names ``cloudflare private loopback``.
 
     Raises:
@@ -57,7 +66,7 @@ def parse_networks(text: str) -> Networks:
             except ValueError:
                 expected = f"a network, an address or one of {', '.join(named)}"
                 raise ValueError(f"{word!r}: expected {expected}") from None
-    return Networks(networks)
+    return networks
 
 
 def client_address(

@@ -8,6 +8,7 @@ as the Python fronts would serve it, but for those comments.
 
 import re
 from collections.abc import Callable
+from ipaddress import ip_address
 
 from edge.fronts.nginx_options import Inject, NginxOptions
 from edge.fronts.nginx_text import NginxError
@@ -42,6 +43,23 @@ def _one_name(site: Site, _options: NginxOptions) -> str:
             "upstreams: nginx checks one certificate name for all of a site's upstreams; "
             "set upstream_host to the name they share"
         )
+    return ""
+
+
+def _in_ranges(site: Site, options: NginxOptions) -> str:
+    """Hold addresses to the operator's ranges; where a name leads is known at connect time only."""
+    if options.allowed is None:
+        return ""
+    for origin in site.origins:
+        try:
+            inside = ip_address(origin.host) in options.allowed
+        except ValueError:
+            return (
+                f"upstreams: {origin.host} is a name, and nginx does not check where it leads, "
+                "as STATFLOW_UPSTREAM_RANGES asks; give its address"
+            )
+        if not inside:
+            return f"upstreams: {origin.host} lies outside STATFLOW_UPSTREAM_RANGES"
     return ""
 
 
@@ -95,5 +113,11 @@ def _has_tag(site: Site, options: NginxOptions) -> str:
 
 type _Check = Callable[[Site, NginxOptions], str]
 
-_ALWAYS: tuple[_Check, ...] = (_one_scheme, _one_name, _upstream_host, _client_ip)
+_ALWAYS: tuple[_Check, ...] = (
+    _one_scheme,
+    _one_name,
+    _in_ranges,
+    _upstream_host,
+    _client_ip,
+)
 _WITHOUT_EDGE: tuple[_Check, ...] = (_no_sampling, _no_rotation, _policy, _has_tag)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from edge.collector.client_ip import Networks
 from edge.fronts.nginx_text import NginxError
 from edge.inject.tag import Tag
 
@@ -37,6 +38,7 @@ class NginxOptions:
         tls_port: Port for HTTPS; used where there are certificates.
         certificates: Host, or ``*.`` and a domain, to the folder of its certificate.
         trusted: Networks of proxies whose forwarding fields are believed, as CIDR.
+        allowed: Where addresses of origins must lie; None is everywhere.
         acme_dir: Folder of ACME challenges; empty: origins answer them.
         authorities: File of the certificate authorities that vouch for origins.
         run_dir: Folder for the pid file and temporary files of an nginx without root; empty:
@@ -57,6 +59,7 @@ class NginxOptions:
     tls_port: int = 443
     certificates: Mapping[str, str] = field(default_factory=dict)
     trusted: tuple[str, ...] = ()
+    allowed: Networks | None = None
     acme_dir: str = ""
     authorities: str = "/etc/ssl/certs/ca-certificates.crt"
     run_dir: str = ""

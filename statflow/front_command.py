@@ -1,0 +1,144 @@
+"""``statflow front``: configurations for web servers before, or instead of, a Python edge.
+
+Reads what a configuration depends on (the snapshot, the certificates' names, the settings) and
+prints it; what it says is ``edge.fronts.nginx``. The one invariant: on any error nothing is
+printed to standard output, so that a redirect into a file never leaves half a configuration.
+"""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from statflow.command import Context, command
+
+if TYPE_CHECKING:
+    from edge.fronts.nginx import NginxOptions
+    from edge.inject.tag import Tag
+    from edge.sites import Snapshot
+
+_NJS_MODULE = "ngx_http_js_module.so"
+_MODULE_FOLDERS = (
+    Path("/usr/lib/nginx/modules"),
+    Path("/usr/lib64/nginx/modules"),
+    Path("/etc/nginx/modules"),
+)
+_AUTHORITIES = (
+    Path("/etc/ssl/certs/ca-certificates.crt"),
+    Path("/etc/pki/tls/certs/ca-bundle.crt"),
+    Path("/etc/ssl/cert.pem"),
+)
+
+
+@click.group()
+def front() -> None:
+    """Configurations for web servers before the edge."""
+
+
+@front.command("nginx")
+@command
+@click.option(
+    "--inject",
+    type=click.Choice(["edge", "njs", "sub_filter"]),
+    default="edge",
+    show_default=True,
+    help="Who puts the script into pages.",
+)
+@click.option(
+    "--sites",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The sites snapshot (default: STATFLOW_SITES_FILE, else sites.json of the data folder).",
+)
+@click.option(
+    "--tls-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Certificates: HOST/fullchain.pem, HOST/privkey.pem (default: STATFLOW_TLS_DIR).",
+)
+@click.option("--edge", default="127.0.0.1:8080", show_default=True, help="Where the edge listens.")
+@click.option("--bind", default="", help="Address to listen at (default: all, IPv4 and IPv6).")
+@click.option("--port", default=80, show_default=True, help="For plain HTTP.")
+@click.option("--tls-port", default=443, show_default=True, help="For HTTPS.")
+@click.option(
+    "--run-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for nginx's pid and temporary files, for an nginx without root.",
+)
+@click.option(
+    "--hits-socket",
+    default="",
+    help="With njs and sub_filter: unix socket of a syslog reader that is told of pages.",
+)
+def front_nginx(context: Context, inject: str, sites: Path | None, **given: Any) -> None:
+    """Print a whole nginx.conf for the sites.
+
+    With --inject edge a Python edge behind nginx inserts the script; start it with
+    STATFLOW_TRUSTED_PROXIES=loopback. The other two variants insert it without Python and can do
+    less; what they cannot do is refused.
+    """
+    from edge.fronts.nginx import Inject, render_nginx
+
+    settings = context.settings
+    file = sites or settings.sites_file or context.paths.sites_file
+    snapshot = _read_snapshot(file, settings.default_site)
+    options = _options(context, Inject(inject), snapshot, **given)
+    click.echo(render_nginx(snapshot, options), nl=False)
+
+
+def _read_snapshot(file: Path, default_site: str) -> "Snapshot":
+    from edge.fronts.nginx import NginxError
+    from edge.sites import SnapshotError, parse_snapshot
+
+    try:
+        return replace(parse_snapshot(file.read_bytes()), default_host=default_site)
+    except OSError as error:
+        raise NginxError(f"no sites: {file}: {error.strerror} (--sites)") from None
+    except SnapshotError as error:
+        raise NginxError(f"{file}: {error}") from None
+
+
+def _options(
+    context: Context,
+    inject: Any,
+    snapshot: "Snapshot",
+    *,
+    tls_dir: Path | None,
+    run_dir: Path | None,
+    **given: Any,
+) -> "NginxOptions":
+    from edge.collector.client_ip import list_networks, parse_networks
+    from edge.fronts import nginx
+    from edge.fronts.nginx_certificates import find_certificates
+
+    settings = context.settings
+    folder = tls_dir or settings.tls_dir
+    ranges = settings.upstream_ranges
+    return nginx.NginxOptions(
+        inject=inject,
+        certificates=find_certificates(folder) if folder else {},
+        trusted=tuple(map(str, list_networks(settings.trusted_proxies))),
+        allowed=parse_networks(ranges) if ranges else None,
+        acme_dir=str(settings.acme_dir or ""),
+        authorities=str(_first_file(_AUTHORITIES)),
+        run_dir=str(run_dir.absolute()) if run_dir else "",
+        njs_module=str(_first_file(tuple(path / _NJS_MODULE for path in _MODULE_FOLDERS))),
+        script=str(Path(nginx.__file__).with_name("nginx_inject.js")),
+        tags=_tags(snapshot) if inject is not nginx.Inject.EDGE else {},
+        drain_s=settings.drain_s,
+        **given,
+    )
+
+
+def _first_file(places: tuple[Path, ...]) -> Path:
+    """Find the first that exists, else name the first: nginx then says that it is missing."""
+    return next((place for place in places if place.is_file()), places[0])
+
+
+def _tags(snapshot: "Snapshot") -> "dict[int, Tag]":
+    """Build each site's script as the edge does, to know its name."""
+    from edge.collector.builds import TrackerBuilds
+    from tracker import newest_build
+
+    builds = TrackerBuilds(newest_build().read_bytes(), now=time.time)
+    return {site.id: builds.for_site(site).tag for site in snapshot.sites}

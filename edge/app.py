@@ -1,8 +1,9 @@
 """The edge role: one process with a front, the collector, the buffer and the sites feed.
 
 It only builds the parts, starts them in the order in which they need one another, and stops them in
-reverse: first no new connections, then no running requests, then no waiting events. The one
-invariant: a part that fails at start, other than the listeners, never keeps pages from passing.
+reverse: first no new connections, then no running requests, then no waiting events. Which front
+listens where is ``edge.listeners``; several workers are ``statflow.workers``. The one invariant: a
+part that fails at start, other than the listeners, never keeps pages from passing.
 """
 
 import asyncio
@@ -12,7 +13,6 @@ import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Coroutine
-from dataclasses import dataclass
 from pathlib import Path
 
 from edge.buffer.redis import RedisBuffer
@@ -21,51 +21,21 @@ from edge.collector.client_ip import parse_networks
 from edge.collector.collect import Collector
 from edge.collector.endpoints import Endpoints
 from edge.collector.rate import RateLimits
-from edge.fronts.mitm import MitmFront
+from edge.config import EdgeConfig, EdgeError
+from edge.fronts.operating import Operating
 from edge.inject.tag import Tag
+from edge.listeners import FrontParts, Listeners
 from edge.pipeline.agents import Agents
 from edge.pipeline.geo import Geo
 from edge.pipeline.salts import Salts, keep_expiring, protect_process
 from edge.pipeline.salts_file import FileSalts
 from edge.pipeline.salts_redis import RedisSalts, find_salt_store_problems
 from edge.private import PrivatePort
-from edge.sites import Site
+from edge.request_log import RequestLog
+from edge.sites import EMPTY, Site
 from edge.sites_feed import SitesFeed
 
 log = logging.getLogger(__name__)
-
-
-class EdgeError(Exception):
-    """The edge cannot serve; the message is for the operator."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EdgeConfig:
-    """What an edge needs; ``tracker`` is the frozen build.
-
-    ``salt_url`` empty: the salts live in ``salts_file``, which must lie in memory; without one they
-    live in this process alone. ``rate_client`` is events a minute, ``rate_site`` events a second.
-    """
-
-    front: str
-    bind: str
-    port: int
-    tls_port: int | None
-    tls_dir: Path | None
-    sites_file: Path
-    redis_url: str
-    salt_url: str
-    salt_assured: bool
-    salts_file: Path | None
-    geo: Path | None
-    trusted_proxies: str
-    rate_client: int
-    rate_site: int
-    default_site: str
-    tracker: bytes
-    drain_s: int
-    private_port: int | None
-    private_socket: Path | None
 
 
 def now_ms() -> int:
@@ -73,8 +43,10 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
-    """Serve until ``stop``, then drain.
+async def run_edge(
+    config: EdgeConfig, stop: asyncio.Event, hangup: asyncio.Event | None = None
+) -> None:
+    """Serve until ``stop``, then drain; every time ``hangup`` is set, read everything again.
 
     Raises:
         EdgeError: A port is taken, or a setting cannot be used.
@@ -90,28 +62,63 @@ async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
         buffer = RedisBuffer(config.redis_url, producer=secrets.token_hex(8))
         await buffer.start()
         stack.push_async_callback(buffer.stop)
-        front = _build_front(config, feed, buffer, salts)
-        private = PrivatePort(lambda: _checks(feed, buffer, salts))
-        try:
-            await private.start(port=config.private_port or 0, path=config.private_socket)
-            stack.push_async_callback(private.stop)
-            await front.start(config.bind, config.port)
-            stack.push_async_callback(front.drain, config.drain_s)
-            if config.tls_port is not None:
-                await front.start_tls(config.bind, config.tls_port)
-        except OSError as error:
-            raise EdgeError(f"cannot listen: {error.strerror or error}") from None
-        await stack.enter_async_context(
-            _running(feed.run(stop), keep_expiring(salts, now_ms, stop))
+        listeners = _build_listeners(config, feed, buffer, salts, _open_request_log(config, stack))
+        private = PrivatePort(
+            lambda: _checks(feed, stop), notes=lambda: _notes(feed, buffer, salts)
         )
-        log.info("edge: serving on %s:%d", config.bind, config.port)
+        stack.push_async_callback(private.stop)
+        stack.push_async_callback(listeners.drain, config.drain_s)
+        port, _ = await listeners.start(
+            config.hosts, config.port, config.tls_port, reuse_port=config.reuse_port
+        )
+        await _start_private(private, config)
+        await stack.enter_async_context(
+            _running(
+                feed.run(stop),
+                keep_expiring(salts, now_ms, stop),
+                _reload_on(hangup or asyncio.Event(), feed, listeners),
+            )
+        )
+        log.info("edge: serving on %s:%d", config.bind, port)
         await stop.wait()
         log.info("edge: draining, at most %d s", config.drain_s)
 
 
-def _build_front(
-    config: EdgeConfig, feed: SitesFeed, buffer: RedisBuffer, salts: Salts
-) -> MitmFront:
+async def _start_private(private: PrivatePort, config: EdgeConfig) -> None:
+    try:
+        await private.start(port=config.private_port or 0, path=config.private_socket)
+    except OSError as error:
+        raise EdgeError(f"cannot listen: {error.strerror or error}") from None
+
+
+async def _reload_on(hangup: asyncio.Event, feed: SitesFeed, listeners: Listeners) -> None:
+    """Take a changed file and changed certificates at once, instead of within their time."""
+    while True:
+        await hangup.wait()
+        hangup.clear()
+        feed.load_file(again=True)
+        try:
+            await listeners.reload()
+        except Exception as error:  # noqa: BLE001 - the rim: the old certificates go on serving.
+            log.warning("edge: certificates could not be read again: %s", type(error).__name__)
+        log.info("edge: read sites and certificates again")
+
+
+def _open_request_log(config: EdgeConfig, stack: contextlib.AsyncExitStack) -> RequestLog | None:
+    if not config.log_requests:
+        return None
+    requests = RequestLog().start()
+    stack.callback(requests.stop)
+    return requests
+
+
+def _build_listeners(
+    config: EdgeConfig,
+    feed: SitesFeed,
+    buffer: RedisBuffer,
+    salts: Salts,
+    requests: RequestLog | None,
+) -> Listeners:
     builds = TrackerBuilds(config.tracker)
     collector = Collector(
         buffer=buffer,
@@ -124,14 +131,21 @@ def _build_front(
     def tag_for(site: Site) -> Tag:
         return builds.for_site(site).tag
 
-    return MitmFront(
+    parts = FrontParts(
         sites=feed.current,
         endpoints=Endpoints(builds=builds, collector=collector),
         tag_for=tag_for,
         trusted=parse_networks(config.trusted_proxies),
         on_served=None,
-        tls_dir=config.tls_dir if config.tls_port is not None else None,
+        operating=Operating(
+            acme_dir=config.acme_dir,
+            https_port=config.tls_port,
+            allowed=parse_networks(config.upstream_ranges) if config.upstream_ranges else None,
+            on_answered=requests,
+            proxy_protocol=config.proxy_protocol,
+        ),
     )
+    return Listeners(config.front, parts, config.tls_dir if config.tls_port is not None else None)
 
 
 async def _open_salts(config: EdgeConfig, stack: contextlib.AsyncExitStack) -> Salts:
@@ -163,7 +177,16 @@ async def _check_salt_store(config: EdgeConfig) -> None:
         log.warning("salts: %s (asserted to be harmless)", problem)
 
 
-async def _checks(feed: SitesFeed, buffer: RedisBuffer, salts: Salts) -> dict[str, str]:
+async def _checks(feed: SitesFeed, stop: asyncio.Event) -> dict[str, str]:
+    """Say why this edge should be sent no traffic: it is going down, or it has nothing to serve."""
+    return {
+        "serving": "going down" if stop.is_set() else "",
+        "sites": (feed.problem or "no sites yet") if feed.current() == EMPTY else "",
+    }
+
+
+async def _notes(feed: SitesFeed, buffer: RedisBuffer, salts: Salts) -> dict[str, str]:
+    """Say what is wrong while pages pass all the same."""
     said = {"sites": feed.problem, "buffer": buffer.check()}
     if isinstance(salts, RedisSalts):
         said["salts"] = salts.problem()

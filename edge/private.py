@@ -1,7 +1,8 @@
 """The private port of a part: ``/healthz``, ``/readyz`` and ``/metrics``, apart from sites.
 
 ``/healthz`` says that the process answers; ``/readyz`` says whether it should be sent traffic, with
-one line for each check; ``/metrics`` is the Prometheus text of this process.
+one line for each check; ``/metrics`` is the Prometheus text of this process. What is wrong behind
+the edge is no reason to take its pages away: that is a note, which ``/readyz`` shows.
 """
 
 import asyncio
@@ -19,8 +20,11 @@ type Checks = Callable[[], Awaitable[dict[str, str]]]
 class PrivatePort:
     """Serve one part's private endpoints on loopback TCP or on a unix socket."""
 
-    def __init__(self, checks: Checks, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self, checks: Checks, metrics: Metrics | None = None, notes: Checks | None = None
+    ) -> None:
         self._checks = checks
+        self._notes = notes or _no_notes
         self._metrics = metrics or _own_metrics
         self._runner: web.AppRunner | None = None
 
@@ -55,13 +59,18 @@ class PrivatePort:
     async def _readyz(self, _request: web.Request) -> web.Response:
         problems = await self._checks()
         ready = not any(problems.values())
-        body = {"ready": ready, "checks": {name: why or "ok" for name, why in problems.items()}}
+        said = {**problems, **await self._notes()}
+        body = {"ready": ready, "checks": {name: why or "ok" for name, why in said.items()}}
         return web.json_response(body, status=200 if ready else 503)
 
     async def _render_metrics(self, _request: web.Request) -> web.Response:
         return web.Response(
             body=await self._metrics(), headers={"Content-Type": CONTENT_TYPE_LATEST}
         )
+
+
+async def _no_notes() -> dict[str, str]:
+    return {}
 
 
 async def _own_metrics() -> bytes:

@@ -100,6 +100,7 @@ class SitesFeed:
         self._current = EMPTY
         self._file_stamp: tuple[int, int, int] | None = None
         self._refused = b""
+        self._is_away = False
         self.problem = ""
         """What is wrong with the newest snapshot, in words; empty while all is well."""
 
@@ -107,14 +108,14 @@ class SitesFeed:
         """Return the snapshot in force."""
         return self._current
 
-    def load_file(self) -> None:
-        """Take the file if it changed and is good; say so if it is not."""
+    def load_file(self, *, again: bool = False) -> None:
+        """Take the file if it changed, or is to be read again, and is good; say so if it is not."""
         try:
             status = self._path.stat()
         except OSError:
             return
         stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
-        if stamp == self._file_stamp:
+        if stamp == self._file_stamp and not again:
             return
         self._file_stamp = stamp
         try:
@@ -133,16 +134,20 @@ class SitesFeed:
             try:
                 await self._follow_redis(stop)
             except (RedisError, OSError) as error:
-                log.warning(
-                    "sites: Redis is away (%s); serving from the file", type(error).__name__
-                )
+                self._say_once(type(error).__name__)
                 self.load_file()
                 await _sleep(stop, POLL_S)
+
+    def _say_once(self, error: str) -> None:
+        if not self._is_away:
+            log.warning("sites: Redis is away (%s); serving from the file", error)
+        self._is_away = True
 
     async def _follow_redis(self, stop: asyncio.Event) -> None:
         redis = Redis.from_url(self._redis_url, socket_connect_timeout=2, socket_timeout=5)
         async with redis, redis.pubsub() as nudges:
             await nudges.subscribe(KEY)
+            self._is_away = False
             while not stop.is_set():
                 await self._pull(redis)
                 self.load_file()

@@ -15,10 +15,11 @@ import click
 
 from statflow import __version__
 from statflow.command import Context, command
+from statflow.front_command import front
 from statflow.output import print_json, print_table
 from statflow.site_commands import injection, site
 
-FRONTS = click.Choice(["auto", "mitmproxy"])
+FRONTS = click.Choice(["auto", "direct", "mitmproxy"])
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -33,20 +34,26 @@ def main() -> None:
     """
 
 
+main.add_command(front)
 main.add_command(site)
 main.add_command(injection)
 
 
 def _serve(
-    run: Callable[[asyncio.Event], Coroutine[Any, Any, None]], *, uvloop: bool = False
+    run: Callable[[asyncio.Event], Coroutine[Any, Any, None]],
+    *,
+    uvloop: bool = False,
+    hangup: asyncio.Event | None = None,
 ) -> None:
-    """Run a role until SIGINT or SIGTERM."""
+    """Run a role until SIGINT or SIGTERM; SIGHUP sets ``hangup`` where there is one."""
 
     async def until_stopped() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
+        if hangup is not None:
+            loop.add_signal_handler(signal.SIGHUP, hangup.set)
         await run(stop)
 
     if uvloop:
@@ -87,22 +94,43 @@ def up(context: Context, tls_dir: Path | None, **options: Any) -> None:
 @main.command()
 @command
 @click.option("--front", type=FRONTS, default="auto", show_default=True, help="The proxy engine.")
-@click.option("--bind", default="127.0.0.1", show_default=True)
+@click.option(
+    "--bind", default="127.0.0.1", show_default=True, help="Addresses, such as 0.0.0.0,::"
+)
 @click.option("--port", default=8080, show_default=True)
 @click.option("--tls-port", type=int, help="Serve TLS here, with the certificates of --tls-dir.")
 @click.option(
     "--tls-dir", type=click.Path(path_type=Path), help="HOST/fullchain.pem, HOST/privkey.pem."
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Processes that share the ports.",
+)
 @click.option("--private-port", type=int, help="Health and metrics, on loopback.")
 @click.option("--private-socket", type=click.Path(path_type=Path), hidden=True)
 @click.option("--salts-file", type=click.Path(path_type=Path), hidden=True)
-def edge(context: Context, **options: Any) -> None:
-    """Run the edge: the proxy that injects the tracker and collects events."""
-    from edge.app import run_edge
-    from statflow.role_edge import edge_config
+@click.option("--reuse-port", is_flag=True, hidden=True)
+def edge(context: Context, workers: int, **options: Any) -> None:
+    """Run the edge: the proxy that injects the tracker and collects events.
 
+    SIGTERM lets it finish what is open; SIGHUP lets it read sites and certificates again.
+    """
+    from edge.app import run_edge
+    from statflow.logs import log_json_lines
+    from statflow.role_edge import edge_config, workers_plan
+    from statflow.workers import run_workers
+
+    log_json_lines()
+    hangup = asyncio.Event()
     config = edge_config(context.settings, context.paths, **options)
-    _serve(lambda stop: run_edge(config, stop), uvloop=True)
+    if workers == 1:
+        _serve(lambda stop: run_edge(config, stop, hangup), uvloop=True, hangup=hangup)
+        return
+    plan = workers_plan(config, context.paths, workers)
+    _serve(lambda stop: run_workers(plan, stop, hangup), hangup=hangup)
 
 
 @main.command()

@@ -1,11 +1,13 @@
-"""The edge role: settings and paths into an EdgeConfig."""
+"""The edge role: settings and paths into an EdgeConfig, or into the plan of several workers."""
 
+import sys
 from pathlib import Path
 
-from edge.app import EdgeConfig
+from edge.config import EdgeConfig
 from statflow.paths import Paths
 from statflow.services import geo_database, redis_url
 from statflow.settings import Settings
+from statflow.workers import WorkersPlan
 from tracker import newest_build
 
 
@@ -21,6 +23,7 @@ def edge_config(  # noqa: PLR0913 - one argument an option of the command
     private_port: int | None,
     private_socket: Path | None,
     salts_file: Path | None,
+    reuse_port: bool,
 ) -> EdgeConfig:
     """Build the edge's configuration; the command line wins over the settings."""
     return EdgeConfig(
@@ -29,6 +32,7 @@ def edge_config(  # noqa: PLR0913 - one argument an option of the command
         port=port,
         tls_port=tls_port,
         tls_dir=tls_dir or settings.tls_dir,
+        reuse_port=reuse_port,
         sites_file=settings.sites_file or paths.sites_file,
         redis_url=redis_url(settings, paths),
         salt_url=settings.salt_url,
@@ -36,6 +40,10 @@ def edge_config(  # noqa: PLR0913 - one argument an option of the command
         salts_file=salts_file or paths.salts,
         geo=geo_database(settings),
         trusted_proxies=settings.trusted_proxies,
+        upstream_ranges=settings.upstream_ranges,
+        acme_dir=settings.acme_dir,
+        proxy_protocol=settings.proxy_protocol,
+        log_requests=settings.log_requests,
         rate_client=settings.rate_client,
         rate_site=settings.rate_site,
         default_site=settings.default_site,
@@ -44,3 +52,30 @@ def edge_config(  # noqa: PLR0913 - one argument an option of the command
         private_port=private_port,
         private_socket=private_socket,
     )
+
+
+def workers_plan(config: EdgeConfig, paths: Paths, count: int) -> WorkersPlan:
+    """Plan workers that serve as ``config`` says; each is this command again."""
+
+    def command(
+        port: int, tls_port: int | None, private_socket: Path, salts_file: Path | None
+    ) -> list[str]:
+        options: dict[str, object] = {
+            "--front": config.front,
+            "--bind": config.bind,
+            "--port": port,
+            "--tls-port": tls_port,
+            "--tls-dir": config.tls_dir,
+            "--private-socket": private_socket,
+            "--salts-file": salts_file,
+            "--data-dir": paths.data,
+        }
+        given = [
+            word
+            for name, value in options.items()
+            if value is not None
+            for word in (name, str(value))
+        ]
+        return [sys.executable, "-m", "statflow.cli", "edge", "--reuse-port", *given]
+
+    return WorkersPlan(config=config, count=count, command=command, runtime=paths.runtime)

@@ -51,6 +51,8 @@ class Part:
     stop_s: float = 15.0
     once: bool = False
     pass_fds: tuple[int, ...] = ()
+    own_output: bool = False
+    """Writes to our standard output itself; its standard error is passed on as it is."""
     state: State = State.WAITING
     process: asyncio.subprocess.Process | None = None
     restarts: int = 0
@@ -99,14 +101,43 @@ class Supervisor:
             self._set(part, State.SERVING)
         self._watchers.append(asyncio.create_task(self._watch(part)))
 
+    async def start_together(self) -> None:
+        """Start all parts at once.
+
+        Raises:
+            PartFailedError: One of them ended or did not serve in time.
+        """
+        starting = [asyncio.create_task(self.start_part(part)) for part in self.parts]
+        try:
+            await asyncio.gather(*starting)
+        finally:
+            for task in starting:
+                task.cancel()
+            await asyncio.gather(*starting, return_exceptions=True)
+
     async def stop(self) -> None:
         """Stop every part in reverse order, each with its own patience, then by force."""
+        await self._stop_watching()
+        for part in reversed(self.parts):
+            await self._stop_part(part)
+
+    async def stop_together(self) -> None:
+        """Stop all parts at once, each with its own patience, then by force."""
+        await self._stop_watching()
+        await asyncio.gather(*(self._stop_part(part) for part in self.parts))
+
+    def signal(self, number: int) -> None:
+        """Send a signal to every living part."""
+        for part in self.parts:
+            if part.pid is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(part.pid, number)
+
+    async def _stop_watching(self) -> None:
         self._stopping.set()
         for watcher in self._watchers:
             watcher.cancel()
         await asyncio.gather(*self._watchers, return_exceptions=True)
-        for part in reversed(self.parts):
-            await self._stop_part(part)
 
     async def _spawn(self, part: Part) -> None:
         self._set(part, State.RESTARTING if part.restarts else State.STARTING)
@@ -117,8 +148,8 @@ class Supervisor:
             str(os.getpid()),
             *part.command,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+            stdout=None if part.own_output else asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE if part.own_output else asyncio.subprocess.STDOUT,
             start_new_session=True,
             pass_fds=part.pass_fds,
         )
@@ -171,15 +202,16 @@ class Supervisor:
 
 async def _relay(part: Part, process: asyncio.subprocess.Process) -> None:
     """Print a part's output under its name and remember the last lines."""
-    assert process.stdout is not None
+    stream = process.stderr if part.own_output else process.stdout
+    assert stream is not None
     while True:
         try:
-            line = await process.stdout.readline()
+            line = await stream.readline()
         except ValueError:
             continue
         if not line:
             return
         text = line.decode(errors="replace").rstrip()
         part.last_words = [*part.last_words[-19:], text]
-        sys.stderr.write(f"{part.name:>9} | {text}\n")
+        sys.stderr.write(f"{text}\n" if part.own_output else f"{part.name:>9} | {text}\n")
         sys.stderr.flush()

@@ -29,6 +29,7 @@ from portal.commands import CommandError, add_user, put_site, setup_link
 from portal.database import Database
 from statflow.accounts import open_accounts, publish_sites
 from statflow.paths import Paths
+from statflow.private_client import fetch_private
 from statflow.services import free_port, port_is_free, redis_url, running_store_url
 from statflow.settings import Settings
 from statflow.supervisor import Part, PartFailedError, State, Supervisor
@@ -314,7 +315,7 @@ class Stack:
         socket = self._paths.private_socket(part)
 
         async def ask() -> bool:
-            return (await _fetch_private(socket, "/readyz"))[0] == 200  # noqa: PLR2004 - HTTP OK
+            return (await fetch_private(socket, "/readyz"))[0] == 200  # noqa: PLR2004 - HTTP OK
 
         return ask
 
@@ -339,7 +340,7 @@ class Stack:
             for part in self._supervisor.parts
         }
         for name in ("edge", "forwarder"):
-            status, body = await _fetch_private(self._paths.private_socket(name), "/readyz")
+            status, body = await fetch_private(self._paths.private_socket(name), "/readyz")
             for check, said in (json.loads(body)["checks"] if body else {}).items():
                 problems[f"{name}.{check}"] = "" if said == "ok" else str(said)
             if not status:
@@ -349,7 +350,7 @@ class Stack:
     async def _metrics(self) -> bytes:
         texts = []
         for name in ("edge", "forwarder"):
-            _, body = await _fetch_private(self._paths.private_socket(name), "/metrics")
+            _, body = await fetch_private(self._paths.private_socket(name), "/metrics")
             texts.append(body)
         return _one_exposition(texts)
 
@@ -403,21 +404,6 @@ class Stack:
 
 async def _always() -> bool:
     return True
-
-
-async def _fetch_private(socket: Path, path: str) -> tuple[int, bytes]:
-    """Ask a part's private socket; (0, b"") when it does not answer."""
-    connector = aiohttp.UnixConnector(str(socket))
-    try:
-        async with (
-            aiohttp.ClientSession(
-                connector=connector, timeout=aiohttp.ClientTimeout(total=3)
-            ) as session,
-            session.get(f"http://private{path}") as answer,
-        ):
-            return answer.status, await answer.read()
-    except (aiohttp.ClientError, OSError, TimeoutError):
-        return 0, b""
 
 
 def _one_exposition(texts: list[bytes]) -> bytes:

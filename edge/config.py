@@ -1,0 +1,53 @@
+"""What an edge is told at its start: one frozen value, and the error that says it cannot be used.
+
+Reading settings and the command line is ``statflow.role_edge``. The one invariant: nothing here
+changes while the edge runs; what does, is in the sites snapshot.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class EdgeError(Exception):
+    """The edge cannot serve; the message is for the operator."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeConfig:
+    """What an edge needs; ``tracker`` is the frozen build.
+
+    ``bind`` may list several addresses, separated by commas. ``salt_url`` empty: the salts live in
+    ``salts_file``, which must lie in memory; without one they live in this process alone.
+    ``rate_client`` is events a minute, ``rate_site`` events a second. ``reuse_port``: this is one
+    of several workers that share the ports.
+    """
+
+    front: str
+    bind: str
+    port: int
+    tls_port: int | None
+    tls_dir: Path | None
+    reuse_port: bool
+    sites_file: Path
+    redis_url: str
+    salt_url: str
+    salt_assured: bool
+    salts_file: Path | None
+    geo: Path | None
+    trusted_proxies: str
+    upstream_ranges: str
+    acme_dir: Path | None
+    proxy_protocol: bool
+    log_requests: bool
+    rate_client: int
+    rate_site: int
+    default_site: str
+    tracker: bytes
+    drain_s: int
+    private_port: int | None
+    private_socket: Path | None
+
+    @property
+    def hosts(self) -> list[str]:
+        """The addresses to listen at; brackets around an IPv6 address are taken off."""
+        return [host.strip().strip("[]") for host in self.bind.split(",") if host.strip()]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.collector.client_ip import Networks
+from edge.fronts.control import Control
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Operating:
         allowed: Where connected upstream addresses must lie; None is everywhere.
         on_answered: Told of every request when its answer has ended; None: nobody is.
         proxy_protocol: Plain connections begin with a PROXY protocol header.
+        control: Switches injection off, shared by all fronts of a process; None: a front makes its
+            own.
     """
 
     acme_dir: Path | None = None
@@ -50,6 +53,7 @@ class Operating:
     allowed: Networks | None = None
     on_answered: OnAnswered | None = None
     proxy_protocol: bool = False
+    control: Control | None = None
 
 
 DEFAULT = Operating()

@@ -1,20 +1,24 @@
 """The injector's part in one exchange, made safe: plan, rewrite, count.
 
 Every front drives this with the request's and the answer's fields and the body's chunks. What is
-injected where is ``edge.inject``; this module adds what the customer's page is owed when
-something in there fails. The one invariant: an exception in planning, in the tag or in the
-rewriter leaves the page byte-identical; where bytes of it are already out, the answer is cut off
-rather than corrupted.
+injected where is ``edge.inject``, who may switch it off is ``control``; this module adds what the
+customer's page is owed when something in there fails, and measures what the injector costs it. The
+one invariant: an exception in control, planning, the tag or the rewriter leaves the page
+byte-identical; where bytes of it are already out, the answer is cut off rather than corrupted.
 """
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from time import perf_counter
 
 from prometheus_client import Counter
 
-from edge.fronts.served import ABORTED, INJECTED, OnServed, Served, report
-from edge.inject.decide import SkipReason
+from edge.event import Address
+from edge.fronts.control import ALONE, Control, Late
+from edge.fronts.ledger import LEDGER
+from edge.fronts.served import ABORTED, INJECTED, OnServed, Served, tell
+from edge.inject.decide import SkipReason, decline_status
 from edge.inject.plan import BodyRewriter, RequestPlan, Tag, plan_request, plan_response
 from edge.sites import Https, Site
 from edge.wire.fields import Field, Fields, values_of
@@ -25,6 +29,12 @@ _FAILURES = Counter(
     "statflow_page_failures_total", "Failures of the injector that a page passed unharmed.", ["at"]
 )
 _CODING = b"content-encoding"
+_SAYS = b"X-Statflow"
+_BEFORE_HEADERS = frozenset(
+    {SkipReason.OFF, SkipReason.KILLED, SkipReason.BREAKER, SkipReason.FAILED}
+)
+"""Reasons that are given without a look at the answer."""
+_TRIED = frozenset({INJECTED, ABORTED, SkipReason.FAILED})
 
 
 class PageCorruptError(Exception):
@@ -35,61 +45,90 @@ class PageCorruptError(Exception):
 class Page:
     """One exchange of a site, seen by the injector.
 
-    Units: times are monotonic seconds.
+    Without an ``address``, the visitor's, a canary goes by paths alone. Units: times are monotonic
+    seconds.
     """
 
     site: Site
     tag_for: Callable[[Site], Tag]
     now: Callable[[], float]
     on_served: OnServed | None = None
+    control: Control = ALONE
+    address: Address | None = None
     _plan: RequestPlan | None = None
+    _late: Late | None = None
     _rewriter: BodyRewriter | None = None
     _held: list[bytes] | None = None
     _reason: SkipReason | None = None
     _is_document: bool = False
+    _is_eligible: bool = False
     _status: int = 0
     _sent: int = 0
     _asked_at: float = 0.0
     _answered_at: float = 0.0
-    _decided: bool = field(default=False)
+    _added_s: float = 0.0
+    _holding_since: float = 0.0
+    _decided: bool = False
     _says_hsts: bool = False
+    _explains: bool = False
 
     def request(self, method: str, target: bytes, headers: Fields, origin: str) -> list[Field]:
         """Plan for a request; returns the fields to send to the origin."""
         self._asked_at = self.now()
-        self._says_hsts = self.site.https is Https.REDIRECT_HSTS and origin.startswith("https:")
+        began = perf_counter()
+        site = self.site
+        self._says_hsts = site.https is Https.REDIRECT_HSTS and origin.startswith("https:")
         try:
-            tag = self.tag_for(self.site)
-            self._plan = plan_request(self.site, method, target, list(headers), tag, origin=origin)
+            self._explains = self.control.explains(site, headers)
+            tag = self.tag_for(site)
+            stance, self._late = self.control.permit(site, target, headers, self.address)
+            self._plan = plan_request(
+                site, method, target, list(headers), tag, origin=origin, stance=stance
+            )
         except Exception as error:  # noqa: BLE001 - fail open: the page passes without us.
             self._failed("request", error)
             return list(headers)
+        self._added_s = perf_counter() - began
         return self._plan.headers
 
     def response(self, status: int, headers: Fields, *, has_body: bool) -> list[Field]:
         """Plan for the origin's answer; returns the fields to send to the client."""
-        planned = self._respond(status, headers, has_body=has_body)
-        return with_hsts(planned) if self._says_hsts else planned
-
-    def _respond(self, status: int, headers: Fields, *, has_body: bool) -> list[Field]:
         self._answered_at = self.now()
+        began = perf_counter()
         self._status = status
         self._is_document = has_body and _is_html(headers)
-        original = list(headers)
-        if self._plan is None:
+        planned = self._respond(status, list(headers), has_body=has_body)
+        if self._explains:
+            planned = [*planned, (_SAYS, self._explanation())]
+        self._added_s += perf_counter() - began
+        return with_hsts(planned) if self._says_hsts else planned
+
+    def _respond(self, status: int, original: list[Field], *, has_body: bool) -> list[Field]:
+        request = self._plan
+        if request is None:
+            self._is_eligible = self._is_document and decline_status(status) is None
             return original
         try:
-            plan = plan_response(self._plan, status, original)
+            plan = plan_response(request, status, original)
         except Exception as error:  # noqa: BLE001 - fail open: the page passes without us.
             self._failed("response", error)
             return original
-        self._reason = plan.reason
-        if plan.body is not None:
-            if not has_body:
-                return original
-            self._rewriter = plan.body
-            same = values_of(original, _CODING) == values_of(plan.headers, _CODING)
-            self._held = [] if same else None
+        self._reason = reason = plan.reason
+        if plan.body is None:
+            self._is_eligible = reason is SkipReason.CANARY or (
+                reason in _BEFORE_HEADERS
+                and request.is_document
+                and self._is_document
+                and decline_status(status) is None
+            )
+            return plan.headers
+        if not has_body:
+            self._reason = SkipReason.EMPTY
+            return original
+        self._is_eligible = True
+        self._rewriter = plan.body
+        same = values_of(original, _CODING) == values_of(plan.headers, _CODING)
+        self._held = [] if same else None
         return plan.headers
 
     @property
@@ -103,17 +142,24 @@ class Page:
         Raises:
             PageCorruptError: The answer cannot be completed; cut the connection.
         """
-        if self._rewriter is not None:
-            try:
-                out = self._rewriter.feed(chunk)
-            except Exception as error:  # noqa: BLE001 - fail open while the original can be given.
-                return self._count(self._give_up(chunk, error))
-            if out:
-                self._held = None
-            elif self._held is not None:
-                self._held.append(chunk)
-            return self._count(out)
-        return self._count(chunk)
+        if self._rewriter is None:
+            self._sent += len(chunk)
+            return chunk
+        began = perf_counter()
+        try:
+            out = self._rewriter.feed(chunk)
+        except Exception as error:  # noqa: BLE001 - fail open while the original can be given.
+            out = self._give_up(chunk, error)
+        if out:
+            self._held = None
+            self._added_s += perf_counter() - (self._holding_since or began)
+            self._holding_since = 0.0
+            self._sent += len(out)
+            return out
+        if self._held is not None:
+            self._held.append(chunk)
+        self._holding_since = self._holding_since or began
+        return out
 
     def finish(self) -> bytes:
         """End the body; returns its last bytes.
@@ -123,12 +169,14 @@ class Page:
         """
         out = b""
         if self._rewriter is not None:
+            began = self._holding_since or perf_counter()
             try:
                 out = self._rewriter.finish()
                 self._reason = self._rewriter.outcome
             except Exception as error:  # noqa: BLE001 - fail open while the original can be given.
                 out = self._give_up(b"", error)
-        self._count(out)
+            self._added_s += perf_counter() - began
+            self._sent += len(out)
         self._decided = True
         return out
 
@@ -137,23 +185,45 @@ class Page:
         if not self._is_document:
             return
         self._is_document = False
-        now = self.now()
         outcome: SkipReason | str = self._reason or INJECTED
         if self._rewriter is not None and not self._decided:
             # A rewriter holds everything until it has decided, so bytes out mean a decision.
             outcome = (self._rewriter.outcome or INJECTED) if self._sent else ABORTED
-        report(
-            Served(
-                self.site.id,
-                self._status,
-                outcome,
-                self._sent,
-                (self._answered_at - self._asked_at) * 1000,
-                (now - self._asked_at) * 1000,
-                complete,
-            ),
-            self.on_served,
-        )
+        ttfb_s = self._answered_at - self._asked_at
+        tally = LEDGER.of(self.site.id)
+        tally.count(outcome)
+        tally.eligible += self._is_eligible
+        tally.cut += not complete
+        tally.ttfb.observe(ttfb_s)
+        tally.added.observe(self._added_s)
+        self._tell_control(outcome, complete=complete)
+        if self.on_served is not None:
+            duration_ms = (self.now() - self._asked_at) * 1000
+            served = Served(
+                *(self.site.id, self._status, outcome, self._sent),
+                *(ttfb_s * 1000, duration_ms, complete),
+            )
+            tell(served, self.on_served)
+
+    def _tell_control(self, outcome: SkipReason | str, *, complete: bool) -> None:
+        """Let the breaker learn; only documents are compared, for a script may leave at will."""
+        try:
+            late = self._late
+            if outcome in _TRIED or (late is not None and late.ticket):
+                failed = outcome is SkipReason.FAILED
+                self.control.record_tried(
+                    self.site.id, failed=failed, aborted=not complete, late=late
+                )
+            elif self._is_eligible:
+                self.control.record_plain(self.site.id, aborted=not complete)
+        except Exception as error:  # noqa: BLE001 - the page has been served.
+            self._failed("end", error)
+
+    def _explanation(self) -> bytes:
+        """Say what is known when the fields go out; a page never waits for its explanation."""
+        if self._plan is not None and self._reason is None:
+            return b"trying"
+        return b"skipped:%s" % (self._reason or SkipReason.FAILED).encode()
 
     def _give_up(self, chunk: bytes, error: Exception) -> bytes:
         self._rewriter = None
@@ -169,10 +239,6 @@ class Page:
         self._reason = SkipReason.FAILED
         _FAILURES.labels(at).inc()
         _log.error("the injector failed at the %s: %s", at, type(error).__name__)
-
-    def _count(self, chunk: bytes) -> bytes:
-        self._sent += len(chunk)
-        return chunk
 
 
 def _is_html(headers: Fields) -> bool:

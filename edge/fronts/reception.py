@@ -17,7 +17,7 @@ from edge.collector.endpoints import MAX_BODY_BYTES
 from edge.event import Address
 from edge.fronts import acme
 from edge.fronts.operating import DEFAULT, Operating
-from edge.sites import Https, Origin, Site, Snapshot, normal_host
+from edge.sites import Https, Mode, Origin, Site, Snapshot, normal_host
 from edge.wire.authority import resolve_authority, with_host
 from edge.wire.cookies import joined_crumbs, without_opt_out
 from edge.wire.fields import Field, Fields, values_of, without
@@ -87,6 +87,8 @@ class Forward:
     """Scheme and authority as the browser sees them."""
     upstreams: tuple[Upstream, ...]
     upgrades: bool
+    address: Address | None = None
+    """The visitor's, where a canary asks for it."""
 
 
 class Owner(Protocol):
@@ -138,7 +140,13 @@ class Reception:
             f"{'https' if secure else 'http'}://{authority.decode('ascii').lower()}",
             tuple(_upstream(origin, site) for origin in site.origins),
             not incoming.binary and is_websocket(incoming.headers),
+            self._visitor(incoming, site),
         )
+
+    def _visitor(self, incoming: Incoming, site: Site) -> Address | None:
+        if site.mode is not Mode.CANARY:
+            return None
+        return client_address(site, incoming.peer, incoming.headers, self._trusted)
 
     def _before_origin(
         self, incoming: Incoming, site: Site, authority: bytes, path: str, *, secure: bool

@@ -1,26 +1,20 @@
 """What became of each document a front served: injected, or one named reason why not.
 
-A front reports every HTML answer here once, when its body has ended. Whether something is a
-document is ``edge.inject``'s to say; this module only counts. The one invariant: a document has
-exactly one outcome, and ``report`` is the only place where it is counted.
+The names of outcomes and the value that a listener is told. Counting is ``ledger``'s, and ``page``
+does it, once for every HTML answer, when its body has ended. The one invariant: a document has
+exactly one outcome: ``injected``, ``aborted`` or the value of a ``SkipReason``.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from prometheus_client import Counter
-
+from edge.fronts.ledger import LEDGER
 from edge.inject.decide import SkipReason
 
 INJECTED = "injected"
 ABORTED = "aborted"
 """The client or the origin went away before it was certain where the tag belongs."""
-
-_DOCUMENTS = Counter(
-    "statflow_documents_total",
-    "HTML answers by site and outcome: injected, or one reason why not.",
-    ["site", "outcome"],
-)
+_LISTENER_FAILED = "listener_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +37,9 @@ class Served:
 type OnServed = Callable[[Served], None]
 
 
-def report(served: Served, listener: OnServed | None) -> None:
-    """Count a document and tell the listener, whose failure concerns nobody's page."""
-    _DOCUMENTS.labels(str(served.site_id), str(served.outcome)).inc()
-    if listener is None:
-        return
+def tell(served: Served, listener: OnServed) -> None:
+    """Tell the listener of a document; its failure concerns nobody's page."""
     try:
         listener(served)
     except Exception:  # noqa: BLE001 - the page has been served; a failing listener is counted.
-        _DOCUMENTS.labels(str(served.site_id), "listener_failed").inc()
+        LEDGER.of(served.site_id).count(_LISTENER_FAILED)

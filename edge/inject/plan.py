@@ -119,7 +119,7 @@ def plan_request(  # noqa: PLR0913 - a request has that many parts.
     except Exception:  # noqa: BLE001 - fail open: the page comes before the tag
         _log.exception("a request could not be planned; it passes unchanged")
         sent, conditions = headers, validators.Conditions(headers)
-        reason, is_document, needs_evidence = SkipReason.FAILED, False, False
+        reason, is_document, needs_evidence = SkipReason.FAILED, True, False
     return RequestPlan(
         site=site,
         method=method,

@@ -256,6 +256,7 @@ class AnyLife(RuleBasedStateMachine):
             self.told.now += DEFAULT.longest_open_s + DEFAULT.patience_s
             for _ in range(DEFAULT.trials):
                 if self.told.state is State.HALF_OPEN:
+                    self.told.now += DEFAULT.patience_s
                     self.told.trial()
         assert self.told.state is State.CLOSED
 

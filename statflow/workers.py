@@ -91,6 +91,7 @@ class Workers:
             "statflow_worker_restarts", "Workers that died and were replaced.",
             registry=self._registry,
         )  # fmt: skip
+        self._started = False
         self._restarted = 0
         self._answers: list[tuple[int, bytes]] = []
         self._sockets: dict[str, Path] = {}
@@ -116,6 +117,7 @@ class Workers:
             await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 starting.result()
+                self._started = True
             yield
         except PartFailedError as error:
             raise EdgeError(str(error)) from None
@@ -132,11 +134,11 @@ class Workers:
         self._supervisor.signal(signal.SIGHUP)
 
     async def checks(self, *, draining: bool) -> dict[str, str]:
-        """Say whether any worker should be sent traffic."""
+        """Say whether to send traffic: at first when all are ready, later while any of them is."""
         if draining:
             return {"workers": "going down"}
         self._answers = await self._ask("/readyz")
-        ready = any(status == _OK for status, _ in self._answers)
+        ready = self._started and any(status == _OK for status, _ in self._answers)
         return {"workers": "" if ready else "none of them is ready"}
 
     async def notes(self) -> dict[str, str]:

@@ -26,15 +26,19 @@ from pathlib import Path
 
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.tunnel import TunnelLayer
-from prometheus_client import Gauge
 
 from edge.collector.client_ip import Networks
 from edge.collector.endpoints import Endpoints
 from edge.event import Address
+from edge.fronts.connections import CONNECTIONS
+from edge.fronts.control import Control
+from edge.fronts.mitm_certificates import Certificates
 from edge.fronts.mitm_exchange import MitmExchange, Parts
 from edge.fronts.mitm_handler import EdgeHandler
 from edge.fronts.mitm_pipes import ClientReader, ClientWriter
-from edge.fronts.mitm_tls import Certificates, EdgeClientTls, UpstreamTls
+from edge.fronts.mitm_quic import EdgeClientQuic, EdgeQuicConnection
+from edge.fronts.mitm_quic_listener import DatagramPipe, QuicListener, listen_quic
+from edge.fronts.mitm_tls import EdgeClientTls, UpstreamTls
 from edge.fronts.operating import DEFAULT, Operating
 from edge.fronts.origins import Origins
 from edge.fronts.reception import Reception
@@ -49,10 +53,11 @@ _log = logging.getLogger("statflow.edge.front")
 logging.getLogger("hpack").setLevel(logging.WARNING)
 """It would write every field of every HTTP/2 request into the debug log."""
 
-_CONNECTIONS = Gauge("statflow_connections", "Open client connections.", ["front"])
 _SWEEP_S = 1.0
 _CERTIFICATES_S = 30.0
 _BACKLOG = 1024
+_ALT_SVC_S = 3600
+"""How long browsers remember that HTTP/3 is here; they try it beside TCP all the same."""
 
 
 @dataclass(eq=False)
@@ -84,8 +89,16 @@ class MitmFront:
     def __post_init__(self) -> None:
         """Build what all connections share."""
         reception = Reception(self.sites, self.endpoints, self.trusted, self.operating)
+        self._alt_svc = b""
         self._parts = Parts(
-            reception, self.endpoints, self.tag_for, self.on_served, self.now, self.new_id
+            reception,
+            self.endpoints,
+            self.tag_for,
+            self.on_served,
+            self.now,
+            self.new_id,
+            lambda: b"" if self.draining else self._alt_svc,
+            self.operating.control or Control(self.sites),
         )
         self.origins = Origins(allowed=self.operating.allowed, now=self.now)
         self._upstream_tls = UpstreamTls(self.upstream_authorities)
@@ -94,6 +107,7 @@ class MitmFront:
         self._all_gone = asyncio.Event()
         self._all_gone.set()
         self._servers: list[asyncio.Server] = []
+        self._quic: list[QuicListener] = []
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self, host: str, port: int, *, reuse_port: bool = False) -> int:
@@ -115,6 +129,36 @@ class MitmFront:
             raise ValueError("HTTPS needs a folder of certificates (tls_dir)")
         return await self._listen(host, port, self._certificates, reuse_port=reuse_port)
 
+    async def start_quic(
+        self,
+        host: str,
+        port: int,
+        *,
+        reuse_port: bool = False,
+        public_port: int | None = None,
+    ) -> int:
+        """Listen for HTTP/3, an experiment; returns the bound port.
+
+        HTTPS answers of sites then name ``public_port``, or else the bound one, in ``Alt-Svc``.
+
+        Raises:
+            OSError: The address is taken or not ours to use.
+            ValueError: The front was made without a folder of certificates.
+        """
+        if self._certificates is None:
+            raise ValueError("HTTP/3 needs a folder of certificates (tls_dir)")
+        certificates = self._certificates
+        listener, bound = await listen_quic(
+            lambda: QuicListener(certificates, self._serve_quic, lambda: not self.draining),
+            host,
+            port,
+            reuse_port=reuse_port,
+        )
+        self._quic.append(listener)
+        self._alt_svc = b'h3=":%d"; ma=%d' % (public_port or bound, _ALT_SVC_S)
+        self._start_sweeping()
+        return bound
+
     async def drain(self, timeout_s: float) -> None:
         """Stop accepting, finish open requests, then close what is left."""
         self.draining = True
@@ -129,6 +173,8 @@ class MitmFront:
         for handler in list(self._handlers):
             handler.abort()
         await self._all_gone.wait()
+        for listener in self._quic:
+            listener.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -173,10 +219,23 @@ class MitmFront:
             serve, host, port, backlog=_BACKLOG, reuse_port=reuse_port or None
         )
         self._servers.append(server)
-        if self._sweeper is None:
-            self._sweeper = asyncio.create_task(self._sweep())
+        self._start_sweeping()
         bound: int = server.sockets[0].getsockname()[1]
         return bound
+
+    async def _serve_quic(
+        self, pipe: DatagramPipe, quic: EdgeQuicConnection, on_established: Callable[[], None]
+    ) -> None:
+        clock = asyncio.get_running_loop().time
+
+        def secure(context: Context) -> TunnelLayer:
+            return EdgeClientQuic(context, quic, clock, on_established)
+
+        try:
+            await self._serve(pipe, pipe, secure)
+        finally:
+            for datagram in quic.farewell(clock()):
+                pipe.write(datagram)
 
     async def _serve(
         self,
@@ -189,7 +248,7 @@ class MitmFront:
         )
         self._handlers.add(handler)
         self._all_gone.clear()
-        gauge = _CONNECTIONS.labels("mitmproxy")
+        gauge = CONNECTIONS.labels("mitmproxy")
         gauge.inc()
         try:
             await handler.handle_client()
@@ -199,6 +258,10 @@ class MitmFront:
             self._handlers.discard(handler)
             if not self._handlers:
                 self._all_gone.set()
+
+    def _start_sweeping(self) -> None:
+        if self._sweeper is None:
+            self._sweeper = asyncio.create_task(self._sweep())
 
     async def _sweep(self) -> None:
         """Enforce time limits for all connections: one task instead of one a connection."""

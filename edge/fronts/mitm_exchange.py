@@ -14,6 +14,7 @@ from mitmproxy import http
 
 from edge.collector.endpoints import MAX_BODY_BYTES, EndpointRequest, EndpointResponse, Endpoints
 from edge.event import Address
+from edge.fronts.control import Control
 from edge.fronts.mitm_messages import make_response
 from edge.fronts.page import Page
 from edge.fronts.reception import Forward, Incoming, Own, Reception, Upstream
@@ -21,11 +22,12 @@ from edge.fronts.served import OnServed
 from edge.inject.plan import Tag
 from edge.sites import Site
 from edge.wire.fields import values_of
-from edge.wire.head import is_valid_target, is_valid_value
+from edge.wire.head import is_token, is_valid_target, is_valid_value
 from edge.wire.hop import end_to_end_response
 from edge.wire.refusal import BAD_REQUEST, TOO_LARGE, ErrorPage, Prepared, render_error
 
 _SWITCHING = 101
+_BINARY = frozenset({b"HTTP/2.0", b"HTTP/3"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,9 @@ class Parts:
     on_served: OnServed | None
     now: Callable[[], float]
     new_id: Callable[[], str]
+    alt_svc: Callable[[], bytes]
+    """Where HTTP/3 is served, empty if nowhere."""
+    control: Control
 
 
 @dataclass(slots=True)
@@ -64,7 +69,8 @@ class MitmExchange:
         self._received_at_ms = time.time_ns() // 1_000_000
         data = request.data
         self._headers = data.headers.fields
-        if request.is_http2 and not _is_sound(request):
+        binary = data.http_version in _BINARY
+        if binary and not _is_sound(request):
             return self.error_page(BAD_REQUEST)
         incoming = Incoming(
             data.method,
@@ -73,7 +79,7 @@ class MitmExchange:
             self._headers,
             self.peer,
             self.tls,
-            binary=request.is_http2,
+            binary=binary,
         )
         route = self.parts.reception.receive(incoming)
         if isinstance(route, Prepared):
@@ -93,7 +99,10 @@ class MitmExchange:
         data = request.data
         self.upstreams, self.upgrades = route.upstreams, route.upgrades
         self.body_limit = route.site.max_body_bytes
-        self._page = Page(route.site, self.parts.tag_for, self.parts.now, self.parts.on_served)
+        parts = self.parts
+        self._page = Page(
+            route.site, parts.tag_for, parts.now, parts.on_served, parts.control, route.address
+        )
         method = data.method.decode("latin-1")
         headers = self._page.request(method, data.path, route.headers, route.origin)
         if has_body and not values_of(headers, b"content-length"):
@@ -130,6 +139,8 @@ class MitmExchange:
         headers = self._page.response(
             response.status_code, end_to_end_response(fields), has_body=has_body
         )
+        if self.tls and (alt_svc := self.parts.alt_svc()):
+            headers = [*headers, (b"Alt-Svc", alt_svc)]
         response.headers = http.Headers(headers)
         types = values_of(fields, b"content-type")
         self.endless = any(kind.lower().startswith(b"text/event-stream") for kind in types)
@@ -160,10 +171,13 @@ class MitmExchange:
 
 
 def _is_sound(request: http.Request) -> bool:
-    """Check what HTTP/2 lets through and HTTP/1 would read as something else."""
+    """Check what binary framing lets through and HTTP/1 would read as something else."""
     data = request.data
-    return is_valid_target(data.path) and all(
-        is_valid_value(value) for _, value in data.headers.fields
+    fields = data.headers.fields
+    return (
+        is_token(data.method)
+        and is_valid_target(data.path)
+        and all(is_token(name) and is_valid_value(value) for name, value in fields)
     )
 
 

@@ -9,12 +9,13 @@ a frame is never passed on as complete.
 Source: RFC 9114, RFC 9204.
 """
 
+from collections.abc import Container
 from typing import override
 
 from aioquic.buffer import encode_uint_var
 from aioquic.h3 import events as h3_events
 from aioquic.h3.connection import ErrorCode as H3Error
-from aioquic.h3.connection import FrameType, H3Stream, Setting, encode_frame
+from aioquic.h3.connection import FrameType, H3Stream, HeadersState, Setting, encode_frame
 from mitmproxy import http
 from mitmproxy.proxy import events
 from mitmproxy.proxy.context import Context
@@ -35,6 +36,7 @@ _FIELD_OVERHEAD_BYTES = 32
 """What RFC 9114 4.2.2 adds to each field when it counts the size of a section."""
 _ID_STEP = 4
 """From one request's stream to the next."""
+_FINAL = 200
 _ANY_STREAM = 2**62 - _ID_STEP
 
 
@@ -75,16 +77,27 @@ class _Connection(_http_h3.LayeredH3Connection):
         """Find a stream that is known."""
         return self._stream.get(stream_id)
 
+    def expect_more_headers(self, stream_id: int) -> None:
+        """Let another head follow an interim answer; aioquic knows only one."""
+        self._get_or_create_stream(stream_id).headers_send_state = HeadersState.INITIAL
+
+    def stop_reading(self, stream_id: int) -> bool:
+        """Ask the client to send no more; False if it had sent everything."""
+        stream = self._stream.get(stream_id)
+        if stream is None or stream.ended:
+            return False
+        self._closed_streams.add(stream_id)
+        self._mock.stop_send(stream_id, H3Error.H3_NO_ERROR)
+        return True
+
     def forget(self, stream_id: int) -> None:
         """Drop a stream that is over; aioquic keeps every one."""
         self._stream.pop(stream_id, None)
+        self._closed_streams.discard(stream_id)
 
 
 class EdgeHttp3Server(Multiplexed, _http3.Http3Server):
-    """The client's side over HTTP/3.
-
-    ``queued`` is set by the layer of QUIC, which knows what the client has not acknowledged.
-    """
+    """The client's side over HTTP/3."""
 
     h3_conn: _Connection
 
@@ -92,48 +105,64 @@ class EdgeHttp3Server(Multiplexed, _http3.Http3Server):
         Multiplexed.__init__(self, desk, takes)
         _http3.Http3Server.__init__(self, context)
         self.h3_conn = _Connection(self.conn, is_client=False)
-        self.queued: dict[int, int] = {}
+        self._queued: dict[int, int] = {}
+        self._over: set[int] = set()
         self._open: set[int] = set()
         self._next_id = 0
         self._last_id = REQUESTS * _ID_STEP
 
     @override
     def queued_bytes(self, stream_id: int) -> int:
-        return self.queued.get(stream_id, 0)
+        return self._queued.get(stream_id, 0)
 
     @property
     @override
     def has_queued(self) -> bool:
-        return bool(self.queued)
+        return bool(self._queued)
 
     @property
     def is_over(self) -> bool:
         """Tell whether the client was told to go and has all it asked for."""
-        return self._goes_away and not self._open and not self.queued
+        return self._goes_away and not self._open and not self._queued
+
+    def settle(self, queued: dict[int, int], live: Container[int]) -> None:
+        """Learn from the layer of QUIC what the client has not acknowledged, and what lives on."""
+        self._queued = queued
+        for stream_id in [stream_id for stream_id in self._over if stream_id not in live]:
+            self._over.discard(stream_id)
+            self.h3_conn.forget(stream_id)
 
     @override
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
-        if isinstance(event, Drain):
-            self._drain(final=event.final)
-        elif isinstance(event, Room):
-            pass
-        elif isinstance(event, quic_events.QuicStreamEvent):
-            yield from self._receive(event)
-        elif isinstance(event, http_events.ResponseProtocolError):
-            yield from self._handle_error(event)
-        elif isinstance(event, http_events.ResponseTrailers):
-            lowered = [(name.lower(), value) for name, value in event.trailers.fields]
-            trailers = http_events.ResponseTrailers(event.stream_id, http.Headers(lowered))
-            yield from super()._handle_event(trailers)
-        elif isinstance(event, http_events.HttpEvent) and event.stream_id not in self._open:
-            return
-        else:
-            yield from super()._handle_event(event)
-        if isinstance(event, http_events.ResponseEndOfMessage):
-            self._answered(event.stream_id)
-        elif isinstance(event, QuicConnectionClosed):
-            self._open.clear()
+        match event:
+            case Drain():
+                self._drain(final=event.final)
+            case Room():
+                pass
+            case quic_events.QuicStreamEvent():
+                yield from self._receive(event)
+            case QuicConnectionClosed():
+                yield from self._lose()
+            case http_events.HttpEvent():
+                yield from self._send(event)
+            case _:
+                yield from super()._handle_event(event)
         yield from self.h3_conn.transmit()
+
+    def _send(self, event: http_events.HttpEvent) -> CommandGenerator[None]:
+        if isinstance(event, http_events.ResponseProtocolError):
+            yield from self._handle_error(event)
+            return
+        if event.stream_id not in self._open:
+            return
+        if isinstance(event, http_events.ResponseTrailers):
+            lowered = [(name.lower(), value) for name, value in event.trailers.fields]
+            event = http_events.ResponseTrailers(event.stream_id, http.Headers(lowered))
+        yield from super()._handle_event(event)
+        if isinstance(event, http_events.ResponseEndOfMessage):
+            yield from self._complete(event.stream_id)
+        elif isinstance(event, http_events.ResponseHeaders) and _is_interim(event):
+            self.h3_conn.expect_more_headers(event.stream_id)
 
     def _receive(self, event: quic_events.QuicStreamEvent) -> CommandGenerator[None]:
         stream_id = event.stream_id
@@ -195,6 +224,19 @@ class EdgeHttp3Server(Multiplexed, _http3.Http3Server):
         if ends and stream_id in self._open:
             yield ReceiveHttp(http_events.RequestEndOfMessage(stream_id))
 
+    def _lose(self) -> CommandGenerator[None]:
+        """End all requests of a client that is gone."""
+        self._handle_event = self.done  # type: ignore[assignment]
+        for stream_id in sorted(self._open):
+            yield from self._cancelled(stream_id)
+
+    def _complete(self, stream_id: int) -> CommandGenerator[None]:
+        """End a stream; an upload that was answered before its end is not read any further."""
+        self._answered(stream_id)
+        if self.h3_conn.stop_reading(stream_id):
+            code = http_events.ErrorCode.CANCEL
+            yield ReceiveHttp(http_events.RequestProtocolError(stream_id, "answered", code))
+
     def _cancelled(self, stream_id: int) -> CommandGenerator[None]:
         if stream_id in self._open:
             code = http_events.ErrorCode.CANCEL
@@ -217,6 +259,7 @@ class EdgeHttp3Server(Multiplexed, _http3.Http3Server):
 
     def _answered(self, stream_id: int) -> None:
         self._open.discard(stream_id)
+        self._over.add(stream_id)
         self._heads.discard(stream_id)
         self.held_uploads.discard(stream_id)
         self.waiting_since = self._desk.now()
@@ -248,4 +291,9 @@ class EdgeHttp3Server(Multiplexed, _http3.Http3Server):
         if not is_head:
             self.h3_conn.send_data(stream_id, page.body, end_stream=True)
         self._answered(stream_id)
+        self.h3_conn.stop_reading(stream_id)
         yield from self.h3_conn.transmit()
+
+
+def _is_interim(event: http_events.ResponseHeaders) -> bool:
+    return event.response.status_code < _FINAL

@@ -62,7 +62,7 @@ class EdgeHttpLayer(layers.HttpLayer):
         super().__init__(context, layers.HTTPMode.transparent)
         self._desk = desk
         self._upstream_tls = upstream_tls
-        self._takes = takes
+        self.takes = takes
         self._peer = peer_address(context.client.peername)
         self.server: EdgeHttp1Server | Multiplexed | None = None
 
@@ -84,9 +84,9 @@ class EdgeHttpLayer(layers.HttpLayer):
         context = self.context.fork()
         match self.context.client.alpn:
             case b"h2":
-                return EdgeHttp2Server(context, self._desk, self._takes)
+                return EdgeHttp2Server(context, self._desk, self.takes)
             case b"h3":
-                return EdgeHttp3Server(context, self._desk, self._takes)
+                return EdgeHttp3Server(context, self._desk, self.takes)
             case _:
                 return EdgeHttp1Server(context, self._desk)
 

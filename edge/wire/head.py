@@ -84,6 +84,11 @@ def parse_fields(block: bytes) -> list[Field] | None:
     return fields
 
 
+def is_token(value: bytes) -> bool:
+    """Tell whether a method or a field's name that came in binary framing is one."""
+    return _NAME.fullmatch(value) is not None
+
+
 def is_valid_value(value: bytes) -> bool:
     """Tell whether a field value that came in binary framing (HTTP/2) is safe to write as text."""
     return not (b"\r" in value or b"\n" in value or b"\0" in value)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.fronts.mitm_tls import Certificates
+from edge.fronts.mitm_certificates import Certificates
 from tests.support.certificates import Authority
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from edge.fronts.direct import DirectFront
 from edge.fronts.mitm import MitmFront
 from tests.conformance.limits import mark_limits
 from tests.support.front_stack import FrontStack, Running, StackParts
@@ -24,11 +25,36 @@ async def start_mitmproxy(parts: StackParts) -> Running:
     return Running(port, await front.start_tls("127.0.0.1", 0), front.drain)
 
 
-FRONTS = {"mitmproxy": start_mitmproxy, "nginx": start_nginx}
+async def start_direct(parts: StackParts) -> Running:
+    front = DirectFront(
+        sites=parts.sites,
+        endpoints=parts.endpoints,  # type: ignore[arg-type]
+        tag_for=parts.tag_for,
+        trusted=parts.trusted,
+        on_served=parts.on_served,
+        upstream_authorities=parts.authorities,
+    )
+    return Running(await front.start("127.0.0.1", parts.port), 0, front.drain)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+FRONTS = {"direct": start_direct, "mitmproxy": start_mitmproxy, "nginx": start_nginx}
+NO_TLS = frozenset({"direct"})
+"""Fronts that serve plain HTTP only: what is about TLS and HTTP/2 is not asked of them."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     mark_limits(items)
+    of_tls = [item for item in items if _is_about_tls(item)]
+    if of_tls:
+        config.hook.pytest_deselected(items=of_tls)
+        items[:] = [item for item in items if item not in of_tls]
+
+
+def _is_about_tls(item: pytest.Item) -> bool:
+    if not isinstance(item, pytest.Function) or item.path.name != "test_tls.py":
+        return False
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    return bool(NO_TLS & {params.get("shared_stack"), params.get("own_stack")})
 
 
 @pytest.fixture(scope="session", params=sorted(FRONTS))

@@ -37,9 +37,7 @@ LIMITS: dict[str, dict[str, str]] = {
         "test_a_trusted_proxys_fields_are_kept_and_extended": (
             "of pages, X-Forwarded-For names the client alone; Forwarded names every hop"
         ),
-        "test_drain_finishes_what_is_open": (
-            "a leaving nginx closes connections without announcing it, and waits for HTTP/2 clients"
-        ),
+        "test_drain_finishes_http2_streams_and_says_goodbye": "nginx waits for HTTP/2 clients",
         "test_http2_errors_end_one_stream_only[nobody.localhost-421]": "errors name nginx",
         "test_http2_errors_end_one_stream_only[a@b-400]": "errors name nginx",
     },

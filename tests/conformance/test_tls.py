@@ -160,3 +160,15 @@ def test_an_origin_that_resets_resets_the_http2_stream(stack: FrontStack) -> Non
 
     assert client.streams[cut].reset is not None
     assert client.streams[good].status == 200
+
+
+def test_drain_finishes_http2_streams_and_says_goodbye(own_stack: FrontStack) -> None:
+    with h2(own_stack) as client:
+        stream = client.request("/slow")
+        time.sleep(0.2)
+        draining = own_stack.submit(own_stack.running.drain(5))
+        client.wait(stream)
+        draining.result(3)
+
+    assert client.streams[stream].body == b"slow"
+    assert client.goaway

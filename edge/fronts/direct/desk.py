@@ -1,0 +1,47 @@
+"""What all connections of a direct front share: one value, made by ``front``.
+
+The one invariant: nothing here belongs to one request or one client.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge.collector.client_ip import Networks
+from edge.collector.endpoints import Endpoints
+from edge.fronts.operating import OnAnswered
+from edge.fronts.page import Page
+from edge.fronts.reception import Forward, Reception
+from edge.fronts.served import OnServed
+from edge.inject.plan import Tag
+from edge.sites import Site
+from edge.wire.refusal import ErrorPage, Prepared, render_error
+
+if TYPE_CHECKING:
+    from edge.fronts.direct.pool import Pool
+
+
+@dataclass(slots=True, eq=False)
+class Desk:
+    """The parts; ``tick`` is the monotonic time in seconds, as of the last sweep."""
+
+    reception: Reception
+    endpoints: Endpoints
+    tag_for: Callable[[Site], Tag]
+    on_served: OnServed | None
+    trusted: Networks
+    proxy_protocol: bool
+    pool: "Pool"
+    now: Callable[[], float]
+    new_id: Callable[[], str]
+    on_answered: OnAnswered | None
+    tick: float = 0.0
+    draining: bool = False
+
+    def open_page(self, route: Forward) -> Page:
+        """Start the injector's part in an exchange."""
+        return Page(route.site, self.tag_for, self.now, self.on_served)
+
+    def error_page(self, answer: Prepared) -> ErrorPage:
+        """Write an answer of ours."""
+        return render_error(answer, self.new_id())

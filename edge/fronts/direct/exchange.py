@@ -1,0 +1,454 @@
+"""One request and its answer: between the client's connection and the origin's.
+
+Asks ``edge.fronts.reception`` where the request goes, finds an origin, hands bytes from one side to
+the other and lets ``edge.fronts.page`` at those of a page. Framing towards the client is
+``client_side``'s, towards the origin ``origin_side``'s. The one invariant: a request is sent a
+second time only if the first cannot have had an effect.
+"""
+
+import asyncio
+import time
+from http import HTTPStatus
+from typing import Protocol
+
+from edge.collector.endpoints import MAX_BODY_BYTES, EndpointRequest
+from edge.fronts.direct.desk import Desk
+from edge.fronts.direct.origin_side import OriginSide
+from edge.fronts.operating import Answered
+from edge.fronts.page import Page, PageCorruptError
+from edge.fronts.reception import Forward, Own, Upstream
+from edge.wire.answer import AnswerHead
+from edge.wire.fields import Field, values_of
+from edge.wire.framing import CHUNKED, Frame
+from edge.wire.head import RequestHead
+from edge.wire.hop import end_to_end_response
+from edge.wire.refusal import (
+    BAD_ANSWER,
+    BAD_GATEWAY,
+    GATEWAY_TIMEOUT,
+    TOO_LARGE,
+    ErrorPage,
+    Prepared,
+    Refusal,
+    render_error,
+)
+
+_REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+_SWITCHING = 101
+_MOST_WAITING = 65_536
+"""Bytes of an upload that wait for a connection before the client is slowed down."""
+
+
+class Client(Protocol):
+    """The client's side, as an exchange sees it."""
+
+    def send_interim(self, head: AnswerHead) -> None:
+        """Send an interim answer, if the client can take one."""
+
+    def send_head(
+        self, status: int, reason: bytes, fields: list[Field], *, switches: bool = False
+    ) -> None:
+        """Send the head of the answer; from now on ``send_data``."""
+
+    def send_data(self, data: bytes) -> None:
+        """Send a piece of the body, framed as the head said, or of the tunnel as it is."""
+
+    def send_end(self, trailers: list[Field]) -> None:
+        """End the answer; the exchange is over."""
+
+    def send_page(self, page: ErrorPage) -> None:
+        """Send an answer of ours instead of any other; the exchange is over."""
+
+    def send_own(self, status: int, fields: list[Field], body: bytes) -> None:
+        """Send the answer of an endpoint; the exchange is over."""
+
+    def flush(self) -> None:
+        """Write what was sent."""
+
+    def cut(self) -> None:
+        """End the connection so that the client cannot take the body for complete."""
+
+    def go_on(self) -> None:
+        """Tell a client that waits with its body to send it."""
+
+    def pause_upload(self) -> None:
+        """Read no more of the body."""
+
+    def resume_upload(self) -> None:
+        """Read on."""
+
+    def close_tunnel(self) -> None:
+        """End the connection after what was sent."""
+
+
+class Exchange:
+    """Everything about one request; made when its head has been read."""
+
+    __slots__ = (
+        "_began_at",
+        "_client",
+        "_desk",
+        "_endless",
+        "_framed",
+        "_length",
+        "_limit",
+        "_origin",
+        "_own",
+        "_page",
+        "_repeatable",
+        "_request_done",
+        "_request_head",
+        "_sent",
+        "_site_id",
+        "_started",
+        "_status",
+        "_taken",
+        "_task",
+        "_tries",
+        "_upgrades",
+        "_waiting",
+        "head",
+        "is_over",
+        "is_tunnel",
+        "method",
+        "touched_at",
+        "upstreams",
+    )
+
+    def __init__(self, desk: Desk, client: Client, head: RequestHead, length: int | None) -> None:
+        self._desk = desk
+        self._client = client
+        self.head = head
+        self.method = head.method
+        self._length = length
+        self.touched_at = desk.tick
+        self.is_tunnel = False
+        self.upstreams: list[Upstream] = []
+        self._own: Own | None = None
+        self._page: Page | None = None
+        self._origin: OriginSide | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._waiting: list[bytes] = []
+        self._request_head = b""
+        self._request_done = length == 0
+        self._started = False
+        self._began_at = desk.now() if desk.on_answered is not None else 0.0
+        self._site_id = self._status = self._sent = 0
+        self.is_over = False
+        self._endless = False
+        self._upgrades = False
+        self._repeatable = length == 0 and head.method in _REPEATABLE
+        self._framed = length is CHUNKED
+        self._limit = 0
+        self._taken = 0
+        self._tries = 0
+
+    # --- from the client ----------------------------------------------------------------------
+
+    def begin(self, route: Prepared | Own | Forward) -> None:
+        """Carry out where the request goes."""
+        if isinstance(route, Forward):
+            self._forward(route)
+        elif isinstance(route, Own):
+            self._take(route)
+        else:
+            self._refuse(route)
+
+    def request_data(self, data: bytes) -> None:
+        """Take a piece of the request's body; what comes after the answer is dropped."""
+        if self.is_over:
+            return
+        self.touched_at = self._desk.tick
+        self._taken += len(data)
+        if 0 < self._limit < self._taken:
+            self._refuse_body()
+        elif self._own is not None:
+            self._waiting.append(data)
+        else:
+            self._upload(b"%x\r\n%s\r\n" % (len(data), data) if self._framed else data)
+
+    def request_end(self, trailers: list[Field]) -> None:
+        """Take the end of the request's body."""
+        if self.is_over:
+            return
+        self._request_done = True
+        if self._own is not None:
+            self._task = asyncio.create_task(self._answer_own(self._own))
+            return
+        if self._framed:
+            self._upload(b"0\r\n%s\r\n" % _lines(trailers))
+        self.touched_at = self._desk.tick
+
+    def tunnel_data(self, data: bytes) -> None:
+        """Take bytes for the origin after both sides have switched."""
+        self.touched_at = self._desk.tick
+        if self._origin is not None:
+            self._origin.write(data)
+
+    def client_lost(self) -> None:
+        """End everything: there is nobody to answer."""
+        if self.is_over:
+            return
+        self._finish("cut")
+        if self._task is not None:
+            self._task.cancel()
+        if self._origin is not None:
+            self._origin.abort() if not self.is_tunnel else self._origin.close()
+            self._origin = None
+
+    def pause_download(self) -> None:
+        """Read no more of the answer: the client reads no faster."""
+        if self._origin is not None:
+            self._origin.pause()
+
+    def resume_download(self) -> None:
+        """Read on."""
+        if self._origin is not None:
+            self._origin.resume()
+
+    def enforce(self, first_byte_s: float, between_bytes_s: float) -> None:
+        """End what has been silent for too long."""
+        silent = self._desk.tick - self.touched_at
+        if self._own is not None or self.is_over:
+            return
+        if not self._started and self._request_done:
+            if silent > first_byte_s:
+                self._give_up(GATEWAY_TIMEOUT)
+        elif silent > between_bytes_s and not (self._endless or self.is_tunnel):
+            self._give_up(GATEWAY_TIMEOUT)
+
+    # --- from the origin ----------------------------------------------------------------------
+
+    def interim(self, head: AnswerHead) -> None:
+        """Pass an interim answer on."""
+        self.touched_at = self._desk.tick
+        self._client.send_interim(head)
+
+    def answer(self, head: AnswerHead) -> None:
+        """Pass the answer's head on, as the page's plan has it."""
+        self.touched_at = self._desk.tick
+        self._started = True
+        self._status = head.status
+        if head.status == _SWITCHING:
+            self._switch(head)
+            return
+        assert self._page
+        fields = self._page.response(
+            head.status, end_to_end_response(head.headers), has_body=head.frame is not Frame.NONE
+        )
+        types = values_of(head.headers, b"content-type")
+        self._endless = any(kind.lower().startswith(b"text/event-stream") for kind in types)
+        self._client.send_head(head.status, head.reason, fields)
+
+    def answer_data(self, data: bytes) -> None:
+        """Pass a piece of the body on."""
+        self.touched_at = self._desk.tick
+        page = self._page
+        if page is not None and page.watches and not self.is_tunnel:
+            try:
+                data = page.feed(data)
+            except PageCorruptError:
+                self._cut()
+                return
+        if data:
+            self._sent += len(data)
+            self._client.send_data(data)
+
+    def answer_end(self, trailers: list[Field]) -> None:
+        """End the answer, and let the origin's connection go."""
+        page = self._page
+        if page is not None and page.watches:
+            try:
+                rest = page.finish()
+            except PageCorruptError:
+                self._cut()
+                return
+            if rest:
+                self._client.send_data(rest)
+        origin, self._origin = self._origin, None
+        if origin is not None:
+            origin.release() if self._request_done else origin.abort()
+        self._finish("page")
+        self._client.send_end(trailers)
+
+    def answer_written(self) -> None:
+        """Write what came in one piece in one piece."""
+        self._client.flush()
+
+    def origin_lost(self, *, silent: bool) -> None:
+        """Ask again where that is safe; else say that the answer is lost."""
+        origin, self._origin = self._origin, None
+        if self.is_over:
+            return
+        if self.is_tunnel:
+            self._finish("page")
+            self._client.close_tunnel()
+        elif self._started:
+            self._cut()
+        elif silent and self._repeatable and origin is not None and origin.is_reused:
+            self._repeatable = False
+            self._task = asyncio.create_task(self._connect())
+        else:
+            self._refuse(BAD_ANSWER if not silent else BAD_GATEWAY)
+
+    def pause_upload(self) -> None:
+        """Slow the client down."""
+        self._client.pause_upload()
+
+    def resume_upload(self) -> None:
+        """Let the client go on."""
+        self._client.resume_upload()
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _take(self, own: Own) -> None:
+        self._own, self._limit, self._site_id = own, MAX_BODY_BYTES, own.site.id
+        if own.too_large:
+            self._refuse_body()
+        elif self._request_done:
+            self._task = asyncio.create_task(self._answer_own(own))
+        else:
+            self._client.go_on()
+
+    async def _answer_own(self, own: Own) -> None:
+        method = self.method.decode("latin-1")
+        answer = await self._desk.endpoints.respond(
+            EndpointRequest(
+                method=method,
+                path=own.path,
+                query=own.query,
+                headers=tuple(self.head.headers),
+                body=b"".join(self._waiting),
+                address=own.address,
+                site=own.site,
+                received_at_ms=time.time_ns() // 1_000_000,
+                secure=own.secure,
+            )
+        )
+        if not self.is_over:
+            body = b"" if method == "HEAD" else answer.body
+            self._sent = len(body)
+            self._finish("own", status=answer.status)
+            self._client.send_own(answer.status, list(answer.headers), body)
+
+    def _forward(self, route: Forward) -> None:
+        desk, head = self._desk, self.head
+        self._limit, self._site_id = route.site.max_body_bytes, route.site.id
+        self._upgrades = route.upgrades
+        self._page = desk.open_page(route)
+        headers = self._page.request(
+            head.method.decode("latin-1"), head.target, route.headers, route.origin
+        )
+        framing = b"Transfer-Encoding: chunked\r\n" if self._framed else b""
+        self._request_head = b"%s %s HTTP/1.1\r\n%s%s\r\n" % (
+            head.method,
+            head.target,
+            _lines(headers),
+            framing,
+        )
+        self.upstreams = desk.pool.origins.order(route.upstreams)
+        origin = desk.pool.take(self.upstreams[0]) if self._length == 0 else None
+        if origin is not None:
+            self._attach(origin)
+        else:
+            self._task = asyncio.create_task(self._connect())
+
+    async def _connect(self) -> None:
+        """Ask the upstreams one after the other for a connection."""
+        pool = self._desk.pool
+        for upstream in self.upstreams:
+            origin = pool.take(upstream) if self._length != 0 else None
+            try:
+                origin = origin or await pool.connect(upstream)
+            except OSError:
+                pool.origins.failed(upstream)
+                continue
+            pool.origins.succeeded(upstream)
+            if self.is_over:
+                pool.give_back(origin)
+            else:
+                self._attach(origin)
+            return
+        self._refuse(BAD_GATEWAY)
+
+    def _attach(self, origin: OriginSide) -> None:
+        self._origin = origin
+        self.touched_at = self._desk.tick
+        origin.ask(self, self._request_head + b"".join(self._waiting))
+        self._waiting.clear()
+        if self._length != 0:
+            self._client.go_on()
+            self._client.resume_upload()
+
+    def _upload(self, data: bytes) -> None:
+        if self._origin is not None:
+            self._origin.write(data)
+            return
+        self._waiting.append(data)
+        if sum(map(len, self._waiting)) > _MOST_WAITING:
+            self._client.pause_upload()
+
+    def _switch(self, head: AnswerHead) -> None:
+        if not self._upgrades:
+            self._started = False
+            self._give_up(BAD_ANSWER)
+            return
+        self.is_tunnel = True
+        self._client.send_head(head.status, head.reason, head.headers, switches=True)
+
+    def _refuse(self, answer: Prepared) -> None:
+        request_id = self._desk.new_id()
+        page = render_error(answer, request_id)
+        self._sent = len(page.body)
+        self._finish("refused", status=page.status, request_id=request_id)
+        self._client.send_page(page)
+
+    def _refuse_body(self) -> None:
+        self._drop_origin()
+        if self._own is None:
+            self._refuse(TOO_LARGE)
+            return
+        answer = self._desk.endpoints.refuse_large()
+        self._finish("own", status=answer.status)
+        phrase = HTTPStatus(answer.status).phrase.encode()
+        self._client.send_page(ErrorPage(answer.status, phrase, answer.headers, answer.body))
+
+    def _give_up(self, refusal: Refusal) -> None:
+        self._drop_origin()
+        if self._started:
+            self._cut()
+        else:
+            self._refuse(refusal)
+
+    def _cut(self) -> None:
+        self._drop_origin()
+        self._finish("cut")
+        self._client.cut()
+
+    def _drop_origin(self) -> None:
+        origin, self._origin = self._origin, None
+        if origin is not None:
+            origin.abort()
+
+    def _finish(self, outcome: str, *, status: int = 0, request_id: str = "") -> None:
+        """End the exchange: the page and the request log hear of it once."""
+        self.is_over = True
+        if self._page is not None:
+            self._page.close(complete=outcome == "page")
+        desk = self._desk
+        if desk.on_answered is None:
+            return
+        answered = Answered(
+            site_id=self._site_id,
+            method=self.method.decode("latin-1"),
+            status=status or self._status,
+            sent_bytes=self._sent,
+            duration_ms=(desk.now() - self._began_at) * 1000,
+            request_id=request_id or desk.new_id(),
+            outcome=outcome,
+        )
+        desk.on_answered(answered)
+
+
+def _lines(fields: list[Field]) -> bytes:
+    return b"".join([b"%s: %s\r\n" % field for field in fields])

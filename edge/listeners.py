@@ -109,8 +109,16 @@ class Listeners:
 
 
 def _direct(parts: FrontParts) -> Front:
-    """Make the direct front."""
-    return _mitm(parts, None)
+    from edge.fronts.direct import DirectFront  # noqa: PLC0415 - as below.
+
+    return DirectFront(
+        sites=parts.sites,
+        endpoints=parts.endpoints,
+        tag_for=parts.tag_for,
+        trusted=parts.trusted,
+        on_served=parts.on_served,
+        operating=parts.operating,
+    )
 
 
 def _mitm(parts: FrontParts, tls_dir: Path | None) -> TlsFront:

@@ -22,7 +22,9 @@ from edge.collector.collect import Collector
 from edge.collector.endpoints import Endpoints
 from edge.collector.rate import RateLimits
 from edge.config import EdgeConfig, EdgeError
+from edge.fronts.control import Control
 from edge.fronts.operating import Operating
+from edge.health_feed import HealthFeed, Speaker
 from edge.inject.tag import Tag
 from edge.listeners import FrontParts, Listeners
 from edge.pipeline.agents import Agents
@@ -59,10 +61,14 @@ async def run_edge(
         feed = SitesFeed(config.sites_file, config.redis_url, config.default_site)
         feed.load_file()
         salts = await _open_salts(config, stack)
-        buffer = RedisBuffer(config.redis_url, producer=secrets.token_hex(8))
+        producer = secrets.token_hex(8)
+        buffer = RedisBuffer(config.redis_url, producer=producer)
         await buffer.start()
         stack.push_async_callback(buffer.stop)
-        listeners = _build_listeners(config, feed, buffer, salts, _open_request_log(config, stack))
+        control = Control(feed.current, debug=config.debug)
+        operating = _operating(config, control, _open_request_log(config, stack))
+        listeners = _build_listeners(config, feed, buffer, salts, operating)
+        speaker = Speaker(producer, config.front, config.version)
         private = PrivatePort(
             lambda: _checks(feed, stop), notes=lambda: _notes(feed, buffer, salts)
         )
@@ -76,6 +82,7 @@ async def run_edge(
             _running(
                 feed.run(stop),
                 keep_expiring(salts, now_ms, stop),
+                HealthFeed(config.redis_url, speaker, control).run(stop),
                 _reload_on(hangup or asyncio.Event(), feed, listeners),
             )
         )
@@ -112,12 +119,19 @@ def _open_request_log(config: EdgeConfig, stack: contextlib.AsyncExitStack) -> R
     return requests
 
 
+def _operating(config: EdgeConfig, control: Control, requests: RequestLog | None) -> Operating:
+    return Operating(
+        acme_dir=config.acme_dir,
+        https_port=config.tls_port,
+        allowed=parse_networks(config.upstream_ranges) if config.upstream_ranges else None,
+        on_answered=requests,
+        proxy_protocol=config.proxy_protocol,
+        control=control,
+    )
+
+
 def _build_listeners(
-    config: EdgeConfig,
-    feed: SitesFeed,
-    buffer: RedisBuffer,
-    salts: Salts,
-    requests: RequestLog | None,
+    config: EdgeConfig, feed: SitesFeed, buffer: RedisBuffer, salts: Salts, operating: Operating
 ) -> Listeners:
     builds = TrackerBuilds(config.tracker)
     collector = Collector(
@@ -137,13 +151,7 @@ def _build_listeners(
         tag_for=tag_for,
         trusted=parse_networks(config.trusted_proxies),
         on_served=None,
-        operating=Operating(
-            acme_dir=config.acme_dir,
-            https_port=config.tls_port,
-            allowed=parse_networks(config.upstream_ranges) if config.upstream_ranges else None,
-            on_answered=requests,
-            proxy_protocol=config.proxy_protocol,
-        ),
+        operating=operating,
     )
     return Listeners(config.front, parts, config.tls_dir if config.tls_port is not None else None)
 

@@ -46,6 +46,8 @@ class EdgeConfig:
     drain_s: int
     private_port: int | None
     private_socket: Path | None
+    debug: bool
+    version: str
 
     @property
     def hosts(self) -> list[str]:

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from edge.config import EdgeConfig
+from statflow import __version__
 from statflow.paths import Paths
 from statflow.services import geo_database, redis_url
 from statflow.settings import Settings
@@ -51,6 +52,8 @@ def edge_config(  # noqa: PLR0913 - one argument an option of the command
         drain_s=settings.drain_s,
         private_port=private_port,
         private_socket=private_socket,
+        debug=settings.debug,
+        version=__version__,
     )
 
 

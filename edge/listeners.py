@@ -109,7 +109,7 @@ class Listeners:
 
 
 def _direct(parts: FrontParts) -> Front:
-    from edge.fronts.direct import DirectFront  # noqa: PLC0415 - as below.
+    from edge.fronts.direct import DirectFront  # noqa: PLC0415 - as mitmproxy's.
 
     return DirectFront(
         sites=parts.sites,

@@ -153,7 +153,8 @@ def _build_listeners(
         on_served=None,
         operating=operating,
     )
-    return Listeners(config.front, parts, config.tls_dir if config.tls_port is not None else None)
+    tls_dir = config.tls_dir if config.tls_port is not None else None
+    return Listeners(config.front, parts, tls_dir, http3=config.http3)
 
 
 async def _open_salts(config: EdgeConfig, stack: contextlib.AsyncExitStack) -> Salts:

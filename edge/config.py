@@ -27,6 +27,7 @@ class EdgeConfig:
     port: int
     tls_port: int | None
     tls_dir: Path | None
+    http3: bool
     reuse_port: bool
     sites_file: Path
     redis_url: str

@@ -36,6 +36,9 @@ class TlsFront(Front, Protocol):
     async def start_tls(self, host: str, port: int, *, reuse_port: bool = False) -> int:
         """Listen for HTTPS; returns the bound port."""
 
+    async def start_quic(self, host: str, port: int, *, reuse_port: bool = False) -> int:
+        """Listen for HTTP/3; returns the bound port."""
+
     def reload_certificates(self) -> None:
         """Read new and changed certificates."""
 
@@ -59,7 +62,9 @@ class Listeners:
         EdgeError: The named front cannot do what is asked of it.
     """
 
-    def __init__(self, name: str, parts: FrontParts, tls_dir: Path | None) -> None:
+    def __init__(
+        self, name: str, parts: FrontParts, tls_dir: Path | None, *, http3: bool = False
+    ) -> None:
         if name == "direct" and tls_dir is not None:
             raise EdgeError(
                 "the direct front serves no TLS: leave --tls-port out and let a TLS terminator "
@@ -74,6 +79,7 @@ class Listeners:
         self._secure = secure
         self._plain: Front = secure if name == "mitmproxy" and secure else _direct(parts)
         self._has_tls = tls_dir is not None
+        self._has_quic = http3
 
     async def start(
         self, hosts: Sequence[str], port: int, tls_port: int | None, *, reuse_port: bool = False
@@ -83,15 +89,22 @@ class Listeners:
         Raises:
             EdgeError: An address is taken or not ours to use.
         """
-        bound_tls = tls_port
         try:
             for host in hosts:
                 port = await self._plain.start(host, port, reuse_port=reuse_port)
-                if self._has_tls and self._secure is not None and bound_tls is not None:
-                    bound_tls = await self._secure.start_tls(host, bound_tls, reuse_port=reuse_port)
+                if tls_port is not None:
+                    tls_port = await self._start_tls(host, tls_port, reuse_port=reuse_port)
         except OSError as error:
             raise EdgeError(f"cannot listen: {error.strerror or error}") from None
-        return port, bound_tls
+        return port, tls_port
+
+    async def _start_tls(self, host: str, port: int, *, reuse_port: bool) -> int:
+        if self._secure is None or not self._has_tls:
+            return port
+        port = await self._secure.start_tls(host, port, reuse_port=reuse_port)
+        if self._has_quic:
+            await self._secure.start_quic(host, port, reuse_port=reuse_port)
+        return port
 
     async def reload(self) -> None:
         """Read new and changed certificates now."""

@@ -33,6 +33,7 @@ def edge_config(  # noqa: PLR0913 - one argument an option of the command
         port=port,
         tls_port=tls_port,
         tls_dir=tls_dir or settings.tls_dir,
+        http3=settings.http3,
         reuse_port=reuse_port,
         sites_file=settings.sites_file or paths.sites_file,
         redis_url=redis_url(settings, paths),

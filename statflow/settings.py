@@ -175,6 +175,13 @@ SETTINGS: tuple[Setting, ...] = (
         _path,
     ),
     Setting(
+        "HTTP3",
+        "0",
+        "0 or 1",
+        "Offer HTTP/3 beside TLS, on the same port of UDP. An experiment.",
+        _flag,
+    ),
+    Setting(
         "ACME_DIR",
         "",
         "folder",
@@ -234,6 +241,7 @@ class Settings:
     default_site: str
     edge_host: str
     tls_dir: Path | None
+    http3: bool
     acme_dir: Path | None
     upstream_ranges: str
     proxy_protocol: bool

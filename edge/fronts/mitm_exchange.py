@@ -22,9 +22,10 @@ from edge.fronts.served import OnServed
 from edge.inject.plan import Tag
 from edge.sites import Site
 from edge.wire.fields import values_of
+from edge.wire.framing import request_length
 from edge.wire.head import is_token, is_valid_target, is_valid_value
 from edge.wire.hop import end_to_end_response
-from edge.wire.refusal import BAD_REQUEST, TOO_LARGE, ErrorPage, Prepared, render_error
+from edge.wire.refusal import BAD_REQUEST, TOO_LARGE, ErrorPage, Prepared, Refusal, render_error
 
 _SWITCHING = 101
 _BINARY = frozenset({b"HTTP/2.0", b"HTTP/3"})
@@ -70,7 +71,7 @@ class MitmExchange:
         data = request.data
         self._headers = data.headers.fields
         binary = data.http_version in _BINARY
-        if binary and not _is_sound(request):
+        if binary and not _is_sound(request, has_body=has_body):
             return self.error_page(BAD_REQUEST)
         incoming = Incoming(
             data.method,
@@ -170,14 +171,18 @@ class MitmExchange:
         return [out] if out else []
 
 
-def _is_sound(request: http.Request) -> bool:
+def _is_sound(request: http.Request, *, has_body: bool) -> bool:
     """Check what binary framing lets through and HTTP/1 would read as something else."""
     data = request.data
     fields = data.headers.fields
+    length = request_length(fields, b"HTTP/1.1")
     return (
         is_token(data.method)
         and is_valid_target(data.path)
         and all(is_token(name) and is_valid_value(value) for name, value in fields)
+        and not values_of(fields, b"transfer-encoding")
+        and not isinstance(length, Refusal)
+        and (has_body or not length)
     )
 
 

@@ -114,10 +114,8 @@ class EdgeHttp2Server(Multiplexed, _http2.Http2Server):
         if isinstance(event, h2_events.DataReceived):
             return (yield from self._receive_data(event))
         if isinstance(event, h2_events.StreamReset):
-            self._forget(event.stream_id, keep=True)
-            if not self._resets.spend(self._desk.now()):
-                return (yield from self._give_up())
-        elif isinstance(event, _IDLE_CONTROLS) and not self._controls.spend(self._desk.now()):
+            return (yield from self._cancel(event.stream_id))
+        if isinstance(event, _IDLE_CONTROLS) and not self._controls.spend(self._desk.now()):
             return (yield from self._give_up())
         return (yield from super().handle_h2_event(event))
 
@@ -145,6 +143,15 @@ class EdgeHttp2Server(Multiplexed, _http2.Http2Server):
         self._pay_back()
         return False
 
+    def _cancel(self, stream_id: int) -> CommandGenerator[bool]:
+        """End a request; mitmproxy forgets one whose end came along with its reset."""
+        self._forget(stream_id)
+        code = http_events.ErrorCode.CANCEL
+        yield ReceiveHttp(http_events.RequestProtocolError(stream_id, "cancelled", code))
+        if self._resets.spend(self._desk.now()):
+            return False
+        return (yield from self._give_up())
+
     def _pay_back(self) -> None:
         for stream_id in list(self._owed):
             if stream_id in self.streams and not self._takes(stream_id):
@@ -154,10 +161,9 @@ class EdgeHttp2Server(Multiplexed, _http2.Http2Server):
             if owed := self._owed.pop(stream_id):
                 self.h2_conn.acknowledge_received_data(owed, stream_id)
 
-    def _forget(self, stream_id: int, *, keep: bool = False) -> None:
-        """Drop what is known of a stream; ``keep`` leaves it to mitmproxy to tell of its end."""
-        if not keep:
-            self.streams.pop(stream_id, None)
+    def _forget(self, stream_id: int) -> None:
+        """Drop what is known of a stream."""
+        self.streams.pop(stream_id, None)
         self.held_uploads.discard(stream_id)
         self._heads.discard(stream_id)
         if owed := self._owed.pop(stream_id, 0):

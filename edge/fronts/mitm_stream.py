@@ -222,12 +222,22 @@ class EdgeStream(layers.HttpStream):
                     origins.succeeded(upstream)
                 self.context.server = self.flow.server_conn = connection
                 self._reused = wish.reused
+                if self._is_abandoned():
+                    yield commands.CloseConnection(connection)
+                    return False
                 return True
             if self.context.client.connected:
                 origins.failed(upstream)
         page = self.exchange.error_page(BAD_GATEWAY)
         yield from super().handle_protocol_error(Refused(self.stream_id, page))
         return False
+
+    def _is_abandoned(self) -> bool:
+        """Tell whether the client has cancelled the request while it waited for a connection."""
+        return any(
+            isinstance(event, http_events.RequestProtocolError)
+            for event in self._paused_event_queue
+        )
 
     @override
     def handle_protocol_error(

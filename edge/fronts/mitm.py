@@ -99,6 +99,7 @@ class MitmFront:
             self.new_id,
             lambda: b"" if self.draining else self._alt_svc,
             self.operating.control or Control(self.sites),
+            self.operating.on_answered,
         )
         self.origins = Origins(allowed=self.operating.allowed, now=self.now)
         self._upstream_tls = UpstreamTls(self.upstream_authorities)

@@ -16,6 +16,7 @@ from edge.collector.endpoints import MAX_BODY_BYTES, EndpointRequest, EndpointRe
 from edge.event import Address
 from edge.fronts.control import Control
 from edge.fronts.mitm_messages import make_response
+from edge.fronts.operating import Answered, OnAnswered
 from edge.fronts.page import Page
 from edge.fronts.reception import Forward, Incoming, Own, Reception, Upstream
 from edge.fronts.served import OnServed
@@ -44,6 +45,35 @@ class Parts:
     alt_svc: Callable[[], bytes]
     """Where HTTP/3 is served, empty if nowhere."""
     control: Control
+    on_answered: OnAnswered | None
+
+
+@dataclass(slots=True)
+class _Record:
+    """What the request log will be told."""
+
+    method: str
+    began_at: float
+    site_id: int = 0
+    status: int = 0
+    sent_bytes: int = 0
+    request_id: str = ""
+    outcome: str = "cut"
+
+    def tell(self, parts: Parts) -> None:
+        """Tell it."""
+        assert parts.on_answered
+        parts.on_answered(
+            Answered(
+                self.site_id,
+                self.method,
+                self.status,
+                self.sent_bytes,
+                (parts.now() - self.began_at) * 1000,
+                self.request_id or parts.new_id(),
+                self.outcome,
+            )
+        )
 
 
 @dataclass(slots=True)
@@ -63,6 +93,7 @@ class MitmExchange:
     _page: Page | None = None
     _headers: tuple[tuple[bytes, bytes], ...] = ()
     _received_at_ms: int = 0
+    _record: _Record | None = None
     _closed: bool = field(default=False)
 
     def receive(self, request: http.Request, *, has_body: bool) -> ErrorPage | None:
@@ -70,6 +101,8 @@ class MitmExchange:
         self._received_at_ms = time.time_ns() // 1_000_000
         data = request.data
         self._headers = data.headers.fields
+        if self.parts.on_answered is not None:
+            self._record = _Record(data.method.decode("latin-1"), self.parts.now())
         binary = data.http_version in _BINARY
         if binary and not _is_sound(request, has_body=has_body):
             return self.error_page(BAD_REQUEST)
@@ -94,12 +127,16 @@ class MitmExchange:
 
     def _take(self, own: Own) -> ErrorPage | None:
         self._own, self.is_own, self.body_limit = own, True, MAX_BODY_BYTES
+        if self._record is not None:
+            self._record.site_id = own.site.id
         return self.refuse_body() if own.too_large else None
 
     def _forward(self, route: Forward, request: http.Request, *, has_body: bool) -> None:
         data = request.data
         self.upstreams, self.upgrades = route.upstreams, route.upgrades
         self.body_limit = route.site.max_body_bytes
+        if self._record is not None:
+            self._record.site_id = route.site.id
         parts = self.parts
         self._page = Page(
             route.site, parts.tag_for, parts.now, parts.on_served, parts.control, route.address
@@ -129,12 +166,14 @@ class MitmExchange:
             )
         )
         body = b"" if method == b"HEAD" else answer.body
+        self._note(answer.status, len(body), "own")
         reason = HTTPStatus(answer.status).phrase.encode()
         return make_response(answer.status, reason, answer.headers, body)
 
     def respond(self, response: http.Response, *, has_body: bool) -> None:
         """Write the client's fields into the origin's answer and say how its body passes."""
         fields = response.headers.fields
+        self._note(response.status_code, 0, "page")
         if response.status_code == _SWITCHING or self._page is None:
             return
         headers = self._page.response(
@@ -145,29 +184,50 @@ class MitmExchange:
         response.headers = http.Headers(headers)
         types = values_of(fields, b"content-type")
         self.endless = any(kind.lower().startswith(b"text/event-stream") for kind in types)
-        response.stream = self._pass_on if self._page.watches else True
+        response.stream = self._pass_on if self._page.watches or self._record else True
 
     def refuse_body(self) -> ErrorPage:
         """Answer a body that passed ``body_limit``."""
         if self._own is None:
             return self.error_page(TOO_LARGE)
-        return _as_page(self.parts.endpoints.refuse_large())
+        page = _as_page(self.parts.endpoints.refuse_large())
+        self._note(page.status, len(page.body), "refused")
+        return page
 
     def error_page(self, refusal: Prepared) -> ErrorPage:
         """Write an error page of ours."""
-        return render_error(refusal, self.parts.new_id())
+        request_id = self.parts.new_id()
+        page = render_error(refusal, request_id)
+        self._note(page.status, len(page.body), "refused", request_id)
+        return page
 
     def close(self, *, complete: bool) -> None:
         """End the exchange; only the first call counts."""
-        if not self._closed:
-            self._closed = True
-            if self._page is not None:
-                self._page.close(complete=complete)
+        if self._closed:
+            return
+        self._closed = True
+        if self._page is not None:
+            self._page.close(complete=complete)
+        if self._record is not None:
+            if not complete and self._record.outcome != "refused":
+                self._record.outcome = "cut"
+            self._record.tell(self.parts)
+
+    def _note(self, status: int, sent_bytes: int, outcome: str, request_id: str = "") -> None:
+        """Note the first answer that is begun; a second one is never seen by the client."""
+        record = self._record
+        if record is not None and not record.status:
+            record.status, record.sent_bytes, record.outcome = status, sent_bytes, outcome
+            record.request_id = request_id
 
     def _pass_on(self, chunk: bytes) -> list[bytes]:
         """Rewrite a chunk; mitmproxy calls with an empty one at the end."""
         assert self._page
-        out = self._page.feed(chunk) if chunk else self._page.finish()
+        out = chunk
+        if self._page.watches:
+            out = self._page.feed(chunk) if chunk else self._page.finish()
+        if self._record is not None:
+            self._record.sent_bytes += len(out)
         return [out] if out else []
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from edge.inject.tag import Tag
     from edge.sites import Snapshot
 
+NGINX_SCRIPTS = Path(__file__).parents[1] / "edge" / "fronts" / "nginx_js"
+"""Installed with the package; a generated configuration names it by its absolute path."""
+
 _NJS_MODULE = "ngx_http_js_module.so"
 _MODULE_FOLDERS = (
     Path("/usr/lib/nginx/modules"),
@@ -123,7 +126,7 @@ def _options(
         authorities=str(_first_file(_AUTHORITIES)),
         run_dir=str(run_dir.absolute()) if run_dir else "",
         njs_module=str(_first_file(tuple(path / _NJS_MODULE for path in _MODULE_FOLDERS))),
-        script=str(Path(nginx.__file__).with_name("nginx_inject.js")),
+        scripts=str(NGINX_SCRIPTS),
         tags=_tags(snapshot) if inject is not nginx.Inject.EDGE else {},
         drain_s=settings.drain_s,
         **given,

@@ -2,7 +2,7 @@
 
 Both know one tag a site, written when the file was made; both ask the origin for pages without a
 coding, for neither can undo one. Which requests may be pages is ``nginx_maps``; what njs does with
-a page is ``nginx_inject.js``. The one invariant: on anything not certain the page passes as it is.
+a page is ``nginx_js/``. The one invariant: on anything not certain the page passes as it is.
 """
 
 from edge.fronts.nginx_options import Inject, NginxOptions
@@ -72,7 +72,8 @@ def http_lines(options: NginxOptions) -> Lines:
     if options.inject is Inject.NJS:
         return [
             *_hit_format(options),
-            f"js_import sf from {literal(options.script, 'the njs script')};",
+            f"js_path {literal(options.scripts, 'the njs scripts')};",
+            "js_import sf from inject.js;",
             "js_set $sf_if_none_match sf.ifNoneMatch;",
             "js_set $sf_if_modified_since sf.ifModifiedSince;",
             "js_set $sf_if_match sf.ifMatch;",

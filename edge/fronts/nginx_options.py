@@ -44,7 +44,7 @@ class NginxOptions:
         run_dir: Folder for the pid file and temporary files of an nginx without root; empty:
             where the distribution's nginx keeps them.
         njs_module: The file ``ngx_http_js_module.so``.
-        script: The njs script.
+        scripts: Folder of the njs scripts.
         hits_socket: Unix socket of a syslog reader that is told of pages; empty: nobody is.
         tags: Site id to its tag; what ``njs`` and ``sub_filter`` insert.
         drain_s: How long a leaving worker waits for running requests.
@@ -64,7 +64,7 @@ class NginxOptions:
     authorities: str = "/etc/ssl/certs/ca-certificates.crt"
     run_dir: str = ""
     njs_module: str = "modules/ngx_http_js_module.so"
-    script: str = ""
+    scripts: str = ""
     hits_socket: str = ""
     tags: Mapping[int, Tag] = field(default_factory=dict)
     drain_s: int = 30

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from edge.collector.client_ip import Networks, client_address, unmapped
 from edge.collector.endpoints import MAX_BODY_BYTES
@@ -19,9 +19,9 @@ from edge.fronts import acme
 from edge.fronts.operating import DEFAULT, Operating
 from edge.sites import Https, Mode, Origin, Site, Snapshot, normal_host
 from edge.wire.authority import resolve_authority, with_host
-from edge.wire.cookies import joined_crumbs, without_opt_out
-from edge.wire.fields import Field, Fields, values_of, without
-from edge.wire.forwarded import is_secure, with_forwarded
+from edge.wire.cookies import OPT_OUT, joined_crumbs, without_opt_out
+from edge.wire.fields import Field, Fields, values_of
+from edge.wire.forwarded import claims, is_secure, seen_by_us, with_forwarded
 from edge.wire.hop import end_to_end_request, is_websocket
 from edge.wire.hsts import HSTS
 from edge.wire.refusal import (
@@ -37,10 +37,10 @@ from edge.wire.refusal import (
 _READS = frozenset({b"GET", b"HEAD"})
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _EXPECT = frozenset({b"expect"})
+_OF_STRANGERS = _EXPECT | claims(trusted=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """A request's head as a front read it; ``target`` in origin-form, ``peer`` the TCP peer."""
 
     method: bytes
@@ -77,8 +77,7 @@ class Own:
     too_large: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Forward:
+class Forward(NamedTuple):
     """A request for the site's origin, with the fields to send; the page's part comes after."""
 
     site: Site
@@ -112,6 +111,7 @@ class Reception:
         self._endpoints = endpoints
         self._trusted = trusted
         self._operating = operating
+        self._upstreams: dict[int, tuple[Site, tuple[Upstream, ...]]] = {}
 
     def receive(self, incoming: Incoming) -> Prepared | Own | Forward:
         """Route one request."""
@@ -138,7 +138,7 @@ class Reception:
             site,
             headers,
             f"{'https' if secure else 'http'}://{authority.decode('ascii').lower()}",
-            tuple(_upstream(origin, site) for origin in site.origins),
+            self._upstreams_of(site),
             not incoming.binary and is_websocket(incoming.headers),
             self._visitor(incoming, site),
         )
@@ -147,6 +147,14 @@ class Reception:
         if site.mode is not Mode.CANARY:
             return None
         return client_address(site, incoming.peer, incoming.headers, self._trusted)
+
+    def _upstreams_of(self, site: Site) -> tuple[Upstream, ...]:
+        """Name a site's upstreams; kept as long as the site is the same object."""
+        kept = self._upstreams.get(site.id)
+        if kept is None or kept[0] is not site:
+            upstreams = tuple(_upstream(origin, site) for origin in site.origins)
+            kept = self._upstreams[site.id] = (site, upstreams)
+        return kept[1]
 
     def _before_origin(
         self, incoming: Incoming, site: Site, authority: bytes, path: str, *, secure: bool
@@ -204,13 +212,23 @@ def upstream_name(origin: Origin, site: Site) -> str:
 def _for_origin(
     incoming: Incoming, site: Site, *, authority: bytes, trusted: bool, secure: bool
 ) -> list[Field]:
-    fields = without(end_to_end_request(incoming.headers), _EXPECT)
-    fields = without_opt_out(joined_crumbs(fields) if incoming.binary else fields)
     host = site.upstream_host.encode("ascii") or authority
-    fields = with_host(fields, host)
-    return with_forwarded(
-        fields, peer=incoming.peer, trusted=trusted, secure=secure, authority=authority
-    )
+    if trusted or incoming.binary:
+        fields = end_to_end_request(incoming.headers, _EXPECT)
+        fields = without_opt_out(joined_crumbs(fields) if incoming.binary else fields)
+        return with_forwarded(
+            with_host(fields, host),
+            peer=incoming.peer,
+            trusted=trusted,
+            secure=secure,
+            authority=authority,
+        )
+    fields = end_to_end_request(incoming.headers, _OF_STRANGERS)
+    if any(OPT_OUT in value for value in values_of(incoming.headers, b"cookie")):
+        fields = without_opt_out(fields)
+    if values_of(incoming.headers, b"host") != [host]:
+        fields = with_host(fields, host)
+    return [*fields, *seen_by_us(incoming.peer, secure, authority)]
 
 
 def _upstream(origin: Origin, site: Site) -> Upstream:

@@ -11,6 +11,7 @@ import re
 from calendar import timegm
 from dataclasses import dataclass, field
 from email.utils import formatdate, parsedate
+from functools import lru_cache
 
 from edge.inject.decide import Fields
 from edge.inject.tag import Headers, Tag
@@ -164,11 +165,15 @@ def _since(fields: Fields) -> int | None:
 
 def _later(value: bytes, modified_at: int) -> bytes:
     own = _parse_date(value)
-    if own is None or own >= modified_at:
-        return value
-    return formatdate(modified_at, usegmt=True).encode()
+    return value if own is None or own >= modified_at else _written_date(modified_at)
 
 
+@lru_cache(maxsize=1024)
+def _written_date(at: int) -> bytes:
+    return formatdate(at, usegmt=True).encode()
+
+
+@lru_cache(maxsize=4096)
 def _parse_date(value: bytes) -> int | None:
     """Read an HTTP date in any of its three forms, as Unix seconds."""
     try:

@@ -9,16 +9,15 @@ Source: RFC 9112 sections 4, 5.2 and 6.3.
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from edge.wire.fields import Field, values_of, without
+from edge.wire.fields import Field, Indexed, values_of, without
 from edge.wire.framing import Frame
+from edge.wire.head import is_token, is_valid_value
 from edge.wire.hop import wants_close
 
 _STATUS = re.compile(rb"(HTTP/1\.[01])[ \t]+([1-9]\d\d)(?:[ \t]+(.*))?", re.DOTALL)
-_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _LENGTH = re.compile(rb"\d{1,18}")
-_UNSAFE = re.compile(rb"[\0\r\n]")
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 _NO_CONTENT = 204
 _NOT_MODIFIED = 304
@@ -26,8 +25,7 @@ _FINAL = 200
 _SWITCHING = 101
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerHead:
+class AnswerHead(NamedTuple):
     """The head of one answer, with how its body ends and whether the connection may go on."""
 
     status: int
@@ -60,14 +58,11 @@ def parse_answer_head(lines: list[bytes], method: bytes) -> AnswerHead | None:
     if framing is None:
         return None
     frame, length = framing
-    if frame is Frame.LENGTH:
-        fields = _with_one_length(fields)
-    return AnswerHead(
-        status, match[3] or b"", fields, frame, length, closes or frame is Frame.CLOSE
-    )
+    kept = _with_one_length(fields) if frame is Frame.LENGTH else fields
+    return AnswerHead(status, match[3] or b"", kept, frame, length, closes or frame is Frame.CLOSE)
 
 
-def _parse_fields(lines: list[bytes]) -> list[Field] | None:
+def _parse_fields(lines: list[bytes]) -> Indexed | None:
     fields: list[Field] = []
     for line in lines:
         if line[:1] in {b" ", b"\t"}:
@@ -81,7 +76,7 @@ def _parse_fields(lines: list[bytes]) -> list[Field] | None:
         if not colon:
             return None
         fields.append((name, value.strip(b" \t")))
-    return [field for field in fields if _NAME.fullmatch(field[0]) and not _UNSAFE.search(field[1])]
+    return Indexed(field for field in fields if is_token(field[0]) and is_valid_value(field[1]))
 
 
 def _framing(fields: list[Field]) -> tuple[Frame, int] | None:
@@ -109,6 +104,8 @@ def _bodiless(fields: list[Field], status: int) -> list[Field]:
 
 
 def _with_one_length(fields: list[Field]) -> list[Field]:
+    if len(values_of(fields, b"content-length")) < 2:  # noqa: PLR2004 - one is enough.
+        return fields
     kept: list[Field] = []
     seen = False
     for name, value in fields:

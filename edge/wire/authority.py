@@ -8,6 +8,7 @@ Source: RFC 9112 section 3.2 and 3.3, RFC 9113 section 8.3.1.
 """
 
 import re
+from functools import lru_cache
 
 from edge.wire.fields import Field, Fields, values_of, without
 from edge.wire.refusal import BAD_HOST, Refusal
@@ -32,12 +33,13 @@ def resolve_authority(
         return BAD_HOST
     if binary and named and hosts and hosts[0].lower() != named.lower():
         return BAD_HOST
-    if hosts and not is_authority(hosts[0]):
-        return BAD_HOST
     authority = named or hosts[0]
+    if named and hosts and not is_authority(hosts[0]):
+        return BAD_HOST
     return authority if is_authority(authority) else BAD_HOST
 
 
+@lru_cache(maxsize=4096)
 def is_authority(value: bytes) -> bool:
     """Tell whether ``value`` is a host with an optional port, and nothing else."""
     match = _AUTHORITY.fullmatch(value)
@@ -46,6 +48,8 @@ def is_authority(value: bytes) -> bool:
 
 def with_host(fields: Fields, authority: bytes) -> list[Field]:
     """Write ``authority`` as the one Host field, in the place and case where it stood."""
+    if values_of(fields, b"host") == [authority]:
+        return list(fields)
     for index, (name, value) in enumerate(fields):
         if name.lower() == b"host":
             rest = without(fields, _HOST) if value != authority else list(fields)

@@ -5,26 +5,50 @@ lists; what may be in one is ``edge.wire.head``, what is passed on is ``edge.wir
 invariant: no function here changes the list it was given.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 type Field = tuple[bytes, bytes]
 type Fields = Sequence[Field]
 """Names and values as received: case, duplicates and order kept, values without outer space."""
 
 
+class Indexed(list[Field]):
+    """The fields of a message just parsed, with an index, for they are asked for a dozen times.
+
+    ``by_name`` maps lower-case names to values in order. Never changed once made.
+    """
+
+    __slots__ = ("by_name",)
+
+    def __init__(self, fields: Iterable[Field]) -> None:
+        super().__init__(fields)
+        self.by_name: dict[bytes, list[bytes]] = {}
+        for name, value in self:
+            self.by_name.setdefault(name.lower(), []).append(value)
+
+
 def values_of(fields: Fields, name: bytes) -> list[bytes]:
     """Collect the values of every field called ``name``, which must be lower case."""
+    if isinstance(fields, Indexed):
+        return fields.by_name.get(name, [])
     return [value for key, value in fields if key.lower() == name]
 
 
-def tokens_of(fields: Fields, name: bytes) -> Iterator[bytes]:
-    """Walk the lower-cased members of a comma-separated field, over all its lines."""
-    for value in values_of(fields, name):
-        for token in value.split(b","):
-            if stripped := token.strip(b" \t").lower():
-                yield stripped
+def tokens_of(fields: Fields, name: bytes) -> tuple[bytes, ...]:
+    """List the lower-cased members of a comma-separated field, over all its lines."""
+    values = values_of(fields, name)
+    return _split_tokens(b",".join(values)) if values else ()
 
 
 def without(fields: Fields, names: frozenset[bytes]) -> list[Field]:
     """Copy the fields, leaving out those whose lower-cased name is in ``names``."""
+    if isinstance(fields, Indexed) and names.isdisjoint(fields.by_name):
+        return list(fields)
     return [field for field in fields if field[0].lower() not in names]
+
+
+@lru_cache(maxsize=1024)
+def _split_tokens(value: bytes) -> tuple[bytes, ...]:
+    tokens = (token.strip(b" \t").lower() for token in value.split(b","))
+    return tuple(token for token in tokens if token)

@@ -38,6 +38,11 @@ FRONT = b"x-sf-front"
 the forwarding fields for the origin already, and it cannot pass on interim answers."""
 
 
+def claims(*, trusted: bool) -> frozenset[bytes]:
+    """Name the fields that ``with_forwarded`` writes itself, or that must not be believed."""
+    return _REWRITTEN if trusted else _ADDRESS_CLAIMS
+
+
 def with_forwarded(
     fields: Fields, *, peer: Address, trusted: bool, secure: bool, authority: bytes
 ) -> list[Field]:
@@ -45,18 +50,10 @@ def with_forwarded(
 
     A trusted web server that is part of this edge (``FRONT``) has done so; nothing is added.
     """
-    scheme = b"https" if secure else b"http"
-    address = str(peer).encode()
-    node = b'"[%s]"' % address if peer.version == 6 else address  # noqa: PLR2004 - IP version six.
-    element = b'for=%s;host="%s";proto=%s' % (node, authority, scheme)
     if not trusted:
-        return [
-            *without(fields, _ADDRESS_CLAIMS),
-            (b"X-Forwarded-For", address),
-            (b"X-Forwarded-Proto", scheme),
-            (b"X-Forwarded-Host", authority),
-            (b"Forwarded", element),
-        ]
+        return [*without(fields, _ADDRESS_CLAIMS), *seen_by_us(peer, secure, authority)]
+    scheme, address = (b"https" if secure else b"http"), str(peer).encode()
+    element = _element(peer, address, scheme, authority)
     if values_of(fields, FRONT):
         return without(fields, frozenset({FRONT}))
     return [
@@ -71,6 +68,23 @@ def with_forwarded(
 def takes_interim(version: bytes, fields: Fields) -> bool:
     """Tell whether the sender of a request can be sent interim answers (1xx)."""
     return version != b"HTTP/1.0" and not values_of(fields, FRONT)
+
+
+def seen_by_us(peer: Address, secure: bool, authority: bytes) -> tuple[Field, ...]:
+    """Write what the edge saw itself: all that there is of a request from nobody in particular."""
+    scheme = b"https" if secure else b"http"
+    address = str(peer).encode()
+    return (
+        (b"X-Forwarded-For", address),
+        (b"X-Forwarded-Proto", scheme),
+        (b"X-Forwarded-Host", authority),
+        (b"Forwarded", _element(peer, address, scheme, authority)),
+    )
+
+
+def _element(peer: Address, address: bytes, scheme: bytes, authority: bytes) -> bytes:
+    node = b'"[%s]"' % address if peer.version == 6 else address  # noqa: PLR2004 - IP version six.
+    return b'for=%s;host="%s";proto=%s' % (node, authority, scheme)
 
 
 def is_secure(fields: Fields, *, tls: bool, trusted: bool) -> bool:

@@ -7,9 +7,9 @@ its body is, ``edge.wire.framing``. The one invariant: a head that passes has ex
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from edge.wire.fields import Field
+from edge.wire.fields import Field, Indexed
 from edge.wire.limits import MAX_HEAD_BYTES, MAX_TARGET_BYTES
 from edge.wire.refusal import (
     BAD_REQUEST,
@@ -20,16 +20,17 @@ from edge.wire.refusal import (
 )
 
 _LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) HTTP/1\.([01])")
-_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _ABSOLUTE = re.compile(rb"(?i:(https?)://)([^/?#]*)(.*)", re.DOTALL)
-_FORBIDDEN = re.compile(rb"\0|\r(?!\n)|(?<!\r)\n|\r\n[ \t]")
-"""NUL, a bare CR or LF, and a folded line: each is read differently by somebody."""
+_MOST_KEPT = 4_096
+_LONGEST_KEPT = 64
+_tokens: set[bytes] = set()
+"""Names that are tokens; browsers send the same few dozen all day."""
 
 END = b"\r\n\r\n"
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(NamedTuple):
     """The head of one HTTP/1 request; ``target`` is in origin-form, or ``*``."""
 
     method: bytes
@@ -37,7 +38,7 @@ class RequestHead:
     authority: bytes
     """The authority of an absolute-form target, else empty."""
     version: bytes
-    headers: list[Field]
+    headers: Indexed
 
 
 def check_partial_head(received: bytes) -> Refusal | None:
@@ -48,7 +49,7 @@ def check_partial_head(received: bytes) -> Refusal | None:
     if len(received) > MAX_HEAD_BYTES:
         return HEAD_TOO_LARGE
     settled = received[:-1] if received.endswith(b"\r") else received
-    if _FORBIDDEN.search(settled) or settled[:1] <= b" ":
+    if is_ambiguous(settled) or settled[:1] <= b" ":
         return BAD_REQUEST
     return None
 
@@ -61,7 +62,7 @@ def parse_request_head(raw: bytes) -> RequestHead | Refusal:
     if len(raw) > MAX_HEAD_BYTES:
         return HEAD_TOO_LARGE
     match = _LINE.fullmatch(line)
-    if match is None or _FORBIDDEN.search(raw):
+    if match is None or is_ambiguous(raw):
         return BAD_REQUEST
     headers = parse_fields(rest)
     if headers is None:
@@ -73,20 +74,40 @@ def parse_request_head(raw: bytes) -> RequestHead | Refusal:
     return RequestHead(match[1], path, authority, b"HTTP/1." + match[3], headers)
 
 
-def parse_fields(block: bytes) -> list[Field] | None:
+def is_ambiguous(raw: bytes) -> bool:
+    """Look for NUL, a bare CR or LF, and a folded line: each is read differently by somebody."""
+    lines = raw.count(b"\r\n")
+    return (
+        raw.count(b"\n") != lines
+        or raw.count(b"\r") != lines
+        or b"\0" in raw
+        or b"\r\n " in raw
+        or b"\r\n\t" in raw
+    )
+
+
+def parse_fields(block: bytes) -> Indexed | None:
     """Read field lines, each ending in CRLF; None if one of them is not a field."""
     fields: list[Field] = []
     for line in block.split(b"\r\n")[:-1]:
         name, colon, value = line.partition(b":")
-        if not colon or not _NAME.fullmatch(name):
+        if not colon or not is_token(name):
             return None
         fields.append((name, value.strip(b" \t")))
-    return fields
+    return Indexed(fields)
 
 
 def is_token(value: bytes) -> bool:
-    """Tell whether a method or a field's name that came in binary framing is one."""
-    return _NAME.fullmatch(value) is not None
+    """Tell whether a method's or a field's name is one; those seen before are remembered."""
+    if value in _tokens:
+        return True
+    if not _TOKEN.fullmatch(value):
+        return False
+    if len(value) <= _LONGEST_KEPT:
+        if len(_tokens) >= _MOST_KEPT:
+            _tokens.clear()
+        _tokens.add(value)
+    return True
 
 
 def is_valid_value(value: bytes) -> bool:

@@ -8,7 +8,7 @@ end-to-end field by naming it in Connection.
 Source: RFC 9110 section 7.6.1.
 """
 
-from edge.wire.fields import Field, Fields, tokens_of
+from edge.wire.fields import Field, Fields, tokens_of, without
 
 _HOP = frozenset(
     {
@@ -49,14 +49,17 @@ _UPGRADE = (
 
 def is_websocket(fields: Fields) -> bool:
     """Tell whether a message asks for, or grants, an upgrade to WebSocket."""
-    return b"upgrade" in tokens_of(fields, b"connection") and list(
-        tokens_of(fields, b"upgrade")
-    ) == [b"websocket"]
+    return b"upgrade" in tokens_of(fields, b"connection") and (
+        tokens_of(fields, b"upgrade") == (b"websocket",)
+    )
 
 
-def end_to_end_request(fields: Fields) -> list[Field]:
-    """Keep what a request says to the origin; a WebSocket upgrade is asked for again."""
-    kept = _end_to_end(fields, _HOP)
+def end_to_end_request(fields: Fields, besides: frozenset[bytes] = frozenset()) -> list[Field]:
+    """Keep what a request says to the origin; a WebSocket upgrade is asked for again.
+
+    ``besides``: lower-case names of further fields to leave out.
+    """
+    kept = _end_to_end(fields, _HOP | besides if besides else _HOP)
     return [*kept, *_UPGRADE] if is_websocket(fields) else kept
 
 
@@ -67,11 +70,10 @@ def end_to_end_response(fields: Fields) -> list[Field]:
 
 def wants_close(version: bytes, fields: Fields) -> bool:
     """Tell whether a message is the last one on its connection."""
-    tokens = set(tokens_of(fields, b"connection"))
+    tokens = tokens_of(fields, b"connection")
     return b"close" in tokens or (version == b"HTTP/1.0" and b"keep-alive" not in tokens)
 
 
 def _end_to_end(fields: Fields, hop: frozenset[bytes]) -> list[Field]:
-    named = frozenset(tokens_of(fields, b"connection")) - _NEVER_NAMED
-    dropped = hop | named if named else hop
-    return [field for field in fields if field[0].lower() not in dropped]
+    named = frozenset(tokens_of(fields, b"connection")) - _NEVER_NAMED - hop
+    return without(fields, hop | named if named else hop)

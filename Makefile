@@ -26,7 +26,7 @@ help: ## show this list
 
 .PHONY: setup
 setup: $(VENV)/.dev $(NPM)/.assets ## install everything that running and testing need
-	@$(MAKE) --no-print-directory browser
+	@$(MAKE) --no-print-directory browser nginx-server
 
 $(VENV)/.venv:
 	@python=$$($(find_python)); \
@@ -65,6 +65,13 @@ browser:
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 		else echo "The browser tests need Chromium: install it (Debian: apt-get install chromium) and run make again."; exit 1; fi; }
+
+.PHONY: nginx-server
+nginx-server:
+	@(command -v nginx || test -x /usr/sbin/nginx) >/dev/null && test -e /usr/lib/nginx/modules/ngx_http_js_module.so || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && apt-get install -y -qq --no-install-recommends nginx libnginx-mod-http-js >/dev/null; \
+		else echo "The nginx tests need nginx with njs: install them (Debian: apt-get install nginx libnginx-mod-http-js) and run make again."; exit 1; fi; }
 
 # --- running ------------------------------------------------------------------------------------------
 

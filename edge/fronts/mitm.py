@@ -1,17 +1,17 @@
 """The mitmproxy front: own listeners around mitmproxy's protocol layers.
 
-A server and not a debugger. Speaks HTTP/1 and, over TLS, HTTP/2 with clients and HTTP/1.1 with
-origins; streams both ways; answers the endpoints of a site without an upstream connection. No
+A server and not a debugger. Speaks HTTP/1 and, over TLS, HTTP/2 and 3 with clients and HTTP/1.1
+with origins; streams both ways; answers the endpoints of a site without an upstream connection. No
 ``Master``, no addons, no event loop of mitmproxy's: ``mitm_handler`` holds a connection,
 ``mitm_layers`` the protocols, ``mitm_exchange`` one request. What to inject and where requests go
 is in the front-neutral ``edge.fronts.page`` and ``edge.fronts.reception``. The one invariant:
 whatever fails here, no visitor is shown another site's page, a made-up certificate or an address
 of the origin.
 
-Kept limits: no pool of upstream connections across clients; one upstream connection for each
-request of an HTTP/2 client, 64 at a time; streams of one HTTP/2 client that upload at once share
-the pace of the slowest; a client that ends its side before reading its answer counts as gone; 103
-and other interim answers come from HTTP/1.1 origins only; HTTP/3 is not served yet.
+Kept limits, measured in ``docs/fronts-mitmproxy.md``: no pool of upstream connections across
+clients; one upstream connection for each request of an HTTP/2 or 3 client, 64 at a time; a client
+that ends its side before reading its answer counts as gone; interim answers come from HTTP/1.1
+origins only; HTTP/3 is an experiment, off unless asked for.
 """
 
 import asyncio
@@ -199,9 +199,13 @@ class MitmFront:
         return time.monotonic()
 
     def reload_certificates(self) -> None:
-        """Read new and changed certificates; also done twice a minute."""
-        if self._certificates is not None:
+        """Read new and changed certificates; also done twice a minute. Old ones stay in need."""
+        if self._certificates is None:
+            return
+        try:
             self._certificates.reload()
+        except OSError as error:
+            _log.error("certificates: the folder cannot be read: %s", error.strerror)
 
     async def _listen(
         self, host: str, port: int, certificates: Certificates | None, *, reuse_port: bool

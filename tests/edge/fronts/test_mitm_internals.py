@@ -7,18 +7,36 @@ before changing the expectation: the subclasses in ``edge/fronts/mitm_*.py`` rep
 import inspect
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
+from aioquic import tls as aioquic_tls
+from aioquic.h3.connection import H3Connection, HeadersState
+from aioquic.quic.connection import QuicConnection
+from aioquic.quic.stream import QuicStream
 from mitmproxy import http
 from mitmproxy.connection import Client, Connection, Server
 from mitmproxy.proxy import commands, context, events, layer, server, server_hooks, tunnel
 from mitmproxy.proxy.layers import http as layers
-from mitmproxy.proxy.layers import tcp, tls
-from mitmproxy.proxy.layers.http import _base, _events, _hooks, _http1, _http2
+from mitmproxy.proxy.layers import quic, tcp, tls
+from mitmproxy.proxy.layers.http import (
+    _base,
+    _events,
+    _hooks,
+    _http1,
+    _http2,
+    _http3,
+    _http_h2,
+    _http_h3,
+)
+from mitmproxy.proxy.layers.quic import _stream_layers
 from mitmproxy.proxy.utils import ReceiveBuffer
 
+from edge.fronts.mitm_certificates import Certificates
 from edge.fronts.mitm_handler import _LayerOptions
+from edge.fronts.mitm_http3 import _Connection as _Http3Connection
+from edge.fronts.mitm_quic import EdgeQuicConnection
 
 REQUEST = (
     "self, host, port, method, scheme, authority, path, http_version, headers, content, "
@@ -98,6 +116,47 @@ SIGNATURES: list[tuple[Callable[..., Any], str]] = [
     (server.ConnectionHandler.drain_writers, "self"),
     (server.ConnectionHandler.close_connection, "self, connection, half_close"),
     (server.ConnectionHandler.log, "self, message, level, exc_info"),
+    (server.ConnectionHandler.wakeup, "self, request"),
+    (_http_h2.BufferedH2Connection.__init__, "self, config"),
+    (_http_h2.BufferedH2Connection.initiate_connection, "self"),
+    (_http2.Http2Connection.protocol_error, "self, message, error_code"),
+    (_http2.Http2Connection.done, "self, _"),
+    (_http3.Http3Server.__init__, "self, context"),
+    (_http3.Http3Connection._handle_event, "self, event"),
+    (_http3.Http3Connection.done, "self, _"),
+    (_http_h3.LayeredH3Connection.__init__, "self, conn, is_client, enable_webtransport"),
+    (_http_h3.LayeredH3Connection.handle_stream_event, "self, event"),
+    (_http_h3.LayeredH3Connection.close_stream, "self, stream_id, error_code, stop_send"),
+    (
+        _http_h3.LayeredH3Connection.close_connection,
+        "self, error_code, frame_type, reason_phrase",
+    ),
+    (_http_h3.LayeredH3Connection.send_headers, "self, stream_id, headers, end_stream"),
+    (_http_h3.LayeredH3Connection.send_data, "self, stream_id, data, end_stream"),
+    (_http_h3.LayeredH3Connection.has_sent_headers, "self, stream_id"),
+    (_http_h3.LayeredH3Connection.transmit, "self"),
+    (_http_h3.MockQuic.stop_send, "self, stream_id, error_code"),
+    (H3Connection._get_local_settings, "self"),
+    (H3Connection._get_or_create_stream, "self, stream_id"),
+    (_stream_layers.QuicLayer.__init__, "self, context, conn, time"),
+    (_stream_layers.QuicLayer._handle_command, "self, command"),
+    (_stream_layers.QuicLayer.tls_interact, "self"),
+    (_stream_layers.QuicLayer.receive_data, "self, data"),
+    (tunnel.TunnelLayer.start_handshake, "self"),
+    (tunnel.TunnelLayer._handshake_finished, "self, err"),
+    (QuicConnection._initialize, "self, peer_cid"),
+    (QuicConnection._replenish_connection_ids, "self"),
+    (QuicConnection._write_connection_limits, "self, builder, space"),
+    (QuicConnection._write_stream_limits, "self, builder, space, stream"),
+    (QuicConnection._on_connection_limit_delivery, "self, delivery, limit"),
+    (QuicConnection._on_max_stream_data_delivery, "self, delivery, stream"),
+    (QuicConnection.receive_datagram, "self, data, addr, now"),
+    (QuicConnection.datagrams_to_send, "self, now"),
+    (
+        aioquic_tls.Context._server_handle_hello,
+        "self, input_buf, initial_buf, handshake_buf, onertt_buf",
+    ),
+    (aioquic_tls.pull_client_hello, "buf"),
     (http.Request.__init__, REQUEST),
     (http.Response.__init__, RESPONSE),
 ]
@@ -115,6 +174,8 @@ def written(function: Callable[..., Any]) -> str:
 
 def test_the_version_is_the_one_the_subclasses_were_written_for() -> None:
     assert version("mitmproxy") == "12.2.3"
+    assert version("aioquic") == "1.2.0"
+    assert version("h2") == "4.3.0"
 
 
 @pytest.mark.parametrize(
@@ -148,7 +209,44 @@ def test_the_attributes_that_are_touched() -> None:
     assert hasattr(server.LiveConnectionHandler, "handle_client")
 
 
+def test_the_attributes_of_http3_and_quic_that_are_touched(tmp_path: Path) -> None:
+    client = Client(peername=("a", 1), sockname=("b", 2), timestamp_start=0.0)
+    three = _http_h3.LayeredH3Connection(client, is_client=False)
+    for name in ("_mock", "_closed_streams", "_stream", "_quic", "_local_control_stream_id",
+                 "_blocked_streams", "_max_table_capacity"):  # fmt: skip
+        assert hasattr(three, name), name
+    stream = three._get_or_create_stream(0)
+    for name in ("buffer", "ended", "headers_send_state"):
+        assert hasattr(stream, name), name
+    assert HeadersState.INITIAL.name
+    connection = EdgeQuicConnection(
+        Certificates(tmp_path), original_cid=b"12345678", retry_cid=None
+    )
+    for name in ("_state", "_streams", "_network_paths", "_handshake_complete", "host_cid",
+                 "_local_max_data", "_local_max_streams_bidi", "_local_max_streams_uni"):  # fmt: skip
+        assert hasattr(connection, name), name
+    for name in ("frame_type", "sent", "used", "value"):
+        assert hasattr(connection._local_max_data, name), name
+    one = QuicStream(stream_id=0)
+    for name in ("_buffer", "_buffer_fin", "_reset_error_code", "is_finished"):
+        assert hasattr(one.sender, name), name
+    for name in ("max_stream_data_local", "max_stream_data_local_sent"):
+        assert hasattr(one, name), name
+    assert one.receiver.starting_offset() == 0
+    assert aioquic_tls.AlertDescription.unrecognized_name == 112
+
+
+def test_http3_offers_only_what_is_served() -> None:
+    """No dynamic table, no extended CONNECT: see ``mitm_http3``."""
+    client = Client(peername=("a", 1), sockname=("b", 2), timestamp_start=0.0)
+    settings = _Http3Connection(client, is_client=False).sent_settings
+    assert settings == {1: 0, 7: 0, 6: 65_536}
+
+
 def test_hooks_and_commands_exist() -> None:
+    assert issubclass(quic.SendQuicStreamData, quic._commands.QuicStreamCommand)
+    assert issubclass(quic.QuicConnectionClosed, events.ConnectionClosed)
+    assert issubclass(quic.QuicStreamDataReceived, quic._events.QuicStreamEvent)
     names = ("HttpRequestHook", "HttpResponseHeadersHook", "HttpResponseHook", "HttpErrorHook")
     assert all(hasattr(_hooks, name) for name in names)
     assert hasattr(server_hooks, "ServerConnectHook")
@@ -170,7 +268,18 @@ def test_the_options_that_layers_read_are_given() -> None:
     """Options are an object of ours; a layer that asks for another one would crash."""
     source = "".join(
         inspect.getsource(module)
-        for module in (layers, _http1, _http2, tls, tcp, tunnel, server, layer)
+        for module in (
+            layers,
+            _http1,
+            _http2,
+            _http3,
+            tls,
+            tcp,
+            tunnel,
+            server,
+            layer,
+            _stream_layers.QuicLayer,
+        )  # fmt: skip
     )
     read = {
         part.split("options.", 1)[1]

@@ -1,84 +1,65 @@
-"""Certificates come from disk, are read again, and are never made up."""
+"""TLS on the mitmproxy front: new certificates while it runs, and clients that come again."""
 
-import logging
-import os
+import socket
+import ssl
 from pathlib import Path
 
 import pytest
 
-from edge.fronts.mitm_certificates import Certificates
-from tests.support.certificates import Authority
+from edge.fronts import mitm
+from tests.conformance.asking import get, wait_until
+from tests.edge.fronts.conftest import Movable
+from tests.support.front_stack import SHOP
 
 
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
+def shake_hands(
+    movable: Movable, context: ssl.SSLContext, session: ssl.SSLSession | None = None
+) -> tuple[bool, ssl.SSLSession | None, bytes | None]:
+    """Ask for something; returns whether the session was resumed, the next one, the certificate."""
+    raw = socket.create_connection(("127.0.0.1", movable.stack.tls_port), timeout=5)
+    with context.wrap_socket(raw, server_hostname=SHOP, session=session) as secure:
+        secure.sendall(get("/sf/tracker.js"))
+        assert secure.recv(4096).startswith(b"HTTP/1.1 200")
+        return bool(secure.session_reused), secure.session, secure.getpeercert(binary_form=True)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "tls").mkdir()
-    return tmp_path / "tls"
-
-
-def test_folders_alternative_names_and_wildcards(authority: Authority, folder: Path) -> None:
-    authority.write_pair(folder / "shop.example", "shop.example", "www.shop.example")
-    authority.write_pair(folder / "_.lego.example", "*.lego.example")
-    authority.write_pair(folder / "certbot.example", "certbot.example", "*.certbot.example")
-    certificates = Certificates(folder)
-
-    found = [
-        "shop.example", "SHOP.example.", "www.shop.example", "a.lego.example", "b.certbot.example",
-    ]  # fmt: skip
-    assert all(certificates.find(name) for name in found)
-    missing = ["other.example", "a.shop.example", "a.b.lego.example", "lego.example", "", None]
-    assert not any(certificates.find(name) for name in missing)
-
-
-def test_the_own_certificate_comes_before_a_wildcard(authority: Authority, folder: Path) -> None:
-    authority.write_pair(folder / "a.shop.example", "a.shop.example")
-    authority.write_pair(folder / "z", "*.shop.example", "a.shop.example")
-    certificates = Certificates(folder)
-
-    assert certificates.find("a.shop.example") is not certificates.find("b.shop.example")
-
-
-def test_a_renewal_is_read_and_the_rest_left_alone(authority: Authority, folder: Path) -> None:
-    for name in ("a.example", "b.example"):
-        authority.write_pair(folder / name, name)
-    certificates = Certificates(folder)
-    before = [certificates.find("a.example"), certificates.find("b.example")]
-    authority.write_pair(folder / "a.example", "a.example")
-    os.utime(folder / "a.example" / "privkey.pem", ns=(1, 1))
-    authority.write_pair(folder / "c.example", "c.example")
-    certificates.reload()
-
-    assert certificates.find("a.example") is not before[0]
-    assert certificates.find("b.example") is before[1]
-    assert certificates.find("c.example")
-
-
-def test_half_a_renewal_leaves_the_old_one(
-    authority: Authority, folder: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_client_that_comes_again_resumes_its_session(
+    movable: Movable, version: ssl.TLSVersion
 ) -> None:
-    authority.write_pair(folder / "a.example", "a.example")
-    certificates = Certificates(folder)
-    before = certificates.find("a.example")
-    (folder / "a.example" / "privkey.pem").write_text("half a key")
-    with caplog.at_level(logging.ERROR):
-        certificates.reload()
+    context = movable.stack.client_context("http/1.1")
+    context.minimum_version = context.maximum_version = version
+    first, session, _ = shake_hands(movable, context)
+    again, _, _ = shake_hands(movable, context, session)
 
-    assert certificates.find("a.example") is before
-    assert "a.example" in caplog.text
-    assert "half a key" not in caplog.text
+    assert not first
+    assert again
 
 
-def test_a_certificate_that_is_gone_is_gone(authority: Authority, folder: Path) -> None:
-    authority.write_pair(folder / "a.example", "a.example")
-    certificates = Certificates(folder)
-    for file in (folder / "a.example").iterdir():
-        file.unlink()
-    (folder / "a.example").rmdir()
-    certificates.reload()
+def test_a_new_certificate_is_shown_without_a_restart(
+    movable: Movable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(mitm, "_CERTIFICATES_S", 30.0)
+    context = movable.stack.client_context("http/1.1")
+    _, _, before = shake_hands(movable, context)
+    movable.stack.authority.write_pair(movable.stack.tls_dir / SHOP, SHOP)
+    assert shake_hands(movable, context)[2] == before
+    movable.offset_s = 31
+    wait_until(lambda: shake_hands(movable, context)[2] != before)
 
-    assert certificates.find("a.example") is None
+
+def test_a_reload_shows_a_new_certificate_at_once(movable: Movable) -> None:
+    context = movable.stack.client_context("http/1.1")
+    _, _, before = shake_hands(movable, context)
+    movable.stack.authority.write_pair(movable.stack.tls_dir / SHOP, SHOP)
+    movable.front.reload_certificates()
+
+    assert shake_hands(movable, context)[2] != before
+
+
+def test_a_folder_that_cannot_be_read_stops_no_handshake(movable: Movable) -> None:
+    movable.stack.tls_dir.rename(movable.stack.tls_dir.with_name("elsewhere"))
+    movable.offset_s = 31
+    context = movable.stack.client_context("http/1.1")
+    for _ in range(3):
+        shake_hands(movable, context)

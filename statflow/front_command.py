@@ -7,6 +7,7 @@ printed to standard output, so that a redirect into a file never leaves half a c
 
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from edge.fronts.nginx import NginxOptions
     from edge.inject.tag import Tag
     from edge.sites import Snapshot
+
+_WEEKS_AHEAD = 8
+"""For how long the names of quiet sites in a generated configuration serve."""
+_WEEK_S = 604_800
 
 NGINX_SCRIPTS = Path(__file__).parents[1] / "edge" / "fronts" / "nginx_js"
 """Installed with the package; a generated configuration names it by its absolute path."""
@@ -115,6 +120,7 @@ def _options(
     from edge.fronts.nginx_certificates import find_certificates
 
     settings = context.settings
+    now_s = time.time()
     folder = tls_dir or settings.tls_dir
     ranges = settings.upstream_ranges
     return nginx.NginxOptions(
@@ -129,8 +135,28 @@ def _options(
         scripts=str(NGINX_SCRIPTS),
         tags=_tags(snapshot) if inject is not nginx.Inject.EDGE else {},
         drain_s=settings.drain_s,
+        names=_quiet_names(snapshot, now_s),
+        names_until=_date(now_s + _WEEKS_AHEAD * _WEEK_S) if _has_quiet(snapshot) else "",
         **given,
     )
+
+
+def _has_quiet(snapshot: "Snapshot") -> bool:
+    return any(site.quiet_seed for site in snapshot.sites)
+
+
+def _quiet_names(snapshot: "Snapshot", now_s: float) -> dict[int, tuple[str, ...]]:
+    """List the names of quiet sites for the weeks to come: nginx cannot work them out."""
+    quiet = [site for site in snapshot.sites if site.quiet_seed]
+    if not quiet:
+        return {}
+    from edge.names import list_paths
+
+    return {site.id: tuple(list_paths(site, now_s, _WEEKS_AHEAD)) for site in quiet}
+
+
+def _date(time_s: float) -> str:
+    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d")
 
 
 def _first_file(places: tuple[Path, ...]) -> Path:

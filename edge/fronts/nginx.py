@@ -15,6 +15,7 @@ from edge.fronts.nginx_options import Inject, NginxOptions
 from edge.fronts.nginx_servers import (
     error_pages,
     render_nobody,
+    render_quiet_maps,
     render_redirect_maps,
     render_site,
     render_upstreams,
@@ -72,6 +73,7 @@ def _sites(snapshot: Snapshot, options: NginxOptions) -> Lines:
     lines = [
         *render_maps(options),
         *render_redirect_maps(snapshot, options),
+        *render_quiet_maps(snapshot, options),
         *http_lines(options),
         "",
         *render_upstreams(snapshot, options),

@@ -89,7 +89,13 @@ def head_notes(options: NginxOptions, number: int) -> Lines:
     for note in (*own, *_DIFFERENCES):
         lines += [line.replace("#", "#  ", 1) for line in comment("- " + note, 96)]
     if options.names_until:
-        lines += ["#", *comment(f"Quiet names are known until {options.names_until}.")]
+        lines += [
+            "#",
+            *comment(
+                f"Names of quiet sites are known until {options.names_until}: make this file "
+                "again before that, weekly at best."
+            ),
+        ]
     return lines
 
 

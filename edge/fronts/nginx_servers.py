@@ -7,7 +7,6 @@ might be ours is never answered by an origin while the edge lives.
 """
 
 import re
-from collections.abc import Sequence
 
 from edge.fronts.nginx_inject import page_location
 from edge.fronts.nginx_maps import CLAIMS, ERRORS, claim_variable
@@ -117,6 +116,29 @@ def _redirect_map(site: Site) -> Lines:
     ]
 
 
+def render_quiet_maps(snapshot: Snapshot, options: NginxOptions) -> Lines:
+    """Write, for quiet sites, which paths outside the prefix are ours."""
+    sites = [site for site in snapshot.sites if _is_quiet(site, options)]
+    return [line for site in sites for line in _quiet_map(site, options)]
+
+
+def _is_quiet(site: Site, options: NginxOptions) -> bool:
+    return bool(options.names.get(site.id))
+
+
+def _quiet_map(site: Site, options: NginxOptions) -> Lines:
+    rows = ["default 0;"]
+    for name in options.names[site.id]:
+        path = literal(name, f"site {site.host}: names")
+        rows.append(f'"~^{path}" 1;' if name.endswith("/") else f"{path} 1;")
+    ours = f"$sf_ours_{site.id}"
+    lines = block(f"map $uri {ours}", rows)
+    for route in ("$sf_route", "$sf_route_unmarked"):
+        rows = [f"default {route};", "1 @ours;"]
+        lines += block(f"map {ours} {route}_{site.id}", rows)
+    return lines
+
+
 def render_nobody(snapshot: Snapshot, options: NginxOptions) -> Lines:
     """Answer names that are no site's: 421, and over TLS an alert instead of a certificate."""
     is_default = " default_server" if not snapshot.default_host else ""
@@ -179,7 +201,8 @@ def _site_body(snapshot: Snapshot, site: Site, options: NginxOptions) -> Lines:
         "",
         *_acme_location(options),
         *_own_locations(site, options),
-        *block("location /", _main(site, touched=touched)),
+        *block("location /", _main(site, options, touched=touched)),
+        *(_quiet_location(site) if _is_quiet(site, options) else []),
         *(_inject_locations(site, options) if touched else []),
         *block("location @origin", [f"proxy_pass {_origin_url(site)};"]),
         *_stream_location(site),
@@ -187,9 +210,11 @@ def _site_body(snapshot: Snapshot, site: Site, options: NginxOptions) -> Lines:
     ]
 
 
-def _main(site: Site, *, touched: bool) -> Lines:
+def _main(site: Site, options: NginxOptions, *, touched: bool) -> Lines:
     """Send a request its way; ``return 418`` only jumps to the location that the map names."""
     route = "$sf_route" if touched else "$sf_route_unmarked"
+    if _is_quiet(site, options):
+        route += f"_{site.id}"
     moved, base = f"$sf_moved_{site.id}", f"$sf_base_{site.id}"
     away = [
         f"if ({moved} = 301) {{ return 301 {base}$request_uri; }}",
@@ -197,10 +222,11 @@ def _main(site: Site, *, touched: bool) -> Lines:
     ]
     return [
         *_check_host(),
-        *(away if _redirects(site) else []),
-        *(["return 503;"] if site.maintenance else []),
         f"error_page 418 = {route};",
         *error_pages(),
+        *([f"if ($sf_ours_{site.id}) {{ return 418; }}"] if _is_quiet(site, options) else []),
+        *(away if _redirects(site) else []),
+        *(["return 503;"] if site.maintenance else []),
         f"if ({route}) {{ return 418; }}",
         f"proxy_pass {_origin_url(site)};",
     ]
@@ -296,19 +322,11 @@ def _own_locations(site: Site, options: NginxOptions) -> Lines:
         *error_pages(but=frozenset({502, 504})),
         *_to_edge(site),
     ]
-    under = block(f"location ^~ {site.prefix}/", ["client_max_body_size 0;"], surely, rest)
-    return [*under, *_further_names(site, options.names.get(site.id, ()))]
+    return block(f"location ^~ {site.prefix}/", ["client_max_body_size 0;"], surely, rest)
 
 
-def _further_names(site: Site, names: Sequence[str]) -> Lines:
-    """Quiet mode: names outside the prefix, each exactly."""
-    lines: Lines = []
-    for name in names:
-        kind = "^~" if name.endswith("/") else "="
-        path = literal(name, f"site {site.host}: names")
-        inner = ["client_max_body_size 0;", *_check_host(), *error_pages(), *_to_edge(site)]
-        lines += block(f"location {kind} {path}", inner)
-    return lines
+def _quiet_location(site: Site) -> Lines:
+    return block("location @ours", error_pages(), _to_edge(site))
 
 
 def _inject_locations(site: Site, options: NginxOptions) -> Lines:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from edge.collector.client_ip import parse_networks
-from edge.fronts.mitm import MitmFront
+from edge.fronts.direct import DirectFront
 from edge.fronts.nginx import Inject, NginxOptions, render_nginx
 from edge.fronts.nginx_certificates import find_certificates
 from edge.inject.tag import Tag
@@ -17,9 +17,9 @@ from tests.support.nginx_server import NJS_MODULE, NginxServer, free_port
 LOOPBACK = parse_networks("loopback")
 
 
-async def start_edge(parts: StackParts, port: int = 0) -> tuple[MitmFront, int]:
+async def start_edge(parts: StackParts, port: int = 0) -> tuple[DirectFront, int]:
     """Start the edge behind nginx; it believes what comes from this machine."""
-    edge = MitmFront(
+    edge = DirectFront(
         sites=parts.sites,
         endpoints=parts.endpoints,  # type: ignore[arg-type]
         tag_for=parts.tag_for,

@@ -222,8 +222,8 @@ def test_the_attributes_of_http3_and_quic_that_are_touched(tmp_path: Path) -> No
     connection = EdgeQuicConnection(
         Certificates(tmp_path), original_cid=b"12345678", retry_cid=None
     )
-    for name in ("_state", "_streams", "_network_paths", "_handshake_complete", "host_cid",
-                 "_local_max_data", "_local_max_streams_bidi", "_local_max_streams_uni"):  # fmt: skip
+    limits = ("_local_max_data", "_local_max_streams_bidi", "_local_max_streams_uni")
+    for name in (*limits, "_state", "_streams", "_network_paths", "_handshake_complete"):
         assert hasattr(connection, name), name
     for name in ("frame_type", "sent", "used", "value"):
         assert hasattr(connection._local_max_data, name), name
@@ -279,7 +279,7 @@ def test_the_options_that_layers_read_are_given() -> None:
             server,
             layer,
             _stream_layers.QuicLayer,
-        )  # fmt: skip
+        )
     )
     read = {
         part.split("options.", 1)[1]

@@ -85,7 +85,8 @@ def _serve(
 @click.option("--shop-port", default=8071, hidden=True)
 def up(context: Context, tls_dir: Path | None, **options: Any) -> None:
     """Start everything on this machine: Redis, store, forwarder, edge, portal."""
-    from statflow.up import UpOptions, run_up
+    from statflow.up import run_up
+    from statflow.up_options import UpOptions
 
     options["tls_dir"] = tls_dir or context.settings.tls_dir
     asyncio.run(run_up(context.settings, UpOptions(**options)))
@@ -118,12 +119,13 @@ def edge(context: Context, workers: int, **options: Any) -> None:
 
     SIGTERM lets it finish what is open; SIGHUP lets it read sites and certificates again.
     """
-    from edge.app import run_edge
     from statflow.logs import log_json_lines
+
+    log_json_lines()
+    from edge.app import run_edge
     from statflow.role_edge import edge_config, workers_plan
     from statflow.workers import run_workers
 
-    log_json_lines()
     hangup = asyncio.Event()
     config = edge_config(context.settings, context.paths, **options)
     if workers == 1:

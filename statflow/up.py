@@ -12,12 +12,9 @@ import json
 import logging
 import os
 import secrets
-import shutil
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
 import aiohttp
@@ -30,38 +27,16 @@ from portal.database import Database
 from statflow.accounts import open_accounts, publish_sites
 from statflow.paths import Paths
 from statflow.private_client import fetch_private
-from statflow.services import free_port, port_is_free, redis_url, running_store_url
+from statflow.services import free_port, redis_url, running_store_url
 from statflow.settings import Settings
 from statflow.supervisor import Part, PartFailedError, State, Supervisor
+from statflow.up_options import DEMO_HOST, UpError, UpOptions, check_options, with_demo_certificate
 
 REDIS_MEMORY_BYTES = 512 * 1024 * 1024
-FREE_DISK_BYTES = 200 * 1024 * 1024
 DEMO_EMAIL = "demo@statflow.example"
-DEMO_HOST = "shop.localhost"
 DEMO_ALIASES = ("localhost", "127.0.0.1")
 
 log = logging.getLogger(__name__)
-
-
-class UpError(Exception):
-    """``up`` cannot start; the message is a sentence for the person who typed it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpOptions:
-    """What the command line asked for."""
-
-    front: str
-    bind: str
-    edge_port: int
-    edge_tls_port: int
-    portal_port: int
-    private_port: int
-    tls_dir: Path | None
-    upstream: str
-    host: str
-    demo: bool
-    shop_port: int
 
 
 async def run_up(settings: Settings, options: UpOptions) -> None:
@@ -73,7 +48,10 @@ async def run_up(settings: Settings, options: UpOptions) -> None:
     paths = Paths(settings.data_dir)
     paths.prepare()
     with _lock(paths):
-        _check(settings, options, paths)
+        options = with_demo_certificate(options, paths)
+        check_options(options, paths)
+        if not settings.redis_url and is_answering(redis_url(settings, paths)):
+            send_shutdown(redis_url(settings, paths))
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -92,36 +70,6 @@ def _lock(paths: Paths) -> IO[str]:
             "Stop it first, or name another folder with --data-dir."
         ) from None
     return file
-
-
-def _check(settings: Settings, options: UpOptions, paths: Paths) -> None:
-    """Refuse early, in words, what would fail later in a traceback."""
-    if shutil.disk_usage(paths.data).free < FREE_DISK_BYTES:
-        raise UpError(
-            f"Less than 200 MB are free where {paths.data} lies. "
-            "Free some space, or name another folder with --data-dir."
-        )
-    if bool(options.upstream) != bool(options.host):
-        raise UpError(
-            "--upstream and --host go together: --upstream http://127.0.0.1:3000 --host my.site"
-        )
-    ports = {
-        "--edge-port": (options.bind, options.edge_port),
-        "--portal-port": (options.bind, options.portal_port),
-        "--private-port": ("127.0.0.1", options.private_port),
-    }
-    if options.tls_dir is not None:
-        ports["--edge-tls-port"] = (options.bind, options.edge_tls_port)
-    if options.demo:
-        ports["the demo shop"] = ("127.0.0.1", options.shop_port)
-    for flag, (host, port) in ports.items():
-        if not port_is_free(host, port):
-            raise UpError(
-                f"Port {port} on {host} is taken or not allowed for this user. "
-                f"Stop what uses it, or choose another ({flag})."
-            )
-    if not settings.redis_url and is_answering(redis_url(settings, paths)):
-        send_shutdown(redis_url(settings, paths))
 
 
 class Stack:
@@ -388,7 +336,11 @@ class Stack:
         self._ready = True
         self._write_run_json()
         urls = self._urls()
-        lines = ["", f"  site     {urls['edge']}", f"  portal   {urls['portal']}"]
+        lines = ["", f"  site     {urls['edge']}"]
+        if urls["edge_tls"]:
+            own = "" if self._options.tls_dir != self._paths.data / "demo_tls" else "self-signed: "
+            lines.append(f"           {urls['edge_tls']}  ({own}TLS and HTTP/2, by mitmproxy)")
+        lines.append(f"  portal   {urls['portal']}")
         if self._login:
             lines += [
                 f"  log in   {self._login['email']}  password  {self._login['password']}",

@@ -1,6 +1,8 @@
 """``statflow up --demo``: serves before it is seeded, keeps its data, ends cleanly."""
 
+import http.client
 import re
+import ssl
 import time
 
 import pytest
@@ -47,12 +49,27 @@ def assert_serves(stack: Stack) -> None:
     status, _, page = fetch(stack.ports["edge"], "/", headers=document)
     assert status == 200
     assert page.count(b'<script async="async" src="/sf/') == 1
+    assert page_over_tls(stack).count(b'<script async="async" src="/sf/') == 1
     assert fetch(stack.ports["portal"], "/login")[0] == 200
     assert fetch(stack.ports["private"], "/readyz")[0] == 200
     metrics = fetch(stack.ports["private"], "/metrics")[2]
     assert b"statflow_documents_total" in metrics
     assert b"statflow_forwarder_lag_events" in metrics
     assert stack.run("doctor")
+
+
+def page_over_tls(stack: Stack) -> bytes:
+    """Fetch the shop's page from the TLS port, trusting the demo's own certificate alone."""
+    certificate = stack.data / "demo_tls" / HOST / "fullchain.pem"
+    context = ssl.create_default_context(cafile=str(certificate))
+    port = stack.ports["edge-tls"]
+    assert stack.run_json["urls"]["edge_tls"] == f"https://{HOST}:{port}"
+    client = http.client.HTTPSConnection("localhost", port, context=context, timeout=10)
+    try:
+        client.request("GET", "/", headers={"User-Agent": BROWSER, "Sec-Fetch-Dest": "document"})
+        return client.getresponse().read()
+    finally:
+        client.close()
 
 
 def wait_until_seeded(stack: Stack) -> None:

@@ -36,7 +36,7 @@ class Stack:
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="sfup-"))
         self.data = self.folder / "data"
-        names = ("edge", "portal", "private", "shop")
+        names = ("edge", "edge-tls", "portal", "private", "shop")
         self.ports = ports or {name: free_port() for name in names}
         self._options = options
         self._environment = environment or {}

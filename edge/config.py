@@ -14,7 +14,7 @@ class EdgeError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeConfig:
-    """What an edge needs; ``tracker`` is the frozen build.
+    """What an edge needs; ``tracker`` is the frozen build, ``tracker_at`` when it was installed.
 
     ``bind`` may list several addresses, separated by commas. ``salt_url`` empty: the salts live in
     ``salts_file``, which must lie in memory; without one they live in this process alone.
@@ -44,6 +44,7 @@ class EdgeConfig:
     rate_site: int
     default_site: str
     tracker: bytes
+    tracker_at: float
     drain_s: int
     private_port: int | None
     private_socket: Path | None

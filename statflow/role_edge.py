@@ -50,6 +50,7 @@ def edge_config(  # noqa: PLR0913 - one argument an option of the command
         rate_site=settings.rate_site,
         default_site=settings.default_site,
         tracker=newest_build().read_bytes(),
+        tracker_at=newest_build().stat().st_mtime,
         drain_s=settings.drain_s,
         private_port=private_port,
         private_socket=private_socket,

@@ -24,7 +24,7 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 const BUDGET_BYTES = 1536;
 const PLACEHOLDER = '"__SF__"';
 /** What the edge puts there for most sites: sizes are those of the script as it is served. */
-const DEFAULTS = '{"e":"/sf/e","h":0}';
+const DEFAULTS = '{"e":"/sf/e","p":"/sf/p.gif","h":0}';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const npmDir = resolve(process.env.NPM_DIR ?? join(here, "..", "build", "npm", "tracker"));

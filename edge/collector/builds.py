@@ -1,8 +1,9 @@
-"""From the frozen tracker build and a site's settings to the bytes that are served.
+"""From the frozen tracker build and a site's settings to the bytes that are served, and the tag.
 
 The frozen file has one placeholder; the served script is that file with the site's settings put in.
-Which request gets it, and with what headers, is ``edge.collector.script``. The one invariant: the
-hash names exactly the bytes served, so whatever lies in a cache under it never changes.
+Which request gets it, and with what headers, is ``edge.collector.script``; the names in it come
+from ``edge.names``. The one invariant: a hash names exactly the bytes served, so whatever lies in a
+cache under it never changes, and a tag's version stands for everything that a page may hold of it.
 """
 
 import gzip
@@ -16,6 +17,7 @@ import orjson
 import zstandard
 
 from edge.inject.tag import Tag
+from edge.names import Known, NameBook, Names
 from edge.sites import Site
 
 PLACEHOLDER = b'"__SF__"'
@@ -25,73 +27,137 @@ _MOST_VARIANTS = 4_096
 
 
 @dataclass(frozen=True, slots=True)
-class Build:
-    """One served script: its bytes plain and precompressed, and the tag that points at it."""
+class Script:
+    """One served script: its bytes plain and precompressed."""
 
     hash: str
     body: bytes
     br: bytes
     gzip: bytes
     zstd: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What a site's pages get now: the script and the tag that points at it."""
+
+    script: Script
     tag: Tag
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """The build of a site under the names of its time; ``since_s``: the site is as it is."""
+
+    known: Known
+    since_s: float
+    build: Build
 
 
 class TrackerBuilds:
     """Builds of one frozen tracker for each combination of settings, made on first use.
 
-    Units: ``now`` gives Unix seconds; it dates a build for ``Last-Modified``.
+    A tag is dated by the latest of: when the tracker was installed, when a change of the site was
+    seen, when its quiet names began. So workers and edges say the same, and so does a restart.
+
+    Units: ``now`` gives Unix seconds, ``installed_at`` is one.
     """
 
-    def __init__(self, source: bytes, *, now: Callable[[], float] = time.time) -> None:
-        """Take the frozen build.
+    def __init__(
+        self,
+        source: bytes,
+        *,
+        now: Callable[[], float] = time.time,
+        installed_at: float | None = None,
+    ) -> None:
+        """Take the frozen build; without ``installed_at`` it counts as installed now.
 
         Raises:
             ValueError: It does not hold the placeholder exactly once.
         """
         if source.count(PLACEHOLDER) != 1:
             raise ValueError(f"tracker build: expected {PLACEHOLDER.decode()} exactly once")
+        self.names = NameBook(now)
         self._source = source
         self._now = now
-        self._builds: dict[bytes, Build] = {}
+        self._installed_at = now() if installed_at is None else installed_at
+        self._made: dict[int, _Made] = {}
+        self._scripts: dict[bytes, Script] = {}
 
     def for_site(self, site: Site) -> Build:
-        """Give the build with this site's settings."""
-        key = script_settings(site)
-        build = self._builds.get(key)
-        if build is None:
-            if len(self._builds) >= _MOST_VARIANTS:
-                self._builds.clear()
-            build = self._builds[key] = self._make(site.prefix, key)
-        return build
+        """Give the build that new pages of a site get."""
+        known = self.names.known(site)
+        made = self._made.get(site.id)
+        if made is None or made.known is not known:
+            since_s = self._since(site, made)
+            made = _Made(known, since_s, self._make(known, since_s))
+            self._made[site.id] = made
+        return made.build
 
-    def _make(self, prefix: str, settings: bytes) -> Build:
-        body = self._source.replace(PLACEHOLDER, settings)
-        version = sha256(body).hexdigest()[:HASH_DIGITS]
+    def script(self, site: Site, names: Names) -> Script:
+        """Give the script of pages with these names, which may be older than today's.
+
+        It sends to the endpoint of its time, the one that such a page's policy allows.
+        """
+        settings = script_settings(site, names)
+        found = self._scripts.get(settings)
+        if found is None:
+            if len(self._scripts) >= _MOST_VARIANTS:
+                self._scripts.clear()
+            found = self._scripts[settings] = _compress(self._source.replace(PLACEHOLDER, settings))
+        return found
+
+    def _since(self, site: Site, made: _Made | None) -> float:
+        """Tell since when a site is as it is, as far as this process saw it."""
+        if made is None:
+            return self._installed_at
+        return made.since_s if made.known.site == site else self._now()
+
+    def _make(self, known: Known, since_s: float) -> Build:
+        names = known.current
+        script = self.script(known.site, names)
+        url = names.script or f"{names.prefix}/{script.hash}.js"
+        seen = f"{url} {names.beacon} {names.pixel} {names.modules} {script.hash}"
         return Build(
-            hash=version,
-            body=body,
-            br=brotli.compress(body, mode=brotli.MODE_TEXT),
-            gzip=gzip.compress(body, 9, mtime=0),
-            zstd=zstandard.ZstdCompressor(level=19).compress(body),
-            tag=Tag(
-                script_url=f"{prefix}/{version}.js",
-                endpoint_url=f"{prefix}/e",
-                module_prefix=f"{prefix}/m/",
-                version=version,
-                modified_at=int(self._now()),
+            script,
+            Tag(
+                script_url=url,
+                endpoint_url=names.beacon,
+                module_prefix=names.modules,
+                version=_digest(seen.encode()),
+                modified_at=int(max(since_s, known.since_s)),
+                others=known.scripts,
             ),
         )
 
 
-def script_settings(site: Site) -> bytes:
+def script_settings(site: Site, names: Names) -> bytes:
     """Write what the tracker must know of a site; it names the keys in tracker/src/settings.js.
 
     ``k``: the site keeps parameters of its own, so the script leaves the query to the pipeline.
     ``n``: the site does not follow Do Not Track and Global Privacy Control.
     """
-    settings: dict[str, str | int] = {"e": f"{site.prefix}/e", "h": int(site.hash_routes)}
+    settings: dict[str, str | int] = {
+        "e": names.beacon,
+        "p": names.pixel,
+        "h": int(site.hash_routes),
+    }
     if site.kept_params:
         settings["k"] = 1
     if not site.respect_dnt:
         settings["n"] = 1
     return orjson.dumps(settings)
+
+
+def _compress(body: bytes) -> Script:
+    return Script(
+        hash=_digest(body),
+        body=body,
+        br=brotli.compress(body, mode=brotli.MODE_TEXT),
+        gzip=gzip.compress(body, 9, mtime=0),
+        zstd=zstandard.ZstdCompressor(level=19).compress(body),
+    )
+
+
+def _digest(data: bytes) -> str:
+    return sha256(data).hexdigest()[:HASH_DIGITS]

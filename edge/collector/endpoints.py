@@ -1,13 +1,13 @@
-"""The first-party endpoints under a site's prefix: one request in, one response out (DESIGN 5.2).
+"""The first-party endpoints of a site: one request in, one response out (DESIGN 5.2).
 
-Framework-neutral, so that each front only adapts. Scripts, the opt-out page and the taking in of
-events have modules of their own; this one routes and answers. The one invariant: ``respond`` never
-raises and reads of Cookie nothing but the opt-out, of Authorization nothing at all.
+Framework-neutral, so that each front only adapts. Which paths they have is ``edge.names``; scripts,
+the opt-out page and the taking in of events have modules of their own; this one routes and answers.
+The one invariant: ``respond`` never raises and reads of Cookie nothing but the opt-out, of
+Authorization nothing at all.
 """
 
 import hmac
 import logging
-import re
 from base64 import b64decode
 from dataclasses import replace
 from urllib.parse import parse_qs
@@ -34,6 +34,7 @@ from edge.collector.opt_out import respond_with_opt_out
 from edge.collector.origins import cors_headers, is_own_origin
 from edge.collector.script import respond_with_script
 from edge.event import Sender
+from edge.names import BEACON, MODULES, OPT_OUT, PIXEL
 from edge.outcomes import DropReason
 from edge.sites import Site
 from edge.wire.cookies import has_opt_out
@@ -43,8 +44,6 @@ __all__ = ["MAX_BODY_BYTES", "EndpointRequest", "EndpointResponse", "Endpoints"]
 _log = logging.getLogger(__name__)
 _FAILURES = Counter("statflow_endpoint_failures_total", "Requests answered 500 by an endpoint.")
 
-_SCRIPT = re.compile(r"(?:[0-9a-f]{8,12}|tracker)\.js")
-_OTHERS = frozenset({"e", "p.gif", "opt-out"})
 _SECRETS = frozenset({b"cookie", b"authorization", b"proxy-authorization"})
 _BEACON_TYPES = frozenset({b"", b"text/plain", b"application/json"})
 _GIF = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
@@ -65,7 +64,7 @@ class Endpoints:
 
     def owns(self, site: Site, path: str) -> bool:
         """Tell whether a raw path is ours to answer; all else is the origin's."""
-        return _name(site, path) != ""
+        return self._builds.names.owns(site, path)
 
     def refuse_large(self) -> EndpointResponse:
         """Give the answer to a body that passes ``MAX_BODY_BYTES``."""
@@ -82,16 +81,17 @@ class Endpoints:
             return render_error(500, "internal", "Something went wrong on our side.")
 
     async def _route(self, request: EndpointRequest, opted_out: bool) -> EndpointResponse:
-        name = _name(request.site, request.path)
-        if name == "e":
+        found = self._builds.names.find(request.site, request.path)
+        if found is None or found.name.startswith(MODULES):
+            return render_error(404, "not_found", "There is nothing here.")
+        if found.name == BEACON:
             return await self._beacon(request, opted_out)
-        if name == "p.gif":
+        if found.name == PIXEL:
             return await self._pixel(request, opted_out)
-        if name == "opt-out":
+        if found.name == OPT_OUT:
             return respond_with_opt_out(request, opted_out=opted_out)
-        if name:
-            return respond_with_script(request, self._builds.for_site(request.site), name)
-        return render_error(404, "not_found", "There is nothing here.")
+        script = self._builds.script(request.site, found.names)
+        return respond_with_script(request, script, found.name)
 
     async def _beacon(self, request: EndpointRequest, opted_out: bool) -> EndpointResponse:
         if request.method == "OPTIONS":
@@ -117,15 +117,6 @@ class Endpoints:
             verdict = await self._collector.collect(body, _sender(request), opted_out=opted_out)
             extra = (*extra, *_debug_header(verdict, request))
         return render_response(200, b"image/gif", _GIF, extra, head=request.method == "HEAD")
-
-
-def _name(site: Site, path: str) -> str:
-    """Find which endpoint a path names: the part behind the prefix, or empty for none of ours."""
-    prefix = site.prefix
-    if not path.startswith(prefix) or path[len(prefix) : len(prefix) + 1] != "/":
-        return ""
-    name = path[len(prefix) + 1 :]
-    return name if name in _OTHERS or _SCRIPT.fullmatch(name) else ""
 
 
 def _safe(headers: Headers) -> Headers:

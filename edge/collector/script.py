@@ -1,11 +1,11 @@
 """Answer requests for the tracker script: coding, validators and age in caches.
 
 The bytes come from ``edge.collector.builds``. The one invariant: only the URL that names the
-current build's own hash is immutable; every other name gets the current build for a short time,
-because pages live in caches for months.
+script's own hash is immutable; every other name gets the current one for a short time, because
+pages live in caches for months and a name of the site's choice stays while the script changes.
 """
 
-from edge.collector.builds import Build
+from edge.collector.builds import Script
 from edge.collector.messages import (
     EndpointRequest,
     EndpointResponse,
@@ -23,24 +23,24 @@ _JAVASCRIPT = b"text/javascript; charset=utf-8"
 _PREFERENCE = (b"br", b"zstd", b"gzip")
 
 
-def respond_with_script(request: EndpointRequest, build: Build, name: str) -> EndpointResponse:
+def respond_with_script(request: EndpointRequest, script: Script, name: str) -> EndpointResponse:
     """Answer one request for ``name``, the part of the path behind the prefix."""
     if request.method not in {"GET", "HEAD"}:
         return refuse_method(b"GET, HEAD")
     coding = choose_coding(first_value(request.headers, b"accept-encoding"))
-    entity_tag = b'"%s%s"' % (build.hash.encode(), b"-" + coding if coding else b"")
+    entity_tag = b'"%s%s"' % (script.hash.encode(), b"-" + coding if coding else b"")
     headers: Headers = (
-        (b"Cache-Control", IMMUTABLE if name == f"{build.hash}.js" else SHORT),
+        (b"Cache-Control", IMMUTABLE if name == f"{script.hash}.js" else SHORT),
         (b"ETag", entity_tag),
         (b"Vary", b"Accept-Encoding, Origin"),
         (b"Cross-Origin-Resource-Policy", b"cross-origin"),
         *cors_headers(request.site, request.headers),
     )
-    if _is_known(first_value(request.headers, b"if-none-match"), build.hash.encode()):
+    if _is_known(first_value(request.headers, b"if-none-match"), script.hash.encode()):
         return render_empty(304, headers)
     if coding:
         headers = (*headers, (b"Content-Encoding", coding))
-    body = {b"br": build.br, b"zstd": build.zstd, b"gzip": build.gzip}.get(coding, build.body)
+    body = {b"br": script.br, b"zstd": script.zstd, b"gzip": script.gzip}.get(coding, script.body)
     return render_response(200, _JAVASCRIPT, body, headers, head=request.method == "HEAD")
 
 

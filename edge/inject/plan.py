@@ -214,7 +214,7 @@ def _rewriter(plan: RequestPlan, fields: Fields, coding: bytes, nonce: str) -> B
     scanner = PreludeScanner(
         Expectations(
             tag_bytes=len(markup),
-            own_tag=own_tag_pattern(plan.tag.script_url),
+            own_tag=own_tag_pattern(plan.tag.script_url, plan.tag.others),
             needs_evidence=plan.needs_evidence,
             is_xml=described.media_type == decide.XHTML,
             charset_named=described.is_charset_named,

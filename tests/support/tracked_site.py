@@ -32,7 +32,7 @@ class TrackedSite:
 
     def __init__(self, origin: str) -> None:
         self.origin = origin
-        self.settings: dict[str, Any] = {"e": "/sf/e", "h": 0}
+        self.settings: dict[str, Any] = {"e": "/sf/e", "p": "/sf/p.gif", "h": 0}
         self.pages: dict[str, str] = {path: render_page(f"Page {path}") for path in ("/", "/b")}
         self.headers: dict[str, str] = {}
         self.answers: list[int] = []

@@ -1,6 +1,6 @@
 import { isSilent } from "./isSilent.js";
 import { now } from "./now.js";
-import { endpoint } from "./settings.js";
+import { endpoint, pixel } from "./settings.js";
 import { page } from "./views.js";
 
 /** The most events one request carries; with long addresses they still fit into 64 KiB. */
@@ -83,6 +83,6 @@ export const flush = () => {
 export const onViolation = (violation) => {
   if (!blocked && violation.disposition < "f" && violation.blockedURI.endsWith(endpoint)) {
     blocked = 1;
-    new Image().src = endpoint.slice(0, -1) + "p.gif";
+    new Image().src = pixel;
   }
 };

@@ -1,4 +1,4 @@
-"""From the frozen tracker to the bytes served."""
+"""From the frozen tracker to the bytes served, and the tag of each site."""
 
 import gzip
 from hashlib import sha256
@@ -8,42 +8,116 @@ import pytest
 import zstandard
 
 from edge.collector.builds import TrackerBuilds
-from edge.inject.tag import Tag
+from edge.names import WEEK_S, known_names, names_of
 from tests.support.factories import a_site
 
 SOURCE = b'(()=>{let s="__SF__"})()'
+NOW = 1_767_225_600.5
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self, now: float = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def builds_at(clock: Clock, installed_at: float = 1_000.9) -> TrackerBuilds:
+    return TrackerBuilds(SOURCE, now=clock, installed_at=installed_at)
 
 
 def test_a_build_holds_the_sites_settings() -> None:
     build = TrackerBuilds(SOURCE, now=lambda: 5.9).for_site(a_site(prefix="/x/y", hash_routes=True))
-    assert build.body == b'(()=>{let s={"e":"/x/y/e","h":1}})()'
-    assert build.hash == sha256(build.body).hexdigest()[:10]
-    assert build.tag == Tag(f"/x/y/{build.hash}.js", "/x/y/e", "/x/y/m/", build.hash, 5)
+    script, tag = build.script, build.tag
+    assert script.body == b'(()=>{let s={"e":"/x/y/e","p":"/x/y/p.gif","h":1}})()'
+    assert script.hash == sha256(script.body).hexdigest()[:10]
+    assert tag.script_url == f"/x/y/{script.hash}.js"
+    assert (tag.endpoint_url, tag.module_prefix, tag.modified_at) == ("/x/y/e", "/x/y/m/", 5)
 
 
 def test_every_coding_gives_the_same_bytes() -> None:
-    build = TrackerBuilds(SOURCE).for_site(a_site())
-    assert brotli.decompress(build.br) == build.body
-    assert gzip.decompress(build.gzip) == build.body
-    assert zstandard.decompress(build.zstd) == build.body
+    script = TrackerBuilds(SOURCE).for_site(a_site()).script
+    assert brotli.decompress(script.br) == script.body
+    assert gzip.decompress(script.gzip) == script.body
+    assert zstandard.decompress(script.zstd) == script.body
 
 
-def test_sites_with_the_same_settings_share_a_build() -> None:
+def test_sites_with_the_same_settings_share_a_script() -> None:
     builds = TrackerBuilds(SOURCE)
     one = builds.for_site(a_site())
-    assert builds.for_site(a_site(id=2, host="b.example")) is one
-    assert builds.for_site(a_site(prefix="/q")).hash != one.hash
-    assert builds.for_site(a_site(hash_routes=True)).hash != one.hash
+    assert builds.for_site(a_site()) == one
+    assert builds.for_site(a_site(id=2, host="b.example")).script is one.script
+    assert builds.for_site(a_site(id=3, prefix="/q")).script.hash != one.script.hash
+    assert builds.for_site(a_site(id=4, hash_routes=True)).script.hash != one.script.hash
 
 
 def test_a_site_that_keeps_its_queries_or_follows_no_signals_says_so_to_the_script() -> None:
     site = a_site(kept_params=["id"], respect_dnt=False)
-    assert TrackerBuilds(SOURCE).for_site(site).body == (
-        b'(()=>{let s={"e":"/sf/e","h":0,"k":1,"n":1}})()'
+    assert TrackerBuilds(SOURCE).for_site(site).script.body == (
+        b'(()=>{let s={"e":"/sf/e","p":"/sf/p.gif","h":0,"k":1,"n":1}})()'
     )
 
 
 @pytest.mark.parametrize("source", [b"", b"no placeholder", SOURCE * 2])
-def test_a_file_that_is_no_frozen_build_is_refused(source: bytes) -> None:
+def test_a_build_with_another_placeholder_is_refused(source: bytes) -> None:
     with pytest.raises(ValueError, match="exactly once"):
         TrackerBuilds(source)
+
+
+def test_a_script_name_of_the_sites_is_in_its_tag() -> None:
+    builds = TrackerBuilds(SOURCE)
+    named, plain = builds.for_site(a_site(script_name="app")), builds.for_site(a_site(id=2))
+    assert named.script is plain.script
+    assert named.tag.script_url == "/sf/app.js"
+    assert named.tag.version != plain.tag.version
+
+
+def test_quiet_names_are_in_the_script_and_its_tag() -> None:
+    site = a_site(quiet_seed="s")
+    names = names_of(site, NOW)
+    build = builds_at(Clock()).for_site(site)
+    assert build.tag.script_url == names.script
+    assert (build.tag.endpoint_url, build.tag.module_prefix) == (names.beacon, names.modules)
+    assert f'"e":"{names.beacon}","p":"{names.pixel}"'.encode() in build.script.body
+    assert b"/sf/" not in build.script.body
+
+
+def test_when_names_change_the_tag_is_another_and_dated_by_the_change() -> None:
+    clock, site = Clock(), a_site(quiet_seed="s")
+    builds = builds_at(clock)
+    first = builds.for_site(site).tag
+    until_s = known_names(site, NOW).until_s
+    assert first.modified_at == until_s - WEEK_S
+    clock.now = until_s - 1
+    assert builds.for_site(site).tag is first
+    clock.now = until_s
+    second = builds.for_site(site).tag
+    assert second.modified_at == until_s
+    assert (second.version, second.script_url) != (first.version, first.script_url)
+    assert first.script_url in second.others
+
+
+def test_a_script_of_older_names_sends_to_its_own_endpoint() -> None:
+    site, builds = a_site(quiet_seed="s"), builds_at(Clock())
+    older = names_of(site, NOW - WEEK_S)
+    assert older.beacon.encode() in builds.script(site, older).body
+    assert older.beacon.encode() not in builds.for_site(site).script.body
+
+
+def test_workers_and_restarts_date_a_tag_alike() -> None:
+    tags = {builds_at(Clock(NOW + hour * 3_600)).for_site(a_site()).tag for hour in range(3)}
+    assert [tag.modified_at for tag in tags] == [1_000]
+
+
+def test_a_change_of_the_site_dates_its_tag_anew_and_another_snapshot_does_not() -> None:
+    clock = Clock()
+    builds = builds_at(clock)
+    builds.for_site(a_site(mode="off"))
+    clock.now += 60
+    assert builds.for_site(a_site(mode="on")).tag.modified_at == int(NOW + 60)
+    clock.now += 60
+    assert builds.for_site(a_site(mode="on")).tag.modified_at == int(NOW + 60)
+    assert builds.for_site(a_site(id=2)).tag.modified_at == 1_000

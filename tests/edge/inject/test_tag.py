@@ -1,5 +1,7 @@
 """The tag's markup and the pattern that knows it again."""
 
+import time
+
 import pytest
 
 from edge.inject.tag import own_tag_pattern, render_tag
@@ -32,3 +34,56 @@ def test_a_tag_of_ours_is_known_again(attributes: bytes, is_ours: bool) -> None:
 
 def test_a_site_with_names_of_its_own_knows_them_too() -> None:
     assert own_tag_pattern("/q9/z7.js").search(b'<script src="/q9/z7.js">')
+
+
+OTHERS = ("/quiet/old.js", "/quiet/coming.js", "/own/")
+
+
+@pytest.mark.parametrize(
+    ("path", "is_ours"),
+    [
+        (b"/new/name.js", True),
+        (b"/quiet/old.js", True),
+        (b"//edge.example/quiet/coming.js", True),
+        (b"/own/0123456789.js", True),
+        (b"/own/tracker.js", True),
+        (b"/sf/0123456789.js", True),
+        (b"/sf/tracker.js", True),
+        (b"/quiet/0123456789.js", False),
+        (b"/quiet/oldXjs", False),
+        (b"/own/app.js", False),
+        (b"/quiet/old.js/", False),
+        (b"/x/quiet/old.js", False),
+    ],
+)
+def test_names_of_other_times_and_other_edges_are_known(path: bytes, is_ours: bool) -> None:
+    pattern = own_tag_pattern("/new/name.js", OTHERS)
+    assert bool(pattern.search(b'<script src="' + path + b'">')) is is_ours
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"src=//",
+        b"src=//a",
+        b"src =",
+        b"src\t",
+        b"src=http://sf/",
+        b"src=/quiet/old.j",
+        b"src=//\xff",
+        b"src=/sf/0123456789a",
+    ],
+)
+def test_the_search_takes_linear_time(text: bytes) -> None:
+    pattern = own_tag_pattern("/new/name.js", OTHERS)
+    seconds = []
+    for length in (20_000, 320_000):
+        markup = text * (length // len(text)) + text[-1:] * length
+        rounds = []
+        for _ in range(5):
+            began = time.thread_time()
+            assert not pattern.search(markup)
+            rounds.append(time.thread_time() - began)
+        seconds.append(min(rounds))
+    # Sixteen times the text; quadratic would take 256 times as long.
+    assert seconds[1] < 64 * seconds[0]

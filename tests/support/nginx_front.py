@@ -1,14 +1,14 @@
 """The nginx front for tests: a real nginx, with a Python edge behind it."""
 
-from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from edge.collector.client_ip import parse_networks
 from edge.fronts.direct import DirectFront
-from edge.fronts.nginx import Inject, NginxOptions, render_nginx
+from edge.fronts.nginx import NginxOptions, render_nginx
 from edge.fronts.nginx_certificates import find_certificates
-from edge.inject.tag import Tag
 from edge.sites import Snapshot
 from statflow.front_command import NGINX_SCRIPTS
 from tests.support.front_stack import Running, StackParts
@@ -47,41 +47,54 @@ def options_for(parts: StackParts, edge_port: int, **changes: Any) -> NginxOptio
     return NginxOptions(**{**options, **changes})
 
 
-def server_for(snapshot: Snapshot, options: NginxOptions, parts: StackParts) -> NginxServer:
-    text = render_nginx(snapshot, options).replace("worker_processes auto;", "worker_processes 1;")
-    return NginxServer(text, parts.tls_dir.parent / f"nginx-{options.port}", options.port)
-
-
 async def start_nginx(parts: StackParts) -> Running:
     """Start the variant that the conformance suite runs: documents through a Python edge."""
-    return await _start(parts, parts.sites())
+    return await NginxStart()(parts)
 
 
-def starter(
-    inject: Inject, tag: Tag, **changes: Any
-) -> Callable[[StackParts], Coroutine[Any, Any, Running]]:
-    """Make the start of a variant without Python in the page's path."""
+@dataclass
+class NginxStart:
+    """A start of nginx, and of an edge behind it unless ``options`` name another.
 
-    async def start(parts: StackParts) -> Running:
-        sites = tuple(replace(site, **changes) for site in parts.sites().sites)
-        snapshot = replace(parts.sites(), sites=sites)
-        return await _start(parts, snapshot, inject=inject, tags={s.id: tag for s in sites})
+    ``site`` are changes to every site, ``sites`` to those with an id; ``edit`` has the last word
+    on the text. Afterwards ``edge`` is the edge, and ``server`` nginx.
+    """
 
-    return start
+    options: dict[str, Any] = field(default_factory=dict)
+    site: dict[str, Any] = field(default_factory=dict)
+    sites: dict[int, dict[str, Any]] = field(default_factory=dict)
+    default_host: str = ""
+    edit: Callable[[str], str] = str
+    edge: DirectFront | None = None
 
+    async def __call__(self, parts: StackParts) -> Running:
+        snapshot = self._snapshot(parts.sites())
+        behind = replace(parts, sites=lambda: snapshot)
+        port = 1
+        if "edge" not in self.options:
+            self.edge, port = await start_edge(behind)
+        options = options_for(parts, port, **self.options)
+        text = render_nginx(snapshot, options).replace("processes auto;", "processes 1;")
+        self.server = NginxServer(self.edit(text), Path(options.run_dir), options.port)
+        try:
+            await self.server.start()
+        except BaseException:
+            await self._stop_edge()
+            raise
+        return Running(options.port, options.tls_port, self._drain)
 
-async def _start(parts: StackParts, snapshot: Snapshot, **changes: Any) -> Running:
-    edge, edge_port = await start_edge(parts)
-    options = options_for(parts, edge_port, **changes)
-    server = server_for(snapshot, options, parts)
-    try:
-        await server.start()
-    except BaseException:
-        await edge.drain(0)
-        raise
+    def _snapshot(self, snapshot: Snapshot) -> Snapshot:
+        if not (self.site or self.sites or self.default_host):
+            return snapshot
+        sites = tuple(
+            replace(site, **{**self.site, **self.sites.get(site.id, {})}) for site in snapshot.sites
+        )
+        return replace(snapshot, sites=sites, default_host=self.default_host)
 
-    async def drain(timeout_s: float) -> None:
-        await server.stop(timeout_s)
-        await edge.drain(0.2)
+    async def _drain(self, timeout_s: float) -> None:
+        await self.server.stop(timeout_s)
+        await self._stop_edge()
 
-    return Running(options.port, options.tls_port, drain)
+    async def _stop_edge(self) -> None:
+        if self.edge is not None:
+            await self.edge.drain(0.2)

@@ -14,7 +14,7 @@ from tests.edge.inject.factories import SCRIPT, a_site
 from tests.edge.inject.golden import PLACED, SKIPPED, XHTML, Golden
 from tests.edge.inject.test_prelude import PIECES
 from tests.support.front_stack import FrontStack
-from tests.support.nginx_front import starter
+from tests.support.nginx_front import NginxStart
 from tests.support.origin import Close, Pause, chunked, ok
 from tests.support.raw_client import RawClient, Reply
 
@@ -25,7 +25,9 @@ DOCUMENT = "Sec-Fetch-Dest: document"
 
 
 def a_stack(inject: Inject, tmp_path_factory: pytest.TempPathFactory, csp: CspMode) -> FrontStack:
-    stack = FrontStack(starter(inject, TAG, csp=csp), tmp_path_factory.mktemp("nginx"))
+    tags = dict.fromkeys(range(1, 100), TAG)
+    start = NginxStart(options={"inject": inject, "tags": tags}, site={"csp": csp})
+    stack = FrontStack(start, tmp_path_factory.mktemp("nginx"))
     stack.start()
     return stack
 

@@ -59,7 +59,8 @@ class PrivatePort:
     async def _readyz(self, _request: web.Request) -> web.Response:
         problems = await self._checks()
         ready = not any(problems.values())
-        said = {**problems, **await self._notes()}
+        notes = await self._notes()
+        said = {name: problems.get(name) or notes.get(name) for name in {**problems, **notes}}
         body = {"ready": ready, "checks": {name: why or "ok" for name, why in said.items()}}
         return web.json_response(body, status=200 if ready else 503)
 

@@ -264,6 +264,7 @@ class Exchange:
                 self._cut()
                 return
             if rest:
+                self._sent += len(rest)
                 self._client.send_data(rest)
         origin, self._origin = self._origin, None
         if origin is not None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,13 @@ import pytest
 from edge.collector.client_ip import parse_networks
 from edge.fronts.origins import Origins, UpstreamRefusedError
 from edge.fronts.reception import Upstream
+from edge.sites import Origin as SiteOrigin
+from edge.sites import Site, Snapshot
+from tests.conformance.asking import get
+from tests.conformance.conftest import FRONTS
+from tests.support.front_stack import FrontStack
+from tests.support.raw_client import ask
+from tests.support.steady_origin import SteadyOrigin
 
 FIRST = Upstream("a.example", 80, False, "a.example", 1)
 SECOND = Upstream("b.example", 80, False, "b.example", 1)
@@ -181,6 +189,26 @@ def test_the_connected_address_is_judged_by_the_ranges() -> None:
 
 def test_without_ranges_every_address_is_allowed(origins: Origins) -> None:
     assert origins.allows("198.51.100.1")
+
+
+@pytest.mark.parametrize("front", ["direct", "mitmproxy"])
+@pytest.mark.parametrize("living", ["127.0.0.1", "::1"])
+def test_a_name_with_a_dead_address_is_reached_at_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, front: str, living: str
+) -> None:
+    async def both(_: str, port: int) -> list[tuple[str, int]]:
+        return [("::1", port), ("127.0.0.1", port)]
+
+    monkeypatch.setattr("edge.fronts.origins._look_up", both)
+    stack = FrontStack(FRONTS[front], tmp_path, front=front)
+    stack.start()
+    try:
+        with SteadyOrigin(living) as origin:
+            upstream = SiteOrigin("http", "both.example", origin.port)
+            stack.snapshot = Snapshot(2, (Site(1, "shop.localhost", (upstream,), "k"),))
+            assert ask(stack.port, get("/")).status == 200
+    finally:
+        stack.stop()
 
 
 def _resolve_by(monkeypatch: pytest.MonkeyPatch, answer: Any, delay_s: float = 0.0) -> None:

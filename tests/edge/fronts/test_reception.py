@@ -262,3 +262,21 @@ def test_a_challenge_of_the_origins_own_client_passes(tmp_path: Path) -> None:
     for method in (b"GET", b"POST"):
         incoming = an_incoming(method=method, target=b"/.well-known/acme-challenge/token")
         assert isinstance(reception.receive(incoming), Forward)
+
+
+@pytest.mark.parametrize(
+    ("peer", "expected"),
+    [("173.245.48.5", "198.51.100.9"), ("2400:cb00::1", "198.51.100.9"), ("192.0.2.1", None)],
+)
+def test_behind_a_cdn_the_visitor_is_who_the_cdn_says(peer: str, expected: str | None) -> None:
+    incoming = an_incoming(
+        (b"CF-Connecting-IP", b"198.51.100.9"),
+        (b"X-Forwarded-Proto", b"https"),
+        target=b"/sf/e",
+        peer=ip_address(peer),
+    )
+    route = a_reception("cloudflare", client_ip="cf-connecting-ip").receive(incoming)
+
+    assert isinstance(route, Own)
+    assert str(route.address) == (expected or peer)
+    assert route.secure is (expected is not None)

@@ -171,7 +171,7 @@ map $sf_stream $sf_route_unmarked {
 # When the edge is dead a page comes from its origin, without the tag. What is no GET or HEAD may
 # have arrived somewhere already and is never sent twice.
 map $sf_reads $sf_fallback {
-    default %ERRORS%;
+    default @failed;
     1 @origin;
 }
 """
@@ -207,7 +207,7 @@ _REFUSALS: tuple[tuple[str, Refusal], ...] = (
 def render_maps(options: NginxOptions) -> Lines:
     """Write the variables that all sites share."""
     if options.inject is Inject.EDGE:
-        route = _MARKED + _STREAM + _ROUTE_TO_EDGE.replace("%ERRORS%", ERRORS)
+        route = _MARKED + _STREAM + _ROUTE_TO_EDGE
     else:
         route = _STREAM + _ROUTE_TO_PAGE
     text = _AUTHORITY + _WEBSOCKET + _COOKIE + _DOCUMENT + route

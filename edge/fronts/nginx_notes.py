@@ -44,6 +44,10 @@ _DIFFERENCES = (
         "that of all else, and Forwarded, name every hop."
     ),
 )
+_ACME = (
+    "nginx reads STATFLOW_ACME_DIR as the user its workers run as (`nobody`, unless a `user` line "
+    "at the top says else): what that user may not read is asked of the origin."
+)
 _EDGE = (
     (
         "The edge must believe nginx: start it with STATFLOW_TRUSTED_PROXIES=loopback, and let it "
@@ -86,7 +90,8 @@ def head_notes(options: NginxOptions, number: int) -> Lines:
     )
     own = {Inject.EDGE: _EDGE, Inject.NJS: _NJS, Inject.SUB_FILTER: _SUB_FILTER}[options.inject]
     lines += ["#", *comment("What differs from the Python fronts:")]
-    for note in (*own, *_DIFFERENCES):
+    acme = (_ACME,) if options.acme_dir else ()
+    for note in (*own, *acme, *_DIFFERENCES):
         lines += [line.replace("#", "#  ", 1) for line in comment("- " + note, 96)]
     if options.names_until:
         lines += [

@@ -206,6 +206,7 @@ def _site_body(snapshot: Snapshot, site: Site, options: NginxOptions) -> Lines:
         *(_inject_locations(site, options) if touched else []),
         *block("location @origin", [f"proxy_pass {_origin_url(site)};"]),
         *_stream_location(site),
+        *block("location @failed", ["return 502;"]),
         *_error_location(hsts=hsts),
     ]
 
@@ -315,7 +316,7 @@ def _own_locations(site: Site, options: NginxOptions) -> Lines:
     surely = block(
         f'location ~ "^{own}/(?:{names})$"', [*_check_host(), *error_pages(), *_to_edge(site)]
     )
-    fallback = "$sf_fallback" if options.inject is Inject.EDGE else ERRORS
+    fallback = "$sf_fallback" if options.inject is Inject.EDGE else "@failed"
     rest = [
         *_check_host(),
         f"error_page 502 504 = {fallback};",

@@ -53,7 +53,7 @@ $(VENV)/.npm: $(VENV)/.venv requirements-node.lock
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-node.lock; fi
 	@touch $@
 
-$(NPM)/.assets: $(VENV)/.npm $(VENV)/.run portal/assets.json portal/install_assets.py statflow/install_geo.py
+$(NPM)/.assets: $(VENV)/.npm $(VENV)/.run portal/assets.json portal/install_assets.py statflow/install_geo.py tracker/npm.py
 	@echo "Installing the portal's assets and the country database"
 	@$(BIN)/python -m portal.install_assets $(NPM)
 	@$(BIN)/python -m statflow.install_geo $(NPM)

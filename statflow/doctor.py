@@ -5,10 +5,12 @@ It only looks; it changes nothing. Each check is one function that returns findi
 """
 
 import asyncio
+import os
 import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,9 @@ from edge.buffer.durability import check_durability
 from edge.buffer.embedded import is_answering
 from edge.buffer.scripts import connect
 from edge.pipeline.geo import Geo
-from edge.sites import SnapshotError, parse_snapshot
+from edge.sites import Snapshot, SnapshotError, parse_snapshot
 from portal.database import Database
+from statflow.edge_checks import find_certificate_problems, find_dead_upstreams
 from statflow.paths import Paths
 from statflow.services import database_url, geo_database, redis_url, running_store_url
 from statflow.settings import Settings
@@ -136,14 +139,49 @@ def _check_accounts(settings: Settings, paths: Paths) -> str:
 
 
 def _check_sites(settings: Settings, paths: Paths) -> str:
+    snapshot = _read_sites(settings, paths)
+    switch = "" if snapshot.injection else "; the kill switch is thrown: no page gets the tag"
+    return f"{len(snapshot.sites)} in the snapshot that the edge serves from{switch}"
+
+
+def _read_sites(settings: Settings, paths: Paths) -> Snapshot:
     file = settings.sites_file or paths.sites_file
     try:
-        snapshot = parse_snapshot(file.read_bytes())
+        return parse_snapshot(file.read_bytes())
     except FileNotFoundError:
         raise WrongError("no sites yet: add one in the portal, or: statflow site add") from None
     except SnapshotError as error:
         raise WrongError(f"{file}: {error}") from None
-    return f"{len(snapshot.sites)} in the snapshot that the edge serves from"
+
+
+def _check_upstreams(settings: Settings, paths: Paths) -> str:
+    snapshot = _read_sites(settings, paths)
+    dead = asyncio.run(find_dead_upstreams(snapshot, settings.upstream_ranges))
+    if dead:
+        raise WrongError("; ".join(dead))
+    return "every site has one that connects"
+
+
+def _check_certificates(settings: Settings, paths: Paths) -> str:
+    folder = settings.tls_dir
+    if folder is None:
+        return "STATFLOW_TLS_DIR is not set: something before the edge serves TLS, or nothing does"
+    if not folder.is_dir():
+        raise WrongError(f"{folder} is not a folder (STATFLOW_TLS_DIR)")
+    snapshot = _read_sites(settings, paths)
+    problems = find_certificate_problems(folder, snapshot, datetime.now(UTC))
+    if problems:
+        raise WrongError(f"{folder}: {'; '.join(problems)}")
+    return f"one for every name of every site in {folder}"
+
+
+def _check_challenges(settings: Settings, _paths: Paths) -> str:
+    folder = settings.acme_dir
+    if folder is None:
+        return "STATFLOW_ACME_DIR is not set: the sites answer ACME's challenges themselves"
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise WrongError(f"{folder} cannot be read (STATFLOW_ACME_DIR)")
+    return f"ACME's challenges are answered from {folder}"
 
 
 def _check_tracker(_settings: Settings, _paths: Paths) -> str:
@@ -175,6 +213,9 @@ CHECKS: tuple[tuple[str, Callable[[Settings, Paths], str]], ...] = (
     ("tracker", _check_tracker),
     ("geo", _check_geo),
     ("sites", _check_sites),
+    ("upstreams", _check_upstreams),
+    ("certificates", _check_certificates),
+    ("challenges", _check_challenges),
     ("salts", _check_salts),
     ("redis", _check_redis),
     ("store", _check_store),

@@ -1,0 +1,78 @@
+"""What ``statflow doctor`` says of the edge's surroundings: upstreams, certificates, challenges.
+
+Each check gives what is right and what is wrong with it; ``statflow.doctor`` makes lines of them.
+It only looks: the upstreams get a connection and not one byte. The one invariant: a check asks what
+the edge would ask, by the edge's own code.
+"""
+
+import asyncio
+import datetime as dt
+from pathlib import Path
+
+from edge.collector.client_ip import parse_networks
+from edge.fronts.mitm_certificates import Certificates
+from edge.fronts.origins import Origins, UpstreamRefusedError
+from edge.fronts.reception import Upstream
+from edge.sites import Origin, Site, Snapshot
+
+_PATIENCE_S = 3.0
+_SOON = dt.timedelta(days=7)
+
+
+async def find_dead_upstreams(snapshot: Snapshot, ranges: str) -> list[str]:
+    """Say for each site none of whose upstreams lets us connect why that is."""
+    origins = Origins(allowed=parse_networks(ranges) if ranges else None)
+    said = await asyncio.gather(*(_try_site(site, origins) for site in snapshot.sites))
+    return [problem for problem in said if problem]
+
+
+async def _try_site(site: Site, origins: Origins) -> str:
+    problems = []
+    for origin in site.origins:
+        problem = await _try_origin(origin, origins)
+        if not problem:
+            return ""
+        problems.append(f"{origin} {problem}")
+    return f"{site.host}: {', '.join(problems)}"
+
+
+async def _try_origin(origin: Origin, origins: Origins) -> str:
+    """Connect and let go; the answer is empty when that works."""
+    upstream = Upstream(origin.host, origin.port, origin.scheme == "https", origin.host)
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            problem = "has no address"
+            for address, port in (await origins.addresses(upstream))[:2]:
+                try:
+                    _, writer = await asyncio.open_connection(address, port)
+                except OSError:
+                    problem = "does not connect"
+                    continue
+                writer.close()
+                return ""
+            return problem
+    except TimeoutError:
+        return "does not connect in time"
+    except UpstreamRefusedError:
+        return "is outside STATFLOW_UPSTREAM_RANGES"
+    except OSError:
+        return "does not resolve"
+
+
+def find_certificate_problems(folder: Path, snapshot: Snapshot, now: dt.datetime) -> list[str]:
+    """Say which names of sites have no certificate, or one that has ended or will within a week."""
+    certificates = Certificates(folder)
+    problems = []
+    for host in sorted(host for site in snapshot.sites for host in site.hosts if _is_name(host)):
+        identity = certificates.find_identity(host)
+        if identity is None:
+            problems.append(f"none for {host}")
+        elif identity.certificate.not_valid_after_utc < now + _SOON:
+            ends = identity.certificate.not_valid_after_utc
+            problems.append(f"that of {host} ends on {ends:%Y-%m-%d}")
+    return problems
+
+
+def _is_name(host: str) -> bool:
+    """Tell whether a certificate could be had for a host: it is no address and has a domain."""
+    return "." in host and not host.startswith("[") and not host.replace(".", "").isdigit()

@@ -1,7 +1,7 @@
 """What a front cannot do: one table, by front and case, each with the reason.
 
 A case named here must fail on that front; the day that it passes, the suite fails until the row is
-taken out. Operators read the same in ``docs/nginx.md`` and at the top of a generated file.
+taken out. Operators read the same in ``docs/fronts-nginx.md`` and at the top of a generated file.
 A key is a case's name in the tables of cases, else a test's name with its parameters.
 """
 

@@ -83,7 +83,7 @@ class Page:
             tag = self.tag_for(site)
             stance, self._late = self.control.permit(site, target, headers, self.address)
             self._plan = plan_request(
-                site, method, target, list(headers), tag, origin=origin, stance=stance
+                site, method, target, _as_list(headers), tag, origin=origin, stance=stance
             )
         except Exception as error:  # noqa: BLE001 - fail open: the page passes without us.
             self._failed("request", error)
@@ -97,7 +97,7 @@ class Page:
         began = perf_counter()
         self._status = status
         self._is_document = has_body and _is_html(headers)
-        planned = self._respond(status, list(headers), has_body=has_body)
+        planned = self._respond(status, _as_list(headers), has_body=has_body)
         if self._explains:
             planned = [*planned, (_SAYS, self._explanation())]
         self._added_s += perf_counter() - began
@@ -239,6 +239,10 @@ class Page:
         self._reason = SkipReason.FAILED
         _FAILURES.labels(at).inc()
         _log.error("the injector failed at the %s: %s", at, type(error).__name__)
+
+
+def _as_list(headers: Fields) -> list[Field]:
+    return headers if isinstance(headers, list) else list(headers)
 
 
 def _is_html(headers: Fields) -> bool:

@@ -223,12 +223,13 @@ def _for_origin(
             secure=secure,
             authority=authority,
         )
-    fields = end_to_end_request(incoming.headers, _OF_STRANGERS)
-    if any(OPT_OUT in value for value in values_of(incoming.headers, b"cookie")):
+    seen = seen_by_us(incoming.peer, secure, authority)
+    fields = end_to_end_request(incoming.headers, _OF_STRANGERS, seen)
+    if OPT_OUT in b";".join(values_of(incoming.headers, b"cookie")):
         fields = without_opt_out(fields)
     if values_of(incoming.headers, b"host") != [host]:
         fields = with_host(fields, host)
-    return [*fields, *seen_by_us(incoming.peer, secure, authority)]
+    return fields
 
 
 def _upstream(origin: Origin, site: Site) -> Upstream:

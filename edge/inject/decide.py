@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from edge.inject.tag import Headers
+from edge.wire.fields import Indexed
 
 type Fields = Mapping[bytes, list[bytes]]
 """Lower-case field name → its values in order; only the names somebody asks for."""
@@ -237,11 +238,15 @@ _KNOWN_CHARSET = re.compile(
 
 def request_fields(headers: Headers) -> dict[bytes, list[bytes]]:
     """Collect the request fields that the injector reads, in one pass."""
+    if isinstance(headers, Indexed):
+        return headers.by_name
     return collect(headers, _REQUEST_NAMES)
 
 
 def response_fields(headers: Headers) -> dict[bytes, list[bytes]]:
     """Collect the response fields that the injector reads, in one pass."""
+    if isinstance(headers, Indexed):
+        return headers.by_name
     return collect(headers, _RESPONSE_NAMES)
 
 

@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 from edge.wire.fields import Field, Indexed, values_of, without
 from edge.wire.framing import Frame
-from edge.wire.head import is_token, is_valid_value
+from edge.wire.head import is_token, is_valid_value, known_line, read_line
 from edge.wire.hop import wants_close
 
 _STATUS = re.compile(rb"(HTTP/1\.[01])[ \t]+([1-9]\d\d)(?:[ \t]+(.*))?", re.DOTALL)
 _LENGTH = re.compile(rb"\d{1,18}")
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+_FOLDS = frozenset({b" ", b"\t"})
 _NO_CONTENT = 204
 _NOT_MODIFIED = 304
 _FINAL = 200
@@ -63,20 +64,51 @@ def parse_answer_head(lines: list[bytes], method: bytes) -> AnswerHead | None:
 
 
 def _parse_fields(lines: list[bytes]) -> Indexed | None:
-    fields: list[Field] = []
-    for line in lines:
-        if line[:1] in {b" ", b"\t"}:
-            if not fields:
-                return None
-            name, value = fields[-1]
-            fields[-1] = (name, value + b" " + line.strip(b" \t"))
-            continue
-        name, colon, value = line.partition(b":")
-        name = name.rstrip(b" \t")
-        if not colon:
+    if not _FOLDS.isdisjoint([line[:1] for line in lines]):
+        unfolded = _unfold(lines)
+        if unfolded is None:
             return None
-        fields.append((name, value.strip(b" \t")))
-    return Indexed(field for field in fields if is_token(field[0]) and is_valid_value(field[1]))
+        lines = unfolded
+    fields = Indexed()
+    keys, by_name = fields.keys, fields.by_name
+    for line in lines:
+        read = known_line(line)
+        if read is None:
+            read = read_line(line) or _read_loosely(line)
+            if read is None:
+                return None
+            if not read[1] or not is_valid_value(read[0][1]):
+                continue
+        field, key = read
+        fields.append(field)
+        keys.append(key)
+        if key in by_name:
+            by_name[key].append(field[1])
+        else:
+            by_name[key] = [field[1]]
+    return fields
+
+
+def _unfold(lines: list[bytes]) -> list[bytes] | None:
+    """Join folded lines to the ones before them; None if there is none before the first."""
+    unfolded: list[bytes] = []
+    for line in lines:
+        if line[:1] not in _FOLDS:
+            unfolded.append(line)
+        elif unfolded:
+            unfolded[-1] += b" " + line.strip(b" \t")
+        else:
+            return None
+    return unfolded
+
+
+def _read_loosely(line: bytes) -> tuple[Field, bytes] | None:
+    """Read a line that is not quite a field; an empty name says that it is to be left out."""
+    name, colon, value = line.partition(b":")
+    if not colon:
+        return None
+    name = name.rstrip(b" \t")
+    return (name, value.strip(b" \t")), name.lower() if is_token(name) else b""
 
 
 def _framing(fields: list[Field]) -> tuple[Frame, int] | None:

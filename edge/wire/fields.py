@@ -16,16 +16,33 @@ type Fields = Sequence[Field]
 class Indexed(list[Field]):
     """The fields of a message just parsed, with an index, for they are asked for a dozen times.
 
-    ``by_name`` maps lower-case names to values in order. Never changed once made.
+    ``keys`` are the lower-case names in order; ``by_name`` maps them to their values. All three are
+    filled by whoever reads the message, and never changed afterwards.
     """
 
-    __slots__ = ("by_name",)
+    __slots__ = ("by_name", "keys")
 
-    def __init__(self, fields: Iterable[Field]) -> None:
+    def __init__(self, fields: Iterable[Field] = ()) -> None:
         super().__init__(fields)
+        self.keys = [name.lower() for name, _ in self]
         self.by_name: dict[bytes, list[bytes]] = {}
-        for name, value in self:
-            self.by_name.setdefault(name.lower(), []).append(value)
+        for key, (_, value) in zip(self.keys, self, strict=True):
+            self.by_name.setdefault(key, []).append(value)
+
+    def but(self, names: frozenset[bytes], *more: Field) -> "Indexed":
+        """Copy the fields without some names, and with ``more`` at the end, of new names."""
+        kept = Indexed(more)
+        if not names.isdisjoint(self.by_name):
+            kept[:0] = [
+                field for field, key in zip(self, self.keys, strict=True) if key not in names
+            ]
+            kept.keys[:0] = [key for key in self.keys if key not in names]
+            kept.by_name |= {k: values for k, values in self.by_name.items() if k not in names}
+        else:
+            kept[:0] = self
+            kept.keys[:0] = self.keys
+            kept.by_name |= self.by_name
+        return kept
 
 
 def values_of(fields: Fields, name: bytes) -> list[bytes]:
@@ -43,8 +60,8 @@ def tokens_of(fields: Fields, name: bytes) -> tuple[bytes, ...]:
 
 def without(fields: Fields, names: frozenset[bytes]) -> list[Field]:
     """Copy the fields, leaving out those whose lower-cased name is in ``names``."""
-    if isinstance(fields, Indexed) and names.isdisjoint(fields.by_name):
-        return list(fields)
+    if isinstance(fields, Indexed):
+        return fields.but(names)
     return [field for field in fields if field[0].lower() not in names]
 
 

@@ -23,7 +23,39 @@ _LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) HTT
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _ABSOLUTE = re.compile(rb"(?i:(https?)://)([^/?#]*)(.*)", re.DOTALL)
 _MOST_KEPT = 4_096
-_LONGEST_KEPT = 64
+_LONGEST_KEPT = 128
+_REPEATED = frozenset(
+    {
+        b"accept",
+        b"accept-encoding",
+        b"accept-language",
+        b"accept-ranges",
+        b"age",
+        b"cache-control",
+        b"connection",
+        b"content-encoding",
+        b"content-type",
+        b"host",
+        b"keep-alive",
+        b"pragma",
+        b"priority",
+        b"sec-fetch-dest",
+        b"sec-fetch-mode",
+        b"sec-fetch-site",
+        b"sec-fetch-user",
+        b"server",
+        b"te",
+        b"transfer-encoding",
+        b"upgrade-insecure-requests",
+        b"vary",
+        b"x-content-type-options",
+        b"x-frame-options",
+    }
+)
+"""Fields whose lines come again and again, and tell nothing of one person."""
+_lines: dict[bytes, tuple[Field, bytes]] = {}
+known_line = _lines.get
+"""Find a line that was read before."""
 _tokens: set[bytes] = set()
 """Names that are tokens; browsers send the same few dozen all day."""
 
@@ -88,13 +120,34 @@ def is_ambiguous(raw: bytes) -> bool:
 
 def parse_fields(block: bytes) -> Indexed | None:
     """Read field lines, each ending in CRLF; None if one of them is not a field."""
-    fields: list[Field] = []
+    fields = Indexed()
+    keys, by_name = fields.keys, fields.by_name
     for line in block.split(b"\r\n")[:-1]:
-        name, colon, value = line.partition(b":")
-        if not colon or not is_token(name):
+        read = known_line(line) or read_line(line)
+        if read is None:
             return None
-        fields.append((name, value.strip(b" \t")))
-    return Indexed(fields)
+        field, key = read
+        fields.append(field)
+        keys.append(key)
+        if key in by_name:
+            by_name[key].append(field[1])
+        else:
+            by_name[key] = [field[1]]
+    return fields
+
+
+def read_line(line: bytes) -> tuple[Field, bytes] | None:
+    """Read one field line into the field and its lower-cased name; None if it is no field."""
+    name, colon, value = line.partition(b":")
+    if not colon or not is_token(name):
+        return None
+    key = name.lower()
+    read = ((name, value.strip(b" \t")), key)
+    if key in _REPEATED and len(line) <= _LONGEST_KEPT:
+        if len(_lines) >= _MOST_KEPT:
+            _lines.clear()
+        _lines[line] = read
+    return read
 
 
 def is_token(value: bytes) -> bool:

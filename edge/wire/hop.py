@@ -8,7 +8,7 @@ end-to-end field by naming it in Connection.
 Source: RFC 9110 section 7.6.1.
 """
 
-from edge.wire.fields import Field, Fields, tokens_of, without
+from edge.wire.fields import Field, Fields, Indexed, tokens_of, without
 
 _HOP = frozenset(
     {
@@ -54,13 +54,16 @@ def is_websocket(fields: Fields) -> bool:
     )
 
 
-def end_to_end_request(fields: Fields, besides: frozenset[bytes] = frozenset()) -> list[Field]:
+def end_to_end_request(
+    fields: Fields, besides: frozenset[bytes] = frozenset(), more: tuple[Field, ...] = ()
+) -> list[Field]:
     """Keep what a request says to the origin; a WebSocket upgrade is asked for again.
 
-    ``besides``: lower-case names of further fields to leave out.
+    ``besides``: lower-case names of further fields to leave out; ``more``: fields to add, of names
+    that are then not there.
     """
-    kept = _end_to_end(fields, _HOP | besides if besides else _HOP)
-    return [*kept, *_UPGRADE] if is_websocket(fields) else kept
+    more = (*_UPGRADE, *more) if is_websocket(fields) else more
+    return _end_to_end(fields, _HOP | besides if besides else _HOP, more)
 
 
 def end_to_end_response(fields: Fields) -> list[Field]:
@@ -74,6 +77,9 @@ def wants_close(version: bytes, fields: Fields) -> bool:
     return b"close" in tokens or (version == b"HTTP/1.0" and b"keep-alive" not in tokens)
 
 
-def _end_to_end(fields: Fields, hop: frozenset[bytes]) -> list[Field]:
+def _end_to_end(fields: Fields, hop: frozenset[bytes], more: tuple[Field, ...] = ()) -> list[Field]:
     named = frozenset(tokens_of(fields, b"connection")) - _NEVER_NAMED - hop
-    return without(fields, hop | named if named else hop)
+    dropped = hop | named if named else hop
+    if isinstance(fields, Indexed):
+        return fields.but(dropped, *more)
+    return [*without(fields, dropped), *more]

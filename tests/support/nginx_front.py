@@ -69,7 +69,7 @@ class NginxStart:
 
     async def __call__(self, parts: StackParts) -> Running:
         snapshot = self._snapshot(parts.sites())
-        behind = replace(parts, sites=lambda: snapshot)
+        behind = replace(parts, sites=lambda: self._snapshot(parts.sites()))
         port = 1
         if "edge" not in self.options:
             self.edge, port = await start_edge(behind)

@@ -12,7 +12,8 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from edge.event import Beacon, Event, Sender
+from edge.event import NO_SCROLL, Beacon, Event, Sender
+from edge.fronts.control import Control
 from edge.fronts.reception import Forward, Incoming, Own, Reception, Upstream
 from edge.inject.decide import REASONS, SkipReason, Stage
 from edge.inject.plan import Tag, plan_request, plan_response
@@ -77,6 +78,7 @@ class Knowledge:
     """The parts of an edge that explaining asks."""
 
     reception: Reception
+    control: Control
     tag_for: Callable[[Site], Tag]
     places: Places
     devices: Devices
@@ -100,7 +102,7 @@ def explain(question: Question, knowledge: Knowledge, now_ms: int) -> Explanatio
         return _answered_by_edge(route)
     site = route.site
     tag = knowledge.tag_for(site)
-    reason = _decide(question, incoming.target, route, tag)
+    reason = _decide(question, incoming.target, route, tag, knowledge.control)
     stores = _would_store(question, site, knowledge, now_ms)
     return Explanation(
         site=site.host,
@@ -162,9 +164,19 @@ def _answered_by_edge(answer: Prepared) -> Explanation:
     return Explanation("", "edge", False, f"answered_{status}", said)
 
 
-def _decide(question: Question, target: bytes, route: Forward, tag: Tag) -> SkipReason | None:
+def _decide(
+    question: Question, target: bytes, route: Forward, tag: Tag, control: Control
+) -> SkipReason | None:
+    address = ip_address(question.address) if question.address else None
+    stance, _ = control.permit(route.site, target, route.headers, address)
     request = plan_request(
-        route.site, question.method, target, route.headers, tag, origin=route.origin
+        route.site,
+        question.method,
+        target,
+        route.headers,
+        tag,
+        origin=route.origin,
+        stance=stance,
     )
     answer = plan_response(request, question.status, list(question.answer_headers))
     if answer.body is None:
@@ -208,5 +220,7 @@ def _would_store(
     outcome: Event | DropReason = process(beacon, sender, context)
     if isinstance(outcome, DropReason):
         return {"dropped": str(outcome)}
-    kept = {name: value for name, value in outcome._asdict().items() if name not in _NOT_KEPT}
-    return {name: value for name, value in kept.items() if value not in ("", 0, {})}
+    kept = {n: v for n, v in outcome._asdict().items() if n not in _NOT_KEPT}
+    return {
+        n: v for n, v in kept.items() if v not in ("", 0, {}) and (n, v) != ("scroll", NO_SCROLL)
+    }

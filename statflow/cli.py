@@ -17,6 +17,7 @@ from statflow import __version__
 from statflow.command import Context, command
 from statflow.front_command import front
 from statflow.output import print_json, print_table
+from statflow.rules_commands import rules
 from statflow.site_commands import injection, site
 
 FRONTS = click.Choice(["auto", "direct", "mitmproxy"])
@@ -37,6 +38,7 @@ def main() -> None:
 main.add_command(front)
 main.add_command(site)
 main.add_command(injection)
+main.add_command(rules)
 
 
 def _serve(

@@ -71,6 +71,7 @@ EXPECTED = frozenset(
         "MigrationError",
         "ImportFileError",
         "EdgeError",
+        "ExplainError",
         "NginxError",
     }
 )

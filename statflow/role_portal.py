@@ -4,13 +4,15 @@ import logging
 import threading
 from functools import partial
 
+from edge.health_feed import read_health
+from edge.inject.decide import REASONS
 from portal.app import create_app
 from portal.config import PortalConfig
 from portal.database import Database
 from portal.serve import serve
 from statflow.accounts import open_accounts, publish_sites, send
 from statflow.paths import Paths
-from statflow.services import database_url, secret_key, store_url
+from statflow.services import database_url, redis_url, secret_key, store_url
 from statflow.settings import Settings
 from store.client import Store
 
@@ -41,6 +43,8 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         secret_key=secret_key(settings, paths),
         store=Store(store_url(settings, paths)),
         publish=partial(send, settings, paths),
+        edge_health=partial(read_health, redis_url(settings, paths)),
+        edge_reasons={str(row.reason): row.meaning for row in REASONS},
         public_url=settings.public_url or f"http://localhost:{port}",
     )
 

@@ -6,6 +6,7 @@ import pytest
 
 from edge.collector.client_ip import parse_networks
 from edge.explain import Knowledge, Question, explain, fetch_plan
+from edge.fronts.control import Control
 from edge.fronts.reception import Reception
 from edge.inject.plan import Tag
 from edge.pipeline.draft import Device, Place
@@ -31,13 +32,16 @@ class Firefox:
         return Device("Firefox", "132", "Linux", "", "Desktop")
 
 
-def knowing(**site: Any) -> Knowledge:
-    snapshot = Snapshot(1, (a_site(**site),))
+def knowing(*, injection: bool = True, **site: Any) -> Knowledge:
+    snapshot = Snapshot(1, (a_site(**site),), injection)
     reception = Reception(lambda: snapshot, OnlyScripts(), parse_networks(""))
-    return Knowledge(reception, lambda _site: TAG, France(), Firefox())
+    control = Control(lambda: snapshot)
+    return Knowledge(reception, control, lambda _site: TAG, France(), Firefox())
 
 
-def asked(url: str = "https://shop.example/a?utm_source=letter&email=a@b.co", **more: Any) -> Question:
+def asked(
+    url: str = "https://shop.example/a?utm_source=letter&email=a@b.co", **more: Any
+) -> Question:
     return Question(url, **more)
 
 
@@ -68,6 +72,8 @@ def test_it_says_what_a_page_view_would_leave_and_nothing_of_the_visitor() -> No
         ({}, {"method": "POST"}, "method"),
         ({"mode": "off"}, {}, "off"),
         ({"mode": "shadow"}, {}, "shadow"),
+        ({"mode": "canary", "canary_percent": 0}, {}, "canary"),
+        ({"injection": False}, {}, "killed"),
         ({}, {"headers": ((b"HX-Request", b"true"),)}, "partial_request"),
         ({}, {"status": 304}, "not_modified"),
         ({}, {"answer_headers": ((b"Content-Type", b"application/json"),)}, "content_type"),

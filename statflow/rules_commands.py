@@ -1,0 +1,179 @@
+"""``statflow rules``: what the edge would do, and why.
+
+The decision is ``edge.explain``'s; here are the question, the answer on a terminal, and the look at
+the site's own page with ``--fetch``.
+"""
+
+import dataclasses
+import http.client
+import ssl
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from statflow.command import Context, command
+from statflow.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from edge.explain import Explanation, Knowledge, Question
+
+FETCH_TIMEOUT_S = 10.0
+MOST_BYTES = 1_000_000
+
+
+class ExplainError(Exception):
+    """The question cannot be answered; the message says what to do."""
+
+
+@click.group()
+def rules() -> None:
+    """What the edge does to a page, and why."""
+
+
+@rules.command("explain")
+@command
+@click.argument("url")
+@click.option("--method", default="GET", show_default=True)
+@click.option("--header", "-H", "headers", multiple=True, help="Of the request; repeatable.")
+@click.option("--status", type=int, default=200, show_default=True, help="Of the site's answer.")
+@click.option("--answer-header", multiple=True, help="Of the site's answer; repeatable.")
+@click.option(
+    "--body",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The site's page, as a file; else a plain one is assumed.",
+)
+@click.option("--fetch", is_flag=True, help="Ask the site's upstream for the page.")
+@click.option("--address", default="", help="The visitor's address; for the place only.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def rules_explain(context: Context, as_json: bool, fetch: bool, **options: object) -> None:
+    """Explain URL: who answers, whether the page gets the script and why not, what is stored."""
+    from edge.explain import explain
+
+    question = _question(**options)  # type: ignore[arg-type]
+    knowledge = _knowledge(context)
+    try:
+        if fetch:
+            question = _fetched(question, knowledge)
+        explanation = explain(question, knowledge, time.time_ns() // 1_000_000)
+    except ValueError as error:
+        raise ExplainError(str(error)) from None
+    if as_json:
+        print_json(dataclasses.asdict(explanation))
+    else:
+        _print(explanation)
+
+
+def _question(  # noqa: PLR0913 - one argument an option of the command
+    *,
+    url: str,
+    method: str,
+    headers: tuple[str, ...],
+    status: int,
+    answer_header: tuple[str, ...],
+    body: Path | None,
+    address: str,
+) -> "Question":
+    from edge.explain import PLAIN_FIELDS, PLAIN_PAGE, Question
+
+    return Question(
+        url=url,
+        method=method.upper(),
+        headers=_fields(headers),
+        status=status,
+        answer_headers=_fields(answer_header) or PLAIN_FIELDS,
+        body=PLAIN_PAGE if body is None else body.read_bytes(),
+        address=address,
+    )
+
+
+def _fields(lines: tuple[str, ...]) -> tuple[tuple[bytes, bytes], ...]:
+    pairs = [line.partition(":") for line in lines]
+    if wrong := next((name for name, colon, _ in pairs if not colon), None):
+        raise ExplainError(f"{wrong!r}: expected 'Name: value'")
+    return tuple((name.strip().encode(), value.strip().encode()) for name, _, value in pairs)
+
+
+def _knowledge(context: Context) -> "Knowledge":
+    """Open what an edge of this data folder knows: its sites, its tracker, its databases."""
+    from edge.collector.builds import TrackerBuilds
+    from edge.collector.client_ip import parse_networks
+    from edge.explain import Knowledge
+    from edge.fronts.control import Control
+    from edge.fronts.operating import Operating
+    from edge.fronts.reception import Reception
+    from edge.pipeline.agents import Agents
+    from edge.pipeline.geo import Geo
+    from edge.sites_feed import SitesFeed
+    from statflow.services import geo_database
+    from tracker import newest_build
+
+    settings, paths = context.settings, context.paths
+    feed = SitesFeed(settings.sites_file or paths.sites_file, default_host=settings.default_site)
+    feed.load_file()
+    if feed.problem:
+        raise ExplainError(feed.problem)
+    if not feed.current().sites:
+        raise ExplainError("no sites yet: add one with `statflow site add`, and run an edge once")
+    builds = TrackerBuilds(newest_build().read_bytes())
+    return Knowledge(
+        reception=Reception(
+            feed.current,
+            builds.names,
+            parse_networks(settings.trusted_proxies),
+            Operating(acme_dir=settings.acme_dir),
+        ),
+        control=Control(feed.current),
+        tag_for=lambda site: builds.for_site(site).tag,
+        places=Geo(geo_database(settings)),
+        devices=Agents(),
+    )
+
+
+def _fetched(question: "Question", knowledge: "Knowledge") -> "Question":
+    """Ask the upstream what it answers to the question, as the edge would."""
+    from edge.explain import fetch_plan
+
+    plan = fetch_plan(question, knowledge)
+    if plan is None:
+        return question
+    upstream, target, headers = plan
+    connection = http.client.HTTPConnection(upstream.host, upstream.port, timeout=FETCH_TIMEOUT_S)
+    try:
+        connection.connect()
+        if upstream.tls:
+            tls = ssl.create_default_context()
+            connection.sock = tls.wrap_socket(connection.sock, server_hostname=upstream.sni)
+        connection.putrequest(question.method, target, skip_host=True, skip_accept_encoding=True)
+        for name, value in headers:
+            connection.putheader(name.decode("latin-1"), value)
+        connection.endheaders()
+        answer = connection.getresponse()
+        body = answer.read(MOST_BYTES)
+    except (OSError, http.client.HTTPException) as error:
+        raise ExplainError(f"the upstream cannot be asked: {error}") from None
+    finally:
+        connection.close()
+    fields = tuple((k.encode("latin-1"), v.encode("latin-1")) for k, v in answer.getheaders())
+    return dataclasses.replace(question, status=answer.status, answer_headers=fields, body=body)
+
+
+def _print(explanation: "Explanation") -> None:
+    click.echo(f"site      {explanation.site or 'none'}")
+    click.echo(f"answered  by the {explanation.handled_by}")
+    click.echo(f"script    {'yes' if explanation.inject else 'no'}: {explanation.reason}")
+    click.echo(f"          {explanation.meaning}")
+    if explanation.tag:
+        click.echo(f"tag       {explanation.tag}")
+    if explanation.tried:
+        click.echo("\nchecks, in order")
+        print_table(
+            [
+                ["  stops here" if check.matched else "  passed", check.rule]
+                for check in explanation.tried
+            ]
+        )
+    if explanation.stores:
+        click.echo("\na page view would be stored as")
+        print_table([[f"  {name}", str(value)] for name, value in explanation.stores.items()])

@@ -36,6 +36,8 @@ _FIELD_OVERHEAD_BYTES = 32
 """What RFC 9114 4.2.2 adds to each field when it counts the size of a section."""
 _ID_STEP = 4
 """From one request's stream to the next."""
+_NO_TABLE = b"\0\0"
+"""The start of a field section that needs no dynamic table."""
 _FINAL = 200
 _ANY_STREAM = 2**62 - _ID_STEP
 
@@ -66,6 +68,11 @@ class _Connection(_http_h3.LayeredH3Connection):
             Setting.QPACK_BLOCKED_STREAMS: 0,
             Setting.MAX_FIELD_SECTION_SIZE: MAX_HEAD_BYTES,
         }
+
+    @override
+    def _encode_headers(self, stream_id: int, headers: Fields) -> bytes:
+        """Write fields as literals: the library's encoder fails beyond 4 KiB in all."""
+        return encoded_fields(headers)
 
     def say_goaway(self, next_id: int) -> None:
         """Tell the client that streams from ``next_id`` on are not served any more."""
@@ -172,34 +179,40 @@ class EdgeHttp3Server(Multiplexed, _http3.Http3Server):
                 self.h3_conn.close_stream(stream_id, H3Error.H3_REQUEST_REJECTED)
                 return
             self._next_id = stream_id + _ID_STEP
-        ended = False
-        for part in self.h3_conn.handle_stream_event(event):
-            ended = ended or getattr(part, "stream_ended", False)
-            yield from self._take(part)
-        if isinstance(event, QuicStreamDataReceived):
-            yield from self._check(event, ended=ended)
+        parts = self.h3_conn.handle_stream_event(event)
+        is_cut = isinstance(event, QuicStreamDataReceived) and self._is_cut(event)
+        for part in parts:
+            yield from self._take(part, ends=getattr(part, "stream_ended", False) and not is_cut)
+        if is_cut and is_request:
+            yield from self._fail(stream_id, H3Error.H3_REQUEST_INCOMPLETE)
+        self._check_load(stream_id)
 
-    def _check(self, event: QuicStreamDataReceived, *, ended: bool) -> CommandGenerator[None]:
-        """Bound what waits for the rest of its frame, and end what ended in the middle of one."""
+    def _is_cut(self, event: QuicStreamDataReceived) -> bool:
+        """Tell whether a stream ended in the middle of a frame; aioquic takes that for the end."""
         stream = self.h3_conn.stream(event.stream_id)
+        if stream is None or not event.end_stream:
+            return False
+        return bool(stream.frame_size or stream.buffer)
+
+    def _check_load(self, stream_id: int) -> None:
+        """Bound what waits for the rest of its frame, and the number of requests."""
+        stream = self.h3_conn.stream(stream_id)
         if stream is not None and len(stream.buffer) > MAX_HEAD_BYTES:
             self.h3_conn.close_connection(H3Error.H3_EXCESSIVE_LOAD, reason_phrase="too much")
-        elif event.end_stream and not ended and event.stream_id in self._open:
-            yield from self._fail(event.stream_id, H3Error.H3_REQUEST_INCOMPLETE)
-        if event.stream_id >= self._last_id - _ID_STEP and event.stream_id % _ID_STEP == 0:
+        if stream_id >= self._last_id - _ID_STEP and stream_id % _ID_STEP == 0:
             self._drain(final=True)
 
-    def _take(self, part: h3_events.H3Event) -> CommandGenerator[None]:
+    def _take(self, part: h3_events.H3Event, *, ends: bool) -> CommandGenerator[None]:
         match part:
-            case h3_events.HeadersReceived(headers=fields, stream_id=stream_id, stream_ended=ends):
+            case h3_events.HeadersReceived(headers=fields, stream_id=stream_id):
                 yield from self._begin(stream_id, fields, ends=ends)
-            case h3_events.DataReceived(data=data, stream_id=stream_id, stream_ended=ends):
+            case h3_events.DataReceived(data=data, stream_id=stream_id):
                 if stream_id in self._open and data:
                     yield ReceiveHttp(http_events.RequestData(stream_id, data))
                 elif not ends and not data:
                     self._count(self._controls.spend(self._desk.now()))
                 yield from self._end_if(stream_id, ends=ends)
-            case _http_h3.TrailersReceived(trailers=fields, stream_id=stream_id, stream_ended=ends):
+            case _http_h3.TrailersReceived(trailers=fields, stream_id=stream_id):
                 trailers = http.Headers(fields)
                 yield ReceiveHttp(http_events.RequestTrailers(stream_id, trailers))
                 yield from self._end_if(stream_id, ends=ends)
@@ -244,8 +257,9 @@ class EdgeHttp3Server(Multiplexed, _http3.Http3Server):
             self._answered(stream_id)
 
     def _fail(self, stream_id: int, error: H3Error) -> CommandGenerator[None]:
-        code = http_events.ErrorCode.GENERIC_CLIENT_ERROR
-        yield ReceiveHttp(http_events.RequestProtocolError(stream_id, "broken off", code))
+        if stream_id in self._open:
+            code = http_events.ErrorCode.GENERIC_CLIENT_ERROR
+            yield ReceiveHttp(http_events.RequestProtocolError(stream_id, "broken off", code))
         self.h3_conn.close_stream(stream_id, error)
         self._answered(stream_id)
 
@@ -297,3 +311,24 @@ class EdgeHttp3Server(Multiplexed, _http3.Http3Server):
 
 def _is_interim(event: http_events.ResponseHeaders) -> bool:
     return event.response.status_code < _FINAL
+
+
+def encoded_fields(fields: Fields) -> bytes:
+    """Write a field section that refers to no table (RFC 9204 4.5.6), without Huffman's code."""
+    lines = [_NO_TABLE]
+    for name, value in fields:
+        lines += [_number(len(name), 3, 0x20), name, _number(len(value), 7, 0), value]
+    return b"".join(lines)
+
+
+def _number(value: int, bits: int, pattern: int) -> bytes:
+    """Write a number with a prefix (RFC 7541 5.1)."""
+    most = 2**bits - 1
+    if value < most:
+        return bytes([pattern | value])
+    written = [pattern | most]
+    value -= most
+    while value >= 128:  # noqa: PLR2004 - seven bits to a byte.
+        written.append(value % 128 | 128)
+        value //= 128
+    return bytes([*written, value])

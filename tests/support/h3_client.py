@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Self
 
 from aioquic.h3.connection import FrameType, H3Connection, H3Stream, HeadersState
-from aioquic.h3.events import DataReceived, H3Event, HeadersReceived
+from aioquic.h3.events import DataReceived, H3Event, Headers, HeadersReceived
 from aioquic.quic import events
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import END_STATES, QuicConnection
 
+from edge.fronts.mitm_http3 import encoded_fields
 from tests.support.h2_client import Stream
 
 _TURN_S = 0.05
@@ -24,7 +25,12 @@ _TURN_S = 0.05
 
 
 class _Http3(H3Connection):
-    """aioquic's HTTP/3, taught interim answers and that HEAD has no body."""
+    """aioquic's HTTP/3, taught interim answers, that HEAD has no body, and long headers."""
+
+    def _encode_headers(self, stream_id: int, headers: Headers) -> bytes:
+        if sum(len(name) + len(value) for name, value in headers) < 2_000:
+            return super()._encode_headers(stream_id, headers)
+        return encoded_fields(headers)
 
     def _handle_request_or_push_frame(
         self, frame_type: int, frame_data: bytes | None, stream: H3Stream, stream_ended: bool

@@ -127,6 +127,20 @@ def test_interim_answers_and_trailers_pass(quic: QuicStack) -> None:
     assert (reply.status, bytes(reply.body), reply.trailers) == (200, b"abc", [(b"x-sum", b"abc")])
 
 
+def test_long_headers_pass_both_ways(quic: QuicStack) -> None:
+    policy = b"default-src 'self' " + b" ".join(b"https://cdn%d.example" % n for n in range(900))
+    cookies = [b"Set-Cookie: c%d=%s" % (n, b"v" * 1_000) for n in range(8)]
+    quic.origin.script("/long", ok(b"x", b"X-Policy: " + policy, *cookies))
+    with quic.h3() as client:
+        long = client.request("/long", (b"x-long", b"l" * 30_000))
+        client.wait(long)
+        headers = client.streams[long].headers
+
+    assert dict(headers)[b"x-policy"] == policy
+    assert [name for name, _ in headers].count(b"set-cookie") == 8
+    assert quic.origin.take()[0].value(b"x-long") == b"l" * 30_000
+
+
 def test_a_download_waits_for_its_client_and_is_not_held(quic: QuicStack) -> None:
     tracemalloc.start()
     with quic.h3(window=MIB) as client:

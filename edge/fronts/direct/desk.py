@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from edge.collector.client_ip import Networks
 from edge.collector.endpoints import Endpoints
+from edge.fronts.control import Control
 from edge.fronts.operating import OnAnswered
 from edge.fronts.page import Page
 from edge.fronts.reception import Forward, Reception
@@ -35,12 +36,13 @@ class Desk:
     now: Callable[[], float]
     new_id: Callable[[], str]
     on_answered: OnAnswered | None
+    control: Control
     tick: float = 0.0
     draining: bool = False
 
     def open_page(self, route: Forward) -> Page:
         """Start the injector's part in an exchange."""
-        return Page(route.site, self.tag_for, self.now, self.on_served)
+        return Page(route.site, self.tag_for, self.now, self.on_served, self.control, route.address)
 
     def error_page(self, answer: Prepared) -> ErrorPage:
         """Write an answer of ours."""

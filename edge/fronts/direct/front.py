@@ -20,6 +20,7 @@ from edge.fronts.connections import CONNECTIONS
 from edge.fronts.direct.client_side import ClientSide
 from edge.fronts.direct.desk import Desk
 from edge.fronts.direct.pool import Pool
+from edge.fronts.control import Control
 from edge.fronts.operating import DEFAULT, Operating
 from edge.fronts.origins import Origins
 from edge.fronts.reception import Reception
@@ -75,6 +76,7 @@ class DirectFront:
             now=self.now,
             new_id=self.new_id,
             on_answered=self.operating.on_answered,
+            control=self.operating.control or Control(self.sites),
             tick=self.now(),
         )
         self._all_gone = asyncio.Event()

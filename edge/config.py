@@ -19,7 +19,7 @@ class EdgeConfig:
     ``bind`` may list several addresses, separated by commas. ``salt_url`` empty: the salts live in
     ``salts_file``, which must lie in memory; without one they live in this process alone.
     ``rate_client`` is events a minute, ``rate_site`` events a second. ``reuse_port``: this is one
-    of several workers that share the ports.
+    of several workers that share the ports. ``debug``: answers say what was decided about them.
     """
 
     front: str

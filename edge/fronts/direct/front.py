@@ -17,10 +17,10 @@ from pathlib import Path
 from edge.collector.client_ip import Networks
 from edge.collector.endpoints import Endpoints
 from edge.fronts.connections import CONNECTIONS
+from edge.fronts.control import Control
 from edge.fronts.direct.client_side import ClientSide
 from edge.fronts.direct.desk import Desk
 from edge.fronts.direct.pool import Pool
-from edge.fronts.control import Control
 from edge.fronts.operating import DEFAULT, Operating
 from edge.fronts.origins import Origins
 from edge.fronts.reception import Reception

@@ -25,7 +25,7 @@ help: ## show this list
 # --- set-up -------------------------------------------------------------------------------------------
 
 .PHONY: setup
-setup: $(VENV)/.dev $(NPM)/.assets ## install everything that running and testing need
+setup: $(VENV)/.dev $(NPM)/.assets $(NPM)/adblock/installed.json ## install everything that running and testing need
 	@$(MAKE) --no-print-directory browser nginx-server
 
 $(VENV)/.venv:
@@ -106,6 +106,17 @@ test-browser: setup ## the tests that drive a real Chromium
 .PHONY: chaos
 chaos: setup ## kill, freeze and cut every part under load; SCALE shrinks the durations
 	SCALE=$(SCALE) $(PYTEST) tests -m chaos -q -s
+
+# Lists are never kept here: LISTS names a folder of them, SITES a sites.json to check instead.
+LISTS ?= $(wildcard ../shared/data/filterlists)
+
+.PHONY: adblock
+adblock: $(NPM)/adblock/installed.json ## every live address against public filter lists; LISTS=folder, SITES=file
+	@$(BIN)/python -m tests.adblock.check $(if $(SITES),--sites "$(SITES)") $(if $(LISTS),"$(LISTS)")
+
+$(NPM)/adblock/installed.json: $(VENV)/.npm $(VENV)/.run tests/adblock/engine.py tracker/npm.py
+	@$(BIN)/python -m tests.adblock.check --install
+	@touch $@
 
 .PHONY: audit
 audit: $(VENV)/.dev ## known vulnerabilities in what we depend on; fails on what it cannot check

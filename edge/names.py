@@ -26,6 +26,8 @@ COMING_WEEKS = 1
 
 BEACON, PIXEL, OPT_OUT, SCRIPT, MODULES = "e", "p.gif", "opt-out", "tracker.js", "m/"
 """Inner names: what an endpoint is called whatever its path."""
+PIXEL_ALIAS = "p"
+"""The pixel for who adds a query: ``p.gif?`` is on lists."""
 
 LISTED_WORDS = (
     *("track", "event", "collect", "beacon", "pixel", "stat", "analytic", "metric", "count"),
@@ -207,6 +209,7 @@ def _index(site: Site, since_s: float, until_s: float, sets: tuple[Names, ...]) 
         for path, name in _paths(names).items():
             exact.setdefault(path, Found(name, names))
     exact.setdefault(f"{site.prefix}/{SCRIPT}", Found(SCRIPT, sets[-1]))
+    exact.setdefault(f"{site.prefix}/{PIXEL_ALIAS}", Found(PIXEL, sets[-1]))
     folders = (*(names.modules for names in sets[:-1]), f"{site.prefix}/")
     return Known(site, since_s, until_s, sets, exact, folders)
 

@@ -46,6 +46,7 @@ def test_by_default_all_lies_under_one_prefix() -> None:
     [
         ("/x/y/e", "e"),
         ("/x/y/p.gif", "p.gif"),
+        ("/x/y/p", "p.gif"),
         ("/x/y/opt-out", "opt-out"),
         ("/x/y/tracker.js", "tracker.js"),
         ("/x/y/app.js", "tracker.js"),

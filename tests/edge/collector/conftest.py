@@ -23,6 +23,7 @@ from edge.pipeline.salts_file import FileSalts
 from edge.sites import Site
 from tests.support.factories import a_site
 
+START_S = 1_767_225_600.5
 NOON_MS = 1_767_268_800_000
 TRACKER = b'(()=>{const settings="__SF__";console.log(settings)})();'
 BROWSER = (
@@ -91,11 +92,16 @@ AGENTS = Agents()
 
 @pytest.fixture
 def an_edge(tmp_path: Path) -> Callable[..., Edge]:
-    def make(limits: RateLimits | None = None, salts: Any = None, **site: Any) -> Edge:
+    def make(
+        limits: RateLimits | None = None,
+        salts: Any = None,
+        now: Callable[[], float] = lambda: START_S,
+        **site: Any,
+    ) -> Edge:
         buffer = MemoryBuffer()
         salts = salts or FileSalts(tmp_path / "salts")
         collector = Collector(buffer=buffer, salts=salts, geo=Geo(), agents=AGENTS, limits=limits)
-        builds = TrackerBuilds(TRACKER, now=lambda: 1_767_225_600.5)
+        builds = TrackerBuilds(TRACKER, now=now)
         return Edge(Endpoints(builds=builds, collector=collector), buffer, a_site(**site))
 
     return make

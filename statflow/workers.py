@@ -1,9 +1,9 @@
 """Several edge processes on the same ports: ``statflow edge --workers N``.
 
 The parent serves no site. It makes sure that the ports are free, starts the workers, which bind
-them with SO_REUSEPORT, starts a dead one again, passes SIGTERM and SIGHUP on, and answers on the
-private port for all of them. What a worker does is ``edge.app``. The one invariant: no worker
-outlives the parent, and no worker shares a port with a program that is not its sibling.
+them with SO_REUSEPORT, replaces one that is dead or stuck, passes SIGTERM and SIGHUP on, and
+answers on the private port for all of them. What a worker does is ``edge.app``. The one invariant:
+no worker outlives the parent, and no worker shares a port with a program that is not its sibling.
 
 Source: DESIGN 4: a listening socket that processes inherit is 2.3 times slower.
 """
@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 
 _SCRAPE_S = 5.0
 """How often counters are read, so that a worker's death costs few of them."""
+_PATIENCE = 4
+"""Times in a row that a worker may leave a question unanswered before it counts as stuck: each
+takes seconds, and while it is stuck its share of the visitors waits."""
 _OK = 200
 
 
@@ -93,6 +96,7 @@ class Workers:
         )  # fmt: skip
         self._started = False
         self._restarted = 0
+        self._unanswered: dict[int, int] = {}
         self._answers: list[tuple[int, bytes]] = []
         self._sockets: dict[str, Path] = {}
         parts = []
@@ -167,10 +171,25 @@ class Workers:
         async def one(part: Part) -> None:
             pid = part.pid
             status, body = await fetch_private(self._sockets[part.name], "/metrics")
-            if status == _OK and pid is not None and pid == part.pid:
+            if pid is None or pid != part.pid:
+                return
+            if status == _OK:
                 self._merged.take(part.name, pid, body.decode())
+            self._judge(part, pid, answered=status == _OK)
 
         await asyncio.gather(*(one(part) for part in self._supervisor.parts))
+
+    def _judge(self, part: Part, pid: int, *, answered: bool) -> None:
+        """End a worker that lives but does not answer; the supervisor starts another."""
+        if answered or part.state is not State.SERVING:
+            self._unanswered.pop(pid, None)
+            return
+        self._unanswered[pid] = self._unanswered.get(pid, 0) + 1
+        if self._unanswered[pid] >= _PATIENCE:
+            del self._unanswered[pid]
+            log.error("edge: %s is stuck and is ended", part.name)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _changed(self, part: Part) -> None:
         states = [each.state for each in self._supervisor.parts]

@@ -85,9 +85,11 @@ def shared(
 ) -> Iterator[Served]:
     served = Served(tmp_path_factory.mktemp("edge"), origin, request.param)
     served.serve()
-    served.edge.start()
-    yield served
-    served.edge.stop()
+    try:
+        served.edge.start()
+        yield served
+    finally:
+        served.edge.stop()
 
 
 @pytest.fixture
@@ -116,13 +118,15 @@ def test_auto_is_direct_on_the_plain_port_and_mitmproxy_on_the_tls_port(
 ) -> None:
     served = Served(tmp_path, origin, "auto")
     served.serve()
-    served.edge.start()
-    with RawClient(served.edge.port):
-        wait_until(lambda: 'statflow_connections{front="direct"} 1.0' in served.edge.metrics())
+    edge = served.edge.start()
+    try:
+        with RawClient(edge.port):
+            wait_until(lambda: 'statflow_connections{front="direct"} 1.0' in edge.metrics())
+        with socket.create_connection(("127.0.0.1", edge.tls_port)):
+            wait_until(lambda: 'statflow_connections{front="mitmproxy"} 1.0' in edge.metrics())
         assert b"/sf/" in served.secure("/").body
-    with socket.create_connection(("127.0.0.1", served.edge.tls_port)):
-        wait_until(lambda: 'statflow_connections{front="mitmproxy"} 1.0' in served.edge.metrics())
-    served.edge.stop()
+    finally:
+        edge.stop()
 
 
 @pytest.mark.parametrize(

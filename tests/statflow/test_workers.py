@@ -11,15 +11,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import aiohttp
 import psutil
 import pytest
 from redis import Redis
 
+from edge.config import EdgeConfig
 from edge.event import decode_event
 from statflow.paths import Paths
-from statflow.role_edge import edge_config
+from statflow.role_edge import edge_config, workers_plan
 from statflow.settings import read_settings
-from statflow.workers import _shared_salts
+from statflow.workers import _shared_salts, run_workers
 from tests.support.edge_process import SHOP, EdgeProcess
 from tests.support.raw_client import RawClient
 from tests.support.redis_server import RedisServer
@@ -48,6 +50,14 @@ def make_edge(tmp_path: Path, origin: SteadyOrigin) -> Iterator[MakeEdge]:
     for edge in made:
         if edge.process is not None and edge.process.poll() is None:
             edge.stop()
+
+
+def a_config(folder: Path) -> EdgeConfig:
+    return edge_config(
+        read_settings({}, data_dir=folder), Paths(folder), front="auto", bind="127.0.0.1",
+        port=0, tls_port=None, tls_dir=None, private_port=None, private_socket=None,
+        salts_file=None, reuse_port=False,
+    )  # fmt: skip
 
 
 def workers_with_connections(edge: EdgeProcess) -> int:
@@ -122,6 +132,31 @@ async def test_a_drain_under_load_fails_no_request(
     assert load.told == load.clients
 
 
+async def test_a_worker_that_is_stuck_is_replaced(
+    tmp_path: Path, origin: SteadyOrigin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("statflow.workers._SCRAPE_S", 0.2)
+    monkeypatch.setattr("statflow.private_client._PATIENCE", aiohttp.ClientTimeout(total=0.5))
+    shown = EdgeProcess(tmp_path)
+    shown.write_sites(origin.url)
+    paths = Paths(tmp_path)
+    config = replace(a_config(tmp_path), port=shown.port, private_port=shown.private_port)
+    stop = asyncio.Event()
+    paths.prepare()
+    running = asyncio.create_task(
+        run_workers(workers_plan(config, paths, 2), stop, asyncio.Event())
+    )
+    await until(lambda: "statflow_workers 2.0" in shown.metrics())
+    stuck = psutil.Process().children()[0]
+    stuck.suspend()
+    await until(lambda: "statflow_worker_restarts_total 1.0" in shown.metrics())
+    await until(lambda: "statflow_workers 2.0" in shown.metrics())
+    stop.set()
+    await running
+
+    assert not _lives(stuck.pid)
+
+
 def test_a_port_that_somebody_shares_is_taken_all_the_same(make_edge: MakeEdge) -> None:
     edge = make_edge("--workers", "2")
     with socket.socket() as other:
@@ -183,11 +218,7 @@ def test_one_visitor_is_one_visitor_in_every_worker(make_edge: MakeEdge) -> None
 
 
 def test_without_shared_memory_the_parent_keeps_the_salts(tmp_path: Path) -> None:
-    config = edge_config(
-        read_settings({}, data_dir=tmp_path), Paths(tmp_path), front="auto", bind="127.0.0.1",
-        port=0, tls_port=None, tls_dir=None, private_port=None, private_socket=None,
-        salts_file=None, reuse_port=False,
-    )  # fmt: skip
+    config = a_config(tmp_path)
     with _shared_salts(replace(config, salts_file=None)) as (path, fds):
         assert path == Path(f"/proc/self/fd/{fds[0]}")
         done = subprocess.run(

@@ -63,7 +63,7 @@ class TrackedSite:
         return [
             headers.get("referer", "").removeprefix(self.origin)
             for method, path, headers in self.requests
-            if path.startswith("/sf/p.gif") and method == "GET"
+            if path.startswith(self.settings["p"]) and method == "GET"
         ]
 
     def wait_for(self, page: Page, ready: Callable[[], object]) -> None:
@@ -124,7 +124,7 @@ def _handler(site: TrackedSite) -> type[BaseHTTPRequestHandler]:  # noqa: C901 -
             path = self.path.partition("?")[0]
             if path == "/sf/1a2b3c4d5e.js":
                 self._answer(200, "text/javascript", site.script)
-            elif path == "/sf/p.gif":
+            elif path == site.settings["p"]:
                 self._answer(200, "image/gif", "GIF89a")
             elif path in site.pages:
                 self._answer(200, "text/html; charset=utf-8", site.pages[path], site.headers)
@@ -135,7 +135,7 @@ def _handler(site: TrackedSite) -> type[BaseHTTPRequestHandler]:  # noqa: C901 -
             self._note()
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             status = 202
-            if self.path == "/sf/e":
+            if self.path == site.settings["e"]:
                 status = site.answers.pop(0) if site.answers else 202
                 if status == 202:
                     site.bodies.append(json.loads(body))

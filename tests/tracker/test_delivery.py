@@ -118,6 +118,20 @@ def test_a_policy_in_the_page_that_forbids_the_beacon_leaves_one_pixel(
     assert beacons(tracked_site) == 0
 
 
+def test_every_address_comes_from_the_settings(tracked_site: TrackedSite, page: Page) -> None:
+    tracked_site.settings |= {"e": "/lumela/refo7", "p": "/lumela/nava"}
+    tracked_site.pages["/b"] = render_page(head=POLICY.format("connect-src 'none'"))
+    page.goto(tracked_site.origin)
+    leave(tracked_site, page)
+    page.goto(tracked_site.origin + "/b")
+    tracked_site.wait_for(page, lambda: tracked_site.pixels)
+
+    assert tracked_site.views == ["/"]
+    assert {path for _, path, _ in tracked_site.requests if path.startswith("/sf/")} == {
+        "/sf/1a2b3c4d5e.js"
+    }
+
+
 def test_a_policy_that_forbids_the_pixel_too_is_the_end(
     tracked_site: TrackedSite, page: Page
 ) -> None:

@@ -7,15 +7,13 @@ one invariant: an exception in control, planning, the tag or the rewriter leaves
 byte-identical; where bytes of it are already out, the answer is cut off rather than corrupted.
 """
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
-from prometheus_client import Counter
-
 from edge.event import Address
 from edge.fronts.control import ALONE, Control, Late
+from edge.fronts.failures import note_failure
 from edge.fronts.ledger import LEDGER
 from edge.fronts.served import ABORTED, INJECTED, OnServed, Served, tell
 from edge.inject.decide import SkipReason, decline_status
@@ -24,16 +22,11 @@ from edge.sites import Https, Site
 from edge.wire.fields import Field, Fields, values_of
 from edge.wire.hsts import with_hsts
 
-_log = logging.getLogger("statflow.edge.page")
-_FAILURES = Counter(
-    "statflow_page_failures_total", "Failures of the injector that a page passed unharmed.", ["at"]
-)
 _CODING = b"content-encoding"
 _SAYS = b"X-Statflow"
-_BEFORE_HEADERS = frozenset(
-    {SkipReason.OFF, SkipReason.KILLED, SkipReason.BREAKER, SkipReason.FAILED}
-)
-"""Reasons that are given without a look at the answer."""
+_NOT_MODIFIED = 304
+_DESPITE_HEADERS = frozenset({SkipReason.CANARY, SkipReason.BREAKER, SkipReason.FAILED})
+"""Reasons of an answer that is not to blame itself."""
 _TRIED = frozenset({INJECTED, ABORTED, SkipReason.FAILED})
 
 
@@ -96,31 +89,32 @@ class Page:
         self._answered_at = self.now()
         began = perf_counter()
         self._status = status
-        self._is_document = has_body and _is_html(headers)
-        planned = self._respond(status, _as_list(headers), has_body=has_body)
+        original = _as_list(headers)
+        try:
+            self._is_document = has_body and _is_html(headers)
+            planned = self._respond(status, original, has_body=has_body)
+        except Exception as error:  # noqa: BLE001 - fail open: the page passes without us.
+            self._failed("response", error)
+            self._rewriter, planned = None, original
         if self._explains:
             planned = [*planned, (_SAYS, self._explanation())]
         self._added_s += perf_counter() - began
         return with_hsts(planned) if self._says_hsts else planned
 
     def _respond(self, status: int, original: list[Field], *, has_body: bool) -> list[Field]:
+        may_be_page = self._is_document and decline_status(status) is None
         request = self._plan
         if request is None:
-            self._is_eligible = self._is_document and decline_status(status) is None
+            self._is_eligible = may_be_page
             return original
-        try:
-            plan = plan_response(request, status, original)
-        except Exception as error:  # noqa: BLE001 - fail open: the page passes without us.
-            self._failed("response", error)
+        self._is_eligible = request.is_document and may_be_page
+        if request.stance.reason is not None and status != _NOT_MODIFIED:
+            self._reason = request.stance.reason
             return original
+        plan = plan_response(request, status, original)
         self._reason = reason = plan.reason
         if plan.body is None:
-            self._is_eligible = reason is SkipReason.CANARY or (
-                reason in _BEFORE_HEADERS
-                and request.is_document
-                and self._is_document
-                and decline_status(status) is None
-            )
+            self._is_eligible = self._is_eligible and reason in _DESPITE_HEADERS
             return plan.headers
         if not has_body:
             self._reason = SkipReason.EMPTY
@@ -181,43 +175,52 @@ class Page:
         return out
 
     def close(self, *, complete: bool) -> None:
-        """Report the document, once, whatever became of it."""
+        """Report the document, once, whatever became of it; never raises."""
         if not self._is_document:
             return
         self._is_document = False
-        outcome: SkipReason | str = self._reason or INJECTED
+        try:
+            outcome = self._outcome()
+            self._count(outcome, complete=complete)
+            self._tell_control(outcome, complete=complete)
+            if self.on_served is not None:
+                tell(self._served(outcome, complete=complete), self.on_served)
+        except Exception as error:  # noqa: BLE001 - the page has been served.
+            self._failed("end", error)
+
+    def _outcome(self) -> SkipReason | str:
         if self._rewriter is not None and not self._decided:
             # A rewriter holds everything until it has decided, so bytes out mean a decision.
-            outcome = (self._rewriter.outcome or INJECTED) if self._sent else ABORTED
-        ttfb_s = self._answered_at - self._asked_at
+            return (self._rewriter.outcome or INJECTED) if self._sent else ABORTED
+        return self._reason or INJECTED
+
+    def _count(self, outcome: SkipReason | str, *, complete: bool) -> None:
         tally = LEDGER.of(self.site.id)
         tally.count(outcome)
         tally.eligible += self._is_eligible
         tally.cut += not complete
-        tally.ttfb.observe(ttfb_s)
+        tally.ttfb.observe(self._answered_at - self._asked_at)
         tally.added.observe(self._added_s)
-        self._tell_control(outcome, complete=complete)
-        if self.on_served is not None:
-            duration_ms = (self.now() - self._asked_at) * 1000
-            served = Served(
-                *(self.site.id, self._status, outcome, self._sent),
-                *(ttfb_s * 1000, duration_ms, complete),
-            )
-            tell(served, self.on_served)
 
     def _tell_control(self, outcome: SkipReason | str, *, complete: bool) -> None:
         """Let the breaker learn; only documents are compared, for a script may leave at will."""
-        try:
-            late = self._late
-            if outcome in _TRIED or (late is not None and late.ticket):
-                failed = outcome is SkipReason.FAILED
-                self.control.record_tried(
-                    self.site.id, failed=failed, aborted=not complete, late=late
-                )
-            elif self._is_eligible:
-                self.control.record_plain(self.site.id, aborted=not complete)
-        except Exception as error:  # noqa: BLE001 - the page has been served.
-            self._failed("end", error)
+        late = self._late
+        if outcome in _TRIED or (late is not None and late.ticket):
+            failed = outcome is SkipReason.FAILED
+            self.control.record_tried(self.site.id, failed=failed, aborted=not complete, late=late)
+        elif self._is_eligible:
+            self.control.record_plain(self.site.id, aborted=not complete)
+
+    def _served(self, outcome: SkipReason | str, *, complete: bool) -> Served:
+        return Served(
+            site_id=self.site.id,
+            status=self._status,
+            outcome=outcome,
+            sent_bytes=self._sent,
+            ttfb_ms=(self._answered_at - self._asked_at) * 1000,
+            duration_ms=(self.now() - self._asked_at) * 1000,
+            complete=complete,
+        )
 
     def _explanation(self) -> bytes:
         """Say what is known when the fields go out; a page never waits for its explanation."""
@@ -235,10 +238,8 @@ class Page:
         return original
 
     def _failed(self, at: str, error: Exception) -> None:
-        """Count and log by type only: a message or traceback may quote the page."""
         self._reason = SkipReason.FAILED
-        _FAILURES.labels(at).inc()
-        _log.error("the injector failed at the %s: %s", at, type(error).__name__)
+        note_failure(at, error)
 
 
 def _as_list(headers: Fields) -> list[Field]:

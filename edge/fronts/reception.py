@@ -16,6 +16,7 @@ from edge.collector.client_ip import Networks, client_address, unmapped
 from edge.collector.endpoints import MAX_BODY_BYTES
 from edge.event import Address
 from edge.fronts import acme
+from edge.fronts.failures import note_failure
 from edge.fronts.operating import DEFAULT, Operating
 from edge.sites import Https, Mode, Origin, Site, Snapshot, normal_host
 from edge.wire.authority import resolve_authority, with_host
@@ -124,7 +125,7 @@ class Reception:
         trusted = incoming.peer in self._trusted
         secure = is_secure(incoming.headers, tls=incoming.tls, trusted=trusted)
         path, _, query = incoming.target.decode("latin-1").partition("?")
-        if self._endpoints.owns(site, path):
+        if self._owns(site, path):
             address = client_address(site, incoming.peer, incoming.headers, self._trusted)
             large = _length(incoming.headers) > MAX_BODY_BYTES
             return Own(site, path, query, address, secure, large)
@@ -146,7 +147,18 @@ class Reception:
     def _visitor(self, incoming: Incoming, site: Site) -> Address | None:
         if site.mode is not Mode.CANARY:
             return None
-        return client_address(site, incoming.peer, incoming.headers, self._trusted)
+        try:
+            return client_address(site, incoming.peer, incoming.headers, self._trusted)
+        except Exception as error:  # noqa: BLE001 - fail open: the canary goes by the path.
+            note_failure("canary", error)
+            return None
+
+    def _owns(self, site: Site, path: str) -> bool:
+        try:
+            return self._endpoints.owns(site, path)
+        except Exception as error:  # noqa: BLE001 - fail open: the origin answers.
+            note_failure("names", error)
+            return False
 
     def _upstreams_of(self, site: Site) -> tuple[Upstream, ...]:
         """Name a site's upstreams; kept as long as the site is the same object."""

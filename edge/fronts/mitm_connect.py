@@ -9,9 +9,18 @@ Source: DESIGN 5.6, "Origins".
 
 import asyncio
 
+from mitmproxy.connection import Server
+
 from edge.fronts.origins import Origins, UpstreamRefusedError
 from edge.fronts.reception import Upstream
 from edge.wire.limits import CONNECT_TIMEOUT_S
+
+
+class OriginConnection(Server):
+    """An upstream connection that knows which upstream it is for, and whether it has work."""
+
+    upstream: Upstream
+    is_idle: bool = False
 
 
 async def connect(

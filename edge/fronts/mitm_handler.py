@@ -23,11 +23,11 @@ from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.proxy import commands, events, layer, mode_specs, server, tunnel
 from mitmproxy.proxy.context import Context
 
-from edge.fronts.mitm_connect import connect
+from edge.fronts.mitm_connect import OriginConnection, connect
 from edge.fronts.mitm_desk import AnswerHook, Desk, Drain, Room
 from edge.fronts.mitm_http1 import CUT_OFF, RESET
 from edge.fronts.mitm_http1_server import EdgeHttp1Server
-from edge.fronts.mitm_layers import EdgeHttpLayer, OriginConnection
+from edge.fronts.mitm_layers import EdgeHttpLayer
 from edge.fronts.mitm_multiplexed import Multiplexed
 from edge.fronts.mitm_pipes import ClientReader, ClientWriter, Gate, Outbox
 from edge.fronts.mitm_stream import EdgeStream

@@ -6,6 +6,7 @@ words whether a connection can serve another request. The one invariant: a conne
 only after an answer whose end is certain, with nothing behind it.
 """
 
+from collections.abc import Callable
 from typing import override
 
 from mitmproxy import http
@@ -17,6 +18,7 @@ from mitmproxy.proxy.layers.http import _events as http_events
 from mitmproxy.proxy.layers.http import _http1
 from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
 
+from edge.fronts.mitm_connect import OriginConnection
 from edge.fronts.mitm_desk import OriginClosed
 from edge.fronts.mitm_http1 import Bodies, framed_data, last_chunk
 from edge.fronts.mitm_messages import make_response
@@ -30,11 +32,13 @@ _CONTINUE = 100
 
 
 class EdgeHttp1Client(Bodies, _http1.Http1Client):
-    """The origin's side. ``one_shot``: the connection serves one request only."""
+    """The origin's side. ``may_keep`` is asked when a connection could serve another request."""
 
-    def __init__(self, context: Context, *, one_shot: bool) -> None:
+    conn: OriginConnection
+
+    def __init__(self, context: Context, may_keep: Callable[[], bool]) -> None:
         super().__init__(context)
-        self._one_shot = one_shot
+        self._may_keep = may_keep
         self._closes = False
         self._is_chunked = False
 
@@ -44,6 +48,7 @@ class EdgeHttp1Client(Bodies, _http1.Http1Client):
             yield commands.CloseConnection(self.conn)
         elif isinstance(event, http_events.RequestHeaders):
             self.stream_id, self.request = event.stream_id, event.request
+            self.conn.is_idle = False
             self._is_chunked = "transfer-encoding" in event.request.headers
             data = event.request.data
             line = b"%s %s HTTP/1.1\r\n" % (data.method, data.path)
@@ -90,7 +95,7 @@ class EdgeHttp1Client(Bodies, _http1.Http1Client):
                 yield ReceiveHttp(http_events.ResponseHeaders(self.stream_id, response))
             return
         self.response = response
-        self._closes = self._one_shot or head.closes
+        self._closes = head.closes
         self.body_reader = _http1.make_body_reader(_reader_size(head))
         self.state = self.read_body
         ends = head.frame is Frame.NONE or (head.frame is Frame.LENGTH and head.length == 0)
@@ -115,15 +120,13 @@ class EdgeHttp1Client(Bodies, _http1.Http1Client):
         assert self.response
         if self.response.status_code == _SWITCHING:
             yield from self.make_pipe()
-        elif self._closes:
+        elif self._closes or self.buf or not self._may_keep():
             yield commands.CloseConnection(self.conn)
             self.state = self.done
         else:
             self._start_over()
             self.stream_id = None
-            if self.buf:
-                yield commands.CloseConnection(self.conn)
-                self.state = self.done
+            self.conn.is_idle = True
 
     def answered_early(self, event: events.Event) -> CommandGenerator[None]:
         """Wait for the rest of an upload whose answer is already complete."""

@@ -10,14 +10,16 @@ connection is used only for the address, the encryption and the name it was open
 ``tests/edge/fronts/test_mitm_internals.py`` asserts every name and signature relied on.
 """
 
+from collections.abc import Callable, Iterator
 from typing import override
 
-from mitmproxy.connection import Connection, ConnectionState, Server
+from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.proxy import commands, events, tunnel
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers import http as layers
 
+from edge.fronts.mitm_connect import OriginConnection
 from edge.fronts.mitm_desk import Desk, Drain, Room
 from edge.fronts.mitm_http1_client import EdgeHttp1Client
 from edge.fronts.mitm_http1_server import EdgeHttp1Server
@@ -26,28 +28,25 @@ from edge.fronts.mitm_http3 import EdgeHttp3Server
 from edge.fronts.mitm_multiplexed import Multiplexed, Takes
 from edge.fronts.mitm_stream import ConnectOrigin, EdgeStream
 from edge.fronts.mitm_tls import EdgeServerTls, UpstreamTls
-from edge.fronts.reception import Upstream, peer_address
+from edge.fronts.reception import peer_address
 
-MULTIPLEXED = frozenset({b"h2", b"h3"})
-"""Protocols of clients whose requests each have an upstream connection of their own."""
-
-
-class OriginConnection(Server):
-    """An upstream connection that knows which upstream it is for."""
-
-    upstream: Upstream
+IDLE_ORIGINS = 4
+"""Upstream connections that wait for one client's next request; origins have only so many."""
 
 
 class EdgeHttpClient(layers.HttpClient):
     """Open a connection to an origin and speak HTTP/1.1 on it."""
+
+    def __init__(self, context: Context, may_keep: Callable[[], bool]) -> None:
+        super().__init__(context)
+        self._may_keep = may_keep
 
     @override
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
         server = self.context.server
         error = yield commands.OpenConnection(server)
         if not error:
-            one_shot = self.context.client.alpn in MULTIPLEXED
-            self.child_layer = EdgeHttp1Client(self.context, one_shot=one_shot)
+            self.child_layer = EdgeHttp1Client(self.context, self._may_keep)
             self._handle_event = self.child_layer.handle_event  # type: ignore[method-assign]
             yield from self.child_layer.handle_event(event)
         yield layers.RegisterHttpConnection(server, error)
@@ -115,7 +114,7 @@ class EdgeHttpLayer(layers.HttpLayer):
         if event.tls:
             context.server.sni = event.upstream.sni
             stack /= EdgeServerTls(context, self._upstream_tls)
-        stack /= EdgeHttpClient(context)
+        stack /= EdgeHttpClient(context, self._may_keep)
         self.connections[context.server] = stack[0]
         self.waiting_for_establishment[context.server].append(event)
         yield from self.event_to_child(stack[0], events.Start())
@@ -127,13 +126,20 @@ class EdgeHttpLayer(layers.HttpLayer):
             self.connections.pop(command.connection, None)
 
     def _reusable(self, event: ConnectOrigin) -> Connection | None:
-        """Find an idle connection; HTTP/1 clients have one request at a time, so open is idle."""
-        if self.context.client.alpn in MULTIPLEXED:
-            return None
-        for connection in self.connections:
+        """Find an idle connection."""
+        for connection in self._idle():
             if connection.connected and event.connection_spec_matches(connection):
                 return connection
         return None
+
+    def _idle(self) -> Iterator[OriginConnection]:
+        for connection in self.connections:
+            if isinstance(connection, OriginConnection) and connection.is_idle:
+                yield connection
+
+    def _may_keep(self) -> bool:
+        """Tell whether one more connection may stay open for the client's next request."""
+        return sum(1 for _ in self._idle()) < IDLE_ORIGINS
 
     def _forget_closed(self) -> None:
         """Drop closed connections; mitmproxy keeps every one until the client goes."""

@@ -24,13 +24,14 @@ from hyperframe.frame import (
 )
 
 from edge.fronts import mitm_multiplexed
+from edge.fronts.mitm_layers import IDLE_ORIGINS
 from edge.sites import Origin as SiteOrigin
 from edge.sites import Site, Snapshot
 from tests.conformance.asking import MIB, get, h2, wait_until
 from tests.edge.fronts.conftest import Movable
 from tests.support.front_stack import FrontStack
 from tests.support.h2_client import H2Client, Stream
-from tests.support.origin import CHUNK, ok
+from tests.support.origin import CHUNK, Close, ok
 from tests.support.raw_client import RawClient, ask
 
 
@@ -154,6 +155,46 @@ def test_an_origin_that_takes_nothing_holds_its_own_stream_only(movable: Movable
     # The kernel's own buffers take the most of it.
     assert sent < 32 * MIB
     assert peak < 4 * MIB
+
+
+def test_requests_after_each_other_share_an_upstream_connection(movable: Movable) -> None:
+    origin = movable.stack.origin
+    with h2(movable.stack) as client:
+        for _ in range(5):
+            client.wait(client.request("/echo"))
+        assert {seen.connection for seen in origin.take()} == {1}
+        client.wait(*[client.request("/slow") for _ in range(20)])
+        assert len({seen.connection for seen in origin.take()}) == 20
+        wait_until(lambda: origin.open <= IDLE_ORIGINS)
+    wait_until(lambda: not origin.open)
+
+
+def test_an_upstream_connection_that_died_idle_is_replaced(movable: Movable) -> None:
+    origin = movable.stack.origin
+    origin.script("/last", ok(b"last"), Close())
+    with h2(movable.stack) as client:
+        for _ in range(5):
+            last = client.request("/last")
+            client.wait(last)
+            next_one = client.request("/echo")
+            client.wait(next_one)
+            assert client.streams[last].body == b"last"
+            assert client.streams[next_one].status == 200
+
+
+def test_a_cancelled_request_leaves_no_connection_to_reuse(movable: Movable) -> None:
+    """The rest of its answer would be read as the next one's."""
+    with h2(movable.stack, window=65_535) as client:
+        client.reads_on = False
+        big = client.request("/big?64")
+        while not client.streams[big].headers:
+            client.pump()
+        client.h2.reset_stream(big, ErrorCodes.CANCEL)
+        client.flush()
+        for _ in range(3):
+            good = client.request("/echo")
+            client.wait(good)
+            assert bytes(client.streams[good].body).startswith(b"GET /echo HTTP/1.1")
 
 
 def test_the_first_event_of_a_stream_comes_at_once(movable: Movable) -> None:

@@ -21,6 +21,13 @@ from statflow.rules_commands import rules
 from statflow.site_commands import injection, site
 
 FRONTS = click.Choice(["auto", "direct", "mitmproxy"])
+WORKERS = click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Edge processes that share the ports.",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -81,6 +88,7 @@ def _serve(
 @click.option(
     "--private-port", default=9090, show_default=True, help="Health and metrics, on loopback."
 )
+@WORKERS
 @click.option("--upstream", default="", help="Your site, as http://HOST:PORT; goes with --host.")
 @click.option("--host", default="", help="The name your site is asked for.")
 @click.option("--demo", is_flag=True, help="A demo shop with 90 days of traffic.")
@@ -105,13 +113,7 @@ def up(context: Context, tls_dir: Path | None, **options: Any) -> None:
 @click.option(
     "--tls-dir", type=click.Path(path_type=Path), help="HOST/fullchain.pem, HOST/privkey.pem."
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 256),
-    default=1,
-    show_default=True,
-    help="Processes that share the ports.",
-)
+@WORKERS
 @click.option("--private-port", type=int, help="Health and metrics, on loopback.")
 @click.option("--private-socket", type=click.Path(path_type=Path), hidden=True)
 @click.option("--salts-file", type=click.Path(path_type=Path), hidden=True)

@@ -126,10 +126,10 @@ class Supervisor:
         await self._stop_watching()
         await asyncio.gather(*(self._stop_part(part) for part in self.parts))
 
-    def signal(self, number: int) -> None:
-        """Send a signal to every living part."""
+    def signal(self, number: int, name: str = "") -> None:
+        """Send a signal to every living part, or to the one of this name."""
         for part in self.parts:
-            if part.pid is not None:
+            if part.pid is not None and name in {"", part.name}:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(part.pid, number)
 

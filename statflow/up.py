@@ -56,7 +56,10 @@ async def run_up(settings: Settings, options: UpOptions) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        await Stack(settings, options, paths).run(stop)
+        stack = Stack(settings, options, paths)
+        # From a terminal that closes, a hangup is the end; from a service manager, a wish.
+        loop.add_signal_handler(signal.SIGHUP, stop.set if sys.stdin.isatty() else stack.hang_up)
+        await stack.run(stop)
 
 
 def _lock(paths: Paths) -> IO[str]:
@@ -111,6 +114,10 @@ class Stack:
             self._paths.run_json.unlink(missing_ok=True)
             await private.stop()
             await self._supervisor.stop()
+
+    def hang_up(self) -> None:
+        """Let the edge read sites and certificates again."""
+        self._supervisor.signal(signal.SIGHUP, "edge")
 
     async def _start(self) -> None:
         """Bring up the services, prepare accounts and sites, then the parts that need them."""
@@ -195,6 +202,8 @@ class Stack:
             options.bind,
             "--port",
             str(options.edge_port),
+            "--workers",
+            str(options.workers),
         ]
         if options.tls_dir is not None:
             edge += ["--tls-port", str(options.edge_tls_port), "--tls-dir", str(options.tls_dir)]
@@ -214,7 +223,7 @@ class Stack:
                 self._is_healthy("edge"),
                 port=options.edge_port,
                 pass_fds=kept_fds,
-                stop_s=self._settings.drain_s + 5,
+                stop_s=self._settings.drain_s + 10,
             ),
             Part(
                 "portal",

@@ -36,6 +36,7 @@ class UpOptions:
     host: str
     demo: bool
     shop_port: int
+    workers: int = 1
 
 
 def with_demo_certificate(options: UpOptions, paths: Paths) -> UpOptions:

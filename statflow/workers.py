@@ -34,6 +34,7 @@ _SCRAPE_S = 5.0
 _PATIENCE = 4
 """Times in a row that a worker may leave a question unanswered before it counts as stuck: each
 takes seconds, and while it is stuck its share of the visitors waits."""
+_OWN_FDS = Path("/proc/self/fd")
 _OK = 200
 
 
@@ -245,11 +246,15 @@ def _free(hosts: Sequence[str], port: int) -> int:
 @contextlib.contextmanager
 def _shared_salts(config: EdgeConfig) -> Iterator[tuple[Path | None, tuple[int, ...]]]:
     """Give all workers the same salts, or a visitor would be another one in each of them."""
-    if config.salt_url or config.salts_file is not None:
-        yield config.salts_file, ()
+    if config.salts_file is not None:
+        kept = config.salts_file.parent == _OWN_FDS
+        yield config.salts_file, (int(config.salts_file.name),) if kept else ()
+        return
+    if config.salt_url:
+        yield None, ()
         return
     fd = os.memfd_create("salts")
     try:
-        yield Path(f"/proc/self/fd/{fd}"), (fd,)
+        yield _OWN_FDS / str(fd), (fd,)
     finally:
         os.close(fd)

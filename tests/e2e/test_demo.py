@@ -2,6 +2,7 @@
 
 import http.client
 import re
+import signal
 import ssl
 import time
 
@@ -17,7 +18,7 @@ SEEDING_S = 120.0
 
 
 def test_the_demo_from_first_start_to_second() -> None:
-    stack = Stack("--demo")
+    stack = Stack("--demo", "--workers", "2")
     try:
         stack.start()
         assert_serves(stack)
@@ -25,10 +26,13 @@ def test_the_demo_from_first_start_to_second() -> None:
         printed = stack.run("token", "create", email, "--site", HOST)
         token = str(re.findall(r"sft_[\w-]+", printed)[0])
         wait_until_seeded(stack)
+        assert stack.process is not None
+        stack.process.send_signal(signal.SIGHUP)
         before = ninety_days(stack, token)
         assert 20_000 < before["visits"] < 40_000
         assert before["pageviews"] > before["visits"]
 
+        assert stack.log.read_text().count("read sites and certificates again") == 2
         assert stack.stop() == 0
         assert not (stack.data / "run.json").exists()
         stack.start()

@@ -227,6 +227,8 @@ def test_without_shared_memory_the_parent_keeps_the_salts(tmp_path: Path) -> Non
         )  # fmt: skip
         assert done.returncode == 0
         assert os.pread(fds[0], 2, 0) == b"x"
+        with _shared_salts(replace(config, salts_file=path)) as handed_on:
+            assert handed_on == (path, fds)
 
 
 def _visitors(url: str) -> set[int]:

@@ -78,6 +78,7 @@ class Stack:
                 self.command("up", *ports, *self._options),
                 cwd=ROOT,
                 env=self.environment,
+                stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )

@@ -255,20 +255,20 @@ class _Draws:
 
 
 def _word(draws: _Draws) -> str:
-    syllables = range(2 + draws.below(3))
+    syllables = range(2 + draws.below(2))
     return "".join(draws.one_of(_CONSONANTS) + draws.one_of(_VOWELS) for _ in syllables)
 
 
 def _numbered(draws: _Draws) -> str:
-    return _word(draws) + draws.several_of(_DIGITS, 1, 3)
+    return _word(draws) + draws.several_of(_DIGITS, 1, 2)
 
 
 def _hexadecimal(draws: _Draws) -> str:
-    return draws.several_of(_HEX, 6, 11)
+    return draws.several_of(_HEX, 5, 8)
 
 
 def _spelled(draws: _Draws) -> str:
-    return draws.several_of(_SPELLS, 5, 9)
+    return draws.several_of(_SPELLS, 4, 7)
 
 
 _STYLES: tuple[tuple[str, Callable[[_Draws], str]], ...] = (

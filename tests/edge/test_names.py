@@ -155,7 +155,7 @@ def test_the_seed_alone_says_what_the_names_are() -> None:
     one, two = quiet("s"), quiet("s", id=9, host="other.example", mode="off")
     assert names_of(one, NOW) == names_of(two, NOW)
     assert names_of(quiet("t"), NOW) != names_of(one, NOW)
-    assert names_of(quiet("statflow"), NOW).beacon == "/wobururo7/loni82/wavo5"
+    assert names_of(quiet("statflow"), NOW).beacon == "/wobu27/wene69/vufuno92"
 
 
 def test_sites_look_different() -> None:

@@ -281,6 +281,28 @@ def test_switches_act_on_the_next_request_of_an_open_connection(stack: FrontStac
             assert is_untouched(reply, "plain") is (said != b"trying")
 
 
+def test_a_canary_is_sticky_by_page_or_by_visitor(stack: FrontStack) -> None:
+    """Half of the pages, whoever asks; half of the visitors where the page is for them alone."""
+    number_sites_anew(stack, 112, mode=Mode.CANARY, canary_percent=50)
+    kinds = {"public": b"Cache-Control: public", "private": b"Cache-Control: private"}
+    tagged: dict[str, set[tuple[int, str]]] = {kind: set() for kind in kinds}
+    for kind, field in kinds.items():
+        for number in range(12):
+            stack.origin.script(f"/{kind}{number}", ok(PAGE, *FIELDS, field))
+            for agent in "abcdefgh":
+                with RawClient(stack.port) as client:
+                    reply = client.ask(get(f"/{kind}{number}", f"User-Agent: {agent}"))
+                assert is_a_page(reply, "plain")
+                if MARKUP in reply.body:
+                    tagged[kind].add((number, agent))
+    pages = {number for number, _ in tagged["public"]}
+    visitors = {agent for _, agent in tagged["private"]}
+    assert tagged["public"] == {(number, agent) for number in pages for agent in "abcdefgh"}
+    assert tagged["private"] == {(number, agent) for number in range(12) for agent in visitors}
+    assert 0 < len(pages) < 12
+    assert len(visitors) < 8
+
+
 def revisit(stack: FrontStack, first: Reply) -> Reply:
     condition = f"If-None-Match: {first.value('etag').decode()}"
     return visit(stack, "conditional", condition, "Sec-Fetch-Dest: document")

@@ -7,11 +7,15 @@ import pytest
 from prometheus_client import REGISTRY
 
 from edge.fronts import page as page_module
+from edge.fronts.breaker import State
+from edge.fronts.control import Control
+from edge.fronts.ledger import LEDGER
 from edge.fronts.page import Page, PageCorruptError
 from edge.fronts.served import Served
 from edge.inject.decide import SkipReason
 from edge.inject.plan import Tag
-from edge.sites import Mode, Site
+from edge.sites import Mode, Site, Snapshot
+from edge.wire.fields import Field, Fields
 from edge.wire.hsts import HSTS
 from tests.support.factories import a_site
 
@@ -212,3 +216,190 @@ def test_hsts_is_said_when_the_injector_fails_too(a_page: Callable[..., Page]) -
     page.request("GET", b"/", [(b"Host", b"shop.example")], "https://shop.example")
 
     assert page.response(200, HTML, has_body=True) == [*HTML, HSTS]
+
+
+class Ticking:
+    """A ``perf_counter`` that tests move on."""
+
+    def __init__(self) -> None:
+        self.at = 50.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+@pytest.fixture
+def ticking(monkeypatch: pytest.MonkeyPatch) -> Ticking:
+    clock = Ticking()
+    monkeypatch.setattr(page_module, "perf_counter", clock)
+    return clock
+
+
+DOCUMENT = [(b"Host", b"shop.example"), (b"Sec-Fetch-Dest", b"document")]
+
+
+def served_by(
+    site: Site,
+    control: Control | None = None,
+    *,
+    asked: Fields = DOCUMENT,
+    status: int = 200,
+    answered: Fields = HTML,
+    body: bytes = BODY,
+    complete: bool = True,
+    tag_for: Callable[[Site], Tag] = lambda _: TAG,
+) -> list[Field]:
+    """Serve one page; returns the fields for the client."""
+    page = Page(site, tag_for, Clock(), None, control or Control())
+    page.request("GET", b"/", asked, "http://shop.example")
+    fields = page.response(status, answered, has_body=True)
+    page.feed(body)
+    if complete:
+        page.finish()
+    page.close(complete=complete)
+    return fields
+
+
+def no_tag(_: Site) -> Tag:
+    raise RuntimeError("boom")
+
+
+@pytest.mark.parametrize(
+    ("changes", "eligible"),
+    [
+        ({}, 1),
+        ({"body": b"{}"}, 1),
+        ({"complete": False}, 1),
+        ({"tag_for": no_tag}, 1),
+        ({"asked": [(b"Sec-Fetch-Dest", b"empty")]}, 0),
+        ({"answered": [*HTML, (b"Cache-Control", b"no-transform")]}, 0),
+        ({"status": 302}, 0),
+    ],
+)
+def test_eligible_is_what_may_have_the_tag_by_its_fields(
+    changes: dict[str, Any], eligible: int
+) -> None:
+    before = LEDGER.of(2001).eligible
+    served_by(a_site(id=2001), **changes)
+    assert LEDGER.of(2001).eligible == before + eligible
+
+
+@pytest.mark.parametrize("mode", ["on", "shadow", "canary", "off", "killed", "breaker"])
+def test_eligible_means_the_same_whatever_switches_the_tag_off(mode: str) -> None:
+    switches: dict[str, Any] = {"mode": mode} if mode in set(Mode) else {}
+    site = a_site(id=2002, canary_percent=0, **switches)
+    control = Control(lambda: Snapshot(1, (site,), injection=mode != "killed"))
+    if mode == "breaker":
+        for _ in range(5):
+            control.record_tried(site.id, failed=True, aborted=False, late=None)
+    before = LEDGER.of(2002).eligible
+    served_by(site, control)
+    served_by(site, control, asked=[(b"Sec-Fetch-Dest", b"empty")])
+    served_by(site, control, status=301)
+    assert LEDGER.of(2002).eligible == before + 1
+
+
+def test_added_latency_is_what_we_used_and_how_long_we_held_the_page(ticking: Ticking) -> None:
+    page = Page(a_site(id=2003), lambda _: TAG, Clock())
+    page.request("GET", b"/", DOCUMENT, "http://shop.example")
+    ticking.at += 3.0
+    page.response(200, HTML, has_body=True)
+    assert not page.feed(b"<!doctype html>")
+    ticking.at += 0.2
+    assert page.feed(b"<html><head><title>")
+    ticking.at += 5.0
+    page.feed(b"x</title>")
+    page.finish()
+    page.close(complete=True)
+
+    added, ttfb = LEDGER.of(2003).added, LEDGER.of(2003).ttfb
+    assert added.total == pytest.approx(0.2)
+    assert (sum(added.counts), sum(ttfb.counts)) == (1, 1)
+    assert ttfb.total == 0.25
+
+
+def test_a_page_that_is_held_to_its_end_was_held_until_then(ticking: Ticking) -> None:
+    page = Page(a_site(id=2004), lambda _: TAG, Clock())
+    page.request("GET", b"/", DOCUMENT, "http://shop.example")
+    page.response(200, HTML, has_body=True)
+    assert not page.feed(b"<!doctype html>")
+    ticking.at += 0.5
+    assert page.finish() == b"<!doctype html>" + MARKUP
+    page.close(complete=True)
+    assert LEDGER.of(2004).added.total == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("site", "changes", "said"),
+    [
+        ({}, {}, []),
+        ({"debug": True}, {}, [b"trying"]),
+        (
+            {"debug": True},
+            {"answered": [(b"Content-Type", b"image/png")]},
+            [b"skipped:content_type"],
+        ),
+        ({"debug": True}, {"tag_for": no_tag}, [b"skipped:failed"]),
+        ({"debug": True, "mode": "off"}, {}, [b"skipped:off"]),
+        ({"debug": True, "mode": "shadow"}, {}, [b"skipped:shadow"]),
+        ({"debug": True}, {"status": 304}, [b"skipped:not_modified"]),
+        ({"debug_key": "k"}, {}, []),
+        ({"debug_key": "k"}, {"asked": [*DOCUMENT, (b"X-Statflow-Debug", b"k")]}, [b"trying"]),
+    ],
+)
+def test_who_debugs_is_told_what_is_known_when_the_fields_go_out(
+    site: dict[str, Any], changes: dict[str, Any], said: list[bytes]
+) -> None:
+    fields = served_by(a_site(id=2005, **site), **changes)
+    assert [value for name, value in fields if name == b"X-Statflow"] == said
+
+
+def test_pages_that_are_left_because_of_the_tag_open_the_breaker() -> None:
+    site, control = a_site(id=2006), Control()
+    for _ in range(20):
+        assert control.state(site.id) is State.CLOSED
+        served_by(site, control, complete=False)
+    assert control.state(site.id) is State.OPEN
+
+
+def test_pages_that_are_left_anyway_do_not() -> None:
+    site, control = a_site(id=2007), Control()
+    plain = [*HTML, (b"Cache-Control", b"no-transform")]
+    served_by(site, control, answered=plain, complete=False)
+    out = a_site(id=2007, mode="canary", canary_percent=0)
+    for _ in range(200):
+        served_by(out, control, complete=False)
+    for _ in range(50):
+        served_by(site, control, complete=False)
+    assert control.state(site.id) is State.CLOSED
+
+
+def test_a_page_cut_because_of_us_is_a_failure() -> None:
+    site, control = a_site(id=2008), Control()
+    for _ in range(5):
+        page = Page(site, lambda _: TAG, Clock(), None, control)
+        page.request("GET", b"/", DOCUMENT, "http://shop.example")
+        page.response(200, HTML, has_body=True)
+        page._rewriter = Broken(1, b"x")
+        page.feed(b"one")
+        with pytest.raises(PageCorruptError):
+            page.feed(b"two")
+        page.close(complete=False)
+    assert LEDGER.of(2008).outcomes == {"failed": 5}
+    assert control.state(site.id) is State.OPEN
+
+
+def test_trials_that_do_well_close_it_again() -> None:
+    at = 100.0
+    control = Control(now=lambda: at)
+    site = a_site(id=2009)
+    for _ in range(5):
+        served_by(site, control, tag_for=no_tag)
+    at += 30
+    for _ in range(9):
+        served_by(site, control)
+        served_by(site, control, answered=[(b"Content-Type", b"image/png")])
+    assert control.state(site.id) is State.HALF_OPEN
+    served_by(site, control)
+    assert control.state(site.id) is State.CLOSED
+    assert LEDGER.of(2009).outcomes == {"failed": 5, "injected": 10}

@@ -30,7 +30,7 @@ def origin() -> Iterator[SteadyOrigin]:
 class Served:
     """An edge with certificates, whose sites are swapped between tests."""
 
-    def __init__(self, folder: Path, origin: SteadyOrigin, front: str) -> None:
+    def __init__(self, folder: Path, origin: SteadyOrigin, front: str, **environment: str) -> None:
         self.authority = Authority(folder)
         self.tls_dir, self.acme_dir = folder / "tls", folder / "acme"
         self.acme_dir.mkdir()
@@ -39,7 +39,7 @@ class Served:
         options = ["--front", front, "--tls-dir", str(self.tls_dir), "--tls-port"]
         data = folder / "data"
         data.mkdir()
-        self.edge = EdgeProcess(data, ACME_DIR=str(self.acme_dir), TRUSTED_PROXIES="")
+        self.edge = EdgeProcess(data, ACME_DIR=str(self.acme_dir), **environment)
         self.edge.options = (*options, str(self.edge.tls_port))
 
     def serve(self, **fields: Any) -> None:
@@ -339,3 +339,31 @@ def test_readiness_is_about_serving_pages(
         process.send_signal(signal.SIGTERM)
         wait_until(lambda: edge.readyz()[1].get("checks", {}).get("serving") == "going down")
     assert process.wait(20) == 0
+
+
+def test_a_balancer_says_by_the_proxy_protocol_who_the_client_is(
+    make_edge: Callable[..., EdgeProcess], origin: SteadyOrigin
+) -> None:
+    edge = make_edge(PROXY_PROTOCOL="1", TRUSTED_PROXIES="loopback")
+    edge.write_sites(origin.url)
+    edge.start()
+    header = b"PROXY TCP4 203.0.113.9 127.0.0.1 40000 80\r\n"
+
+    with RawClient(edge.port) as client:
+        assert client.ask(header + a_request("GET", "/", SHOP), method=b"GET").status == 200
+    assert b"X-Forwarded-For: 203.0.113.9\r\n" in origin.heads[-1]
+
+
+def test_http3_is_offered_where_an_operator_asks_for_it(
+    tmp_path: Path, origin: SteadyOrigin, served: Served
+) -> None:
+    assert not served.secure("/").values("alt-svc")
+    with_http3 = Served(tmp_path, origin, "auto", HTTP3="1")
+    with_http3.serve()
+    with_http3.edge.start()
+    try:
+        offered = with_http3.secure("/").value("alt-svc")
+    finally:
+        with_http3.edge.stop()
+
+    assert offered.startswith(b'h3=":%d"' % with_http3.edge.tls_port)

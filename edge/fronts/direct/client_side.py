@@ -16,6 +16,7 @@ from typing import cast
 
 from edge.fronts.direct.desk import Desk
 from edge.fronts.direct.exchange import Exchange
+from edge.fronts.direct.lines import answer_head, last_chunk
 from edge.fronts.direct.proxy_protocol import ProxyHeaderError, read_proxy_header
 from edge.fronts.reception import Incoming, peer_address
 from edge.wire.answer import AnswerHead
@@ -51,6 +52,8 @@ class _State(Enum):
     TUNNEL = auto()
     LINGER = auto()
     """All is said; what still comes is dropped, for closing on unread bytes would reset."""
+    CLOSING = auto()
+    """Closed, as soon as the client has taken what is written."""
 
 
 class ClientSide(asyncio.Protocol):
@@ -99,31 +102,41 @@ class ClientSide(asyncio.Protocol):
     @property
     def is_idle(self) -> bool:
         """Tell whether nothing is under way."""
-        return self._state is _State.HEAD and not self._buffer
+        return self._state in {_State.HEAD, _State.PROXY} and not self._buffer
 
     def enforce(self, now: float) -> None:
         """End what takes too long.
 
         Units: ``now`` monotonic seconds.
         """
-        waited = now - self._since
         match self._state:
             case _State.HEAD | _State.PROXY:
-                if waited > (HEAD_TIMEOUT_S if self._buffer else IDLE_TIMEOUT_S):
-                    self.abort()
+                self._limit(now, HEAD_TIMEOUT_S if self._buffer else IDLE_TIMEOUT_S)
             case _State.LINGER:
-                if waited > LINGER_S:
-                    self.abort()
+                self._limit(now, LINGER_S)
+            case _State.CLOSING:
+                self._limit(now, BETWEEN_BYTES_TIMEOUT_S)
             case _State.BODY if self._exchange is not None and self._exchange.is_over:
-                if waited > IDLE_TIMEOUT_S:
-                    self.abort()
+                self._limit(now, IDLE_TIMEOUT_S)
             case _ if self._exchange is not None:
                 self._exchange.enforce(FIRST_BYTE_TIMEOUT_S, BETWEEN_BYTES_TIMEOUT_S)
 
-    def close_if_idle(self) -> None:
-        """Close unless something is under way; then the answer says Connection: close."""
-        if self.is_idle and self._transport is not None:
-            self._transport.close()
+    def _limit(self, now: float, limit_s: float) -> None:
+        """End the connection after a time; a client that still takes its answer gets more."""
+        transport = self._transport
+        if transport is not None and now - self._since > limit_s:
+            if transport.get_write_buffer_size():
+                limit_s = BETWEEN_BYTES_TIMEOUT_S
+            if now - self._since > limit_s:
+                transport.abort()
+
+    def close_if_idle(self, since: float) -> None:
+        """Close unless something is under way, or has been since; then it is told to close.
+
+        Units: ``since`` monotonic seconds.
+        """
+        if self.is_idle and self._since <= since:
+            self._close()
 
     def abort(self) -> None:
         """End the connection at once."""
@@ -261,8 +274,9 @@ class ClientSide(asyncio.Protocol):
             try:
                 piece = chunks.feed(data)
             except BrokenChunksError:
-                exchange.client_lost()
-                self._refuse(BAD_REQUEST)
+                exchange.body_broken()
+                if self._state is _State.BODY:
+                    self._linger()  # It is answered; where another begins nobody knows.
                 return
             done, rest, trailers = chunks.done, chunks.rest, chunks.trailers
         if piece:
@@ -298,7 +312,7 @@ class ClientSide(asyncio.Protocol):
     def send_interim(self, head: AnswerHead) -> None:
         """Send an interim answer, if the client can take one."""
         if self._takes_interim:
-            self._out.append(_written_head(head.status, head.reason, head.headers))
+            self._out.append(answer_head(head.status, head.reason, head.headers))
 
     def send_head(
         self, status: int, reason: bytes, fields: list[Field], *, switches: bool = False
@@ -306,7 +320,7 @@ class ClientSide(asyncio.Protocol):
         """Send the head of the answer; from now on ``send_data``."""
         if switches:
             self._state, self._frame = _State.TUNNEL, Frame.CLOSE
-            self._out.append(_written_head(status, reason, fields))
+            self._out.append(answer_head(status, reason, fields))
             held, self._buffer = self._buffer, b""
             if held and self._exchange is not None:
                 self._exchange.tunnel_data(held)
@@ -318,7 +332,7 @@ class ClientSide(asyncio.Protocol):
         written = framed(fields, frame)
         if self._closes:
             written.append(_CLOSE)
-        self._out.append(_written_head(status, reason, written))
+        self._out.append(answer_head(status, reason, written))
 
     def send_data(self, data: bytes) -> None:
         """Send a piece of the body, framed as the head said, or of the tunnel as it is."""
@@ -330,8 +344,7 @@ class ClientSide(asyncio.Protocol):
     def send_end(self, trailers: list[Field]) -> None:
         """End the answer, and read the next request."""
         if self._frame is Frame.CHUNKED:
-            lines = b"".join([b"%s: %s\r\n" % field for field in trailers])
-            self._out.append(b"0\r\n%s\r\n" % lines)
+            self._out.append(last_chunk(trailers))
         self.flush()
         self._done()
 
@@ -339,13 +352,13 @@ class ClientSide(asyncio.Protocol):
         """Send the answer of an endpoint, and read the next request."""
         self._closes = self._closes or self._desk.draining
         written = [*fields, _CLOSE] if self._closes else fields
-        self._out += (_written_head(status, HTTPStatus(status).phrase.encode(), written), body)
+        self._out += (answer_head(status, HTTPStatus(status).phrase.encode(), written), body)
         self.flush()
         self._done()
 
     def send_page(self, page: ErrorPage) -> None:
         """Send an answer of ours, and let the client finish talking so that it can read."""
-        self._out.append(_written_head(page.status, page.reason, [*page.headers, _CLOSE]))
+        self._out.append(answer_head(page.status, page.reason, [*page.headers, _CLOSE]))
         if self._head is None or self._head.method != b"HEAD":
             self._out.append(page.body)
         self.flush()
@@ -370,14 +383,12 @@ class ClientSide(asyncio.Protocol):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESETS)
             self._transport.abort()
         else:
-            self._transport.close()
+            self._close()
 
     def close_tunnel(self) -> None:
         """End the connection after what was sent."""
         self.flush()
-        self._exchange = None
-        if self._transport is not None:
-            self._transport.close()
+        self._close()
 
     def _done(self) -> None:
         """Go on with the next request, once the rest of this one's body has come."""
@@ -395,6 +406,8 @@ class ClientSide(asyncio.Protocol):
 
     def _close(self) -> None:
         self._exchange = None
+        self._state = _State.CLOSING
+        self._since = self._desk.tick
         if self._transport is not None:
             self._transport.close()
 
@@ -410,8 +423,3 @@ class ClientSide(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self.resume_upload()
             self._transport.write_eof()
-
-
-def _written_head(status: int, reason: bytes, fields: list[Field]) -> bytes:
-    lines = b"".join([b"%s: %s\r\n" % field for field in fields])
-    return b"HTTP/1.1 %d %s\r\n%s\r\n" % (status, reason, lines)

@@ -9,11 +9,12 @@ second time only if the first cannot have had an effect.
 import asyncio
 import time
 from http import HTTPStatus
-from typing import Protocol
 
 from edge.collector.endpoints import MAX_BODY_BYTES, EndpointRequest
 from edge.fronts.direct.desk import Desk
+from edge.fronts.direct.lines import chunk, last_chunk, request_head
 from edge.fronts.direct.origin_side import OriginSide
+from edge.fronts.direct.seams import Client
 from edge.fronts.operating import Answered
 from edge.fronts.page import Page, PageCorruptError
 from edge.fronts.reception import Forward, Own, Upstream
@@ -25,6 +26,7 @@ from edge.wire.hop import end_to_end_response
 from edge.wire.refusal import (
     BAD_ANSWER,
     BAD_GATEWAY,
+    BAD_REQUEST,
     GATEWAY_TIMEOUT,
     TOO_LARGE,
     ErrorPage,
@@ -35,56 +37,18 @@ from edge.wire.refusal import (
 
 _REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 _SWITCHING = 101
+FRESH_S = 1.0
+"""A request that cannot be repeated takes no connection that was idle for longer: servers close
+them without asking, some after two seconds."""
 _MOST_WAITING = 65_536
 """Bytes of an upload that wait for a connection before the client is slowed down."""
-
-
-class Client(Protocol):
-    """The client's side, as an exchange sees it."""
-
-    def send_interim(self, head: AnswerHead) -> None:
-        """Send an interim answer, if the client can take one."""
-
-    def send_head(
-        self, status: int, reason: bytes, fields: list[Field], *, switches: bool = False
-    ) -> None:
-        """Send the head of the answer; from now on ``send_data``."""
-
-    def send_data(self, data: bytes) -> None:
-        """Send a piece of the body, framed as the head said, or of the tunnel as it is."""
-
-    def send_end(self, trailers: list[Field]) -> None:
-        """End the answer; the exchange is over."""
-
-    def send_page(self, page: ErrorPage) -> None:
-        """Send an answer of ours instead of any other; the exchange is over."""
-
-    def send_own(self, status: int, fields: list[Field], body: bytes) -> None:
-        """Send the answer of an endpoint; the exchange is over."""
-
-    def flush(self) -> None:
-        """Write what was sent."""
-
-    def cut(self) -> None:
-        """End the connection so that the client cannot take the body for complete."""
-
-    def go_on(self) -> None:
-        """Tell a client that waits with its body to send it."""
-
-    def pause_upload(self) -> None:
-        """Read no more of the body."""
-
-    def resume_upload(self) -> None:
-        """Read on."""
-
-    def close_tunnel(self) -> None:
-        """End the connection after what was sent."""
 
 
 class Exchange:
     """Everything about one request; made when its head has been read."""
 
     __slots__ = (
+        "_asked",
         "_began_at",
         "_client",
         "_desk",
@@ -104,7 +68,6 @@ class Exchange:
         "_status",
         "_taken",
         "_task",
-        "_tries",
         "_upgrades",
         "_waiting",
         "head",
@@ -141,7 +104,7 @@ class Exchange:
         self._framed = length is CHUNKED
         self._limit = 0
         self._taken = 0
-        self._tries = 0
+        self._asked = False
 
     # --- from the client ----------------------------------------------------------------------
 
@@ -165,7 +128,7 @@ class Exchange:
         elif self._own is not None:
             self._waiting.append(data)
         else:
-            self._upload(b"%x\r\n%s\r\n" % (len(data), data) if self._framed else data)
+            self._upload(chunk(data) if self._framed else data)
 
     def request_end(self, trailers: list[Field]) -> None:
         """Take the end of the request's body."""
@@ -176,7 +139,7 @@ class Exchange:
             self._task = asyncio.create_task(self._answer_own(self._own))
             return
         if self._framed:
-            self._upload(b"0\r\n%s\r\n" % _lines(trailers))
+            self._upload(last_chunk(trailers))
         self.touched_at = self._desk.tick
 
     def tunnel_data(self, data: bytes) -> None:
@@ -185,13 +148,18 @@ class Exchange:
         if self._origin is not None:
             self._origin.write(data)
 
+    def body_broken(self) -> None:
+        """Refuse a request whose body nobody can read; what was begun is cut."""
+        if not self.is_over:
+            self._give_up(BAD_REQUEST)
+
     def client_lost(self) -> None:
         """End everything: there is nobody to answer."""
         if self.is_over:
             return
         self._finish("cut")
-        if self._task is not None:
-            self._task.cancel()
+        if self._task is not None and self._own is None:
+            self._task.cancel()  # An event that has come whole is kept, whoever has left.
         if self._origin is not None:
             self._origin.abort() if not self.is_tunnel else self._origin.close()
             self._origin = None
@@ -203,15 +171,19 @@ class Exchange:
 
     def resume_download(self) -> None:
         """Read on."""
+        self.touched_at = self._desk.tick
         if self._origin is not None:
             self._origin.resume()
 
     def enforce(self, first_byte_s: float, between_bytes_s: float) -> None:
         """End what has been silent for too long."""
         silent = self._desk.tick - self.touched_at
-        if self._own is not None or self.is_over:
+        if self.is_over:
             return
-        if not self._started and self._request_done:
+        if self._own is not None:
+            if silent > first_byte_s and not self._request_done:
+                self._refuse(BAD_REQUEST)
+        elif not self._started and self._request_done:
             if silent > first_byte_s:
                 self._give_up(GATEWAY_TIMEOUT)
         elif silent > between_bytes_s and not (self._endless or self.is_tunnel):
@@ -340,15 +312,9 @@ class Exchange:
         headers = self._page.request(
             head.method.decode("latin-1"), head.target, route.headers, route.origin
         )
-        framing = b"Transfer-Encoding: chunked\r\n" if self._framed else b""
-        self._request_head = b"%s %s HTTP/1.1\r\n%s%s\r\n" % (
-            head.method,
-            head.target,
-            _lines(headers),
-            framing,
-        )
+        self._request_head = request_head(head.method, head.target, headers, chunked=self._framed)
         self.upstreams = desk.pool.origins.order(route.upstreams)
-        origin = desk.pool.take(self.upstreams[0]) if self._length == 0 else None
+        origin = desk.pool.take(self.upstreams[0]) if self._repeatable else None
         if origin is not None:
             self._attach(origin)
         else:
@@ -358,10 +324,10 @@ class Exchange:
         """Ask the upstreams one after the other for a connection."""
         pool = self._desk.pool
         for upstream in self.upstreams:
-            origin = pool.take(upstream) if self._length != 0 else None
+            origin = None if self._asked else pool.take(upstream, FRESH_S)
             try:
                 origin = origin or await pool.connect(upstream)
-            except OSError:
+            except (OSError, UnicodeError):  # A host that is no name at all is the latter.
                 pool.origins.failed(upstream)
                 continue
             pool.origins.succeeded(upstream)
@@ -374,12 +340,15 @@ class Exchange:
 
     def _attach(self, origin: OriginSide) -> None:
         self._origin = origin
+        self._asked = True
         self.touched_at = self._desk.tick
-        origin.ask(self, self._request_head + b"".join(self._waiting))
-        self._waiting.clear()
-        if self._length != 0:
-            self._client.go_on()
-            self._client.resume_upload()
+        if self._length == 0:
+            origin.ask(self, self._request_head)
+            return
+        waiting, self._waiting = self._waiting, []
+        self._client.go_on()
+        self._client.resume_upload()  # Before the origin may say that it is too much again.
+        origin.ask(self, b"".join((self._request_head, *waiting)))
 
     def _upload(self, data: bytes) -> None:
         if self._origin is not None:
@@ -405,9 +374,8 @@ class Exchange:
         self._client.send_page(page)
 
     def _refuse_body(self) -> None:
-        self._drop_origin()
         if self._own is None:
-            self._refuse(TOO_LARGE)
+            self._give_up(TOO_LARGE)
             return
         answer = self._desk.endpoints.refuse_large()
         self._finish("own", status=answer.status)
@@ -416,6 +384,8 @@ class Exchange:
 
     def _give_up(self, refusal: Refusal) -> None:
         self._drop_origin()
+        if self._task is not None:
+            self._task.cancel()
         if self._started:
             self._cut()
         else:
@@ -449,7 +419,3 @@ class Exchange:
             outcome=outcome,
         )
         desk.on_answered(answered)
-
-
-def _lines(fields: list[Field]) -> bytes:
-    return b"".join([b"%s: %s\r\n" % field for field in fields])

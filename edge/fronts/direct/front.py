@@ -104,12 +104,11 @@ class DirectFront:
         for server in self._servers:
             server.close()
         until = self.now() + timeout_s
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._all_gone.wait(), min(DRAIN_IDLE_S, timeout_s))
-        for client in list(self._clients):
-            client.close_if_idle()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._all_gone.wait(), max(0.0, until - self.now()))
+        while self._clients and (left := until - self.now()) > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._all_gone.wait(), min(DRAIN_IDLE_S, left))
+            for client in list(self._clients):
+                client.close_if_idle(self.now() - DRAIN_IDLE_S)
         for client in list(self._clients):
             client.abort()
         await self._all_gone.wait()

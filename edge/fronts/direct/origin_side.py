@@ -6,8 +6,9 @@ answer whose end is certain, with nothing behind it.
 """
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
+from edge.fronts.direct.seams import Asker
 from edge.fronts.reception import Upstream
 from edge.wire.answer import AnswerHead, parse_answer_head
 from edge.wire.chunks import BrokenChunksError, ChunkReader
@@ -20,36 +21,6 @@ if TYPE_CHECKING:
 
 _CONTINUE = 100
 _SWITCHING = 101
-
-
-class Asker(Protocol):
-    """Who asked, and is told of the answer."""
-
-    method: bytes
-
-    def interim(self, head: AnswerHead) -> None:
-        """Take an interim answer; the final one comes later."""
-
-    def answer(self, head: AnswerHead) -> None:
-        """Take the final answer's head."""
-
-    def answer_data(self, data: bytes) -> None:
-        """Take a piece of the answer's body, or, once switched, of the tunnel."""
-
-    def answer_end(self, trailers: list[Field]) -> None:
-        """Take the end of the answer; the connection is no longer the asker's."""
-
-    def answer_written(self) -> None:
-        """Note that all callbacks of one arrival of bytes have been made."""
-
-    def origin_lost(self, *, silent: bool) -> None:
-        """Take it that no (more) answer comes; ``silent``: not a byte of one has come."""
-
-    def pause_upload(self) -> None:
-        """Stop sending a body: the origin reads no faster."""
-
-    def resume_upload(self) -> None:
-        """Go on sending."""
 
 
 class OriginSide(asyncio.Protocol):
@@ -181,7 +152,7 @@ class OriginSide(asyncio.Protocol):
     def _read_head(self, data: bytes, asker: Asker) -> None:
         if self._buffer:
             data = self._buffer + data
-        while self._head is None:
+        while True:
             end = _head_end(data)
             if end < 0 or end > MAX_HEAD_BYTES:
                 self._buffer = data
@@ -190,18 +161,20 @@ class OriginSide(asyncio.Protocol):
                 return
             head = parse_answer_head(_lines(data[:end]), asker.method)
             data = data[end:]
-            if head is None or not self._take_head(head, asker):
+            if head is None:
                 self._break(asker)
                 return
-        self._buffer = b""
-        if data and self._asker is not None:
-            self._read_body(data, asker)
+            if head.is_interim:
+                if head.status != _CONTINUE:
+                    asker.interim(head)
+                continue
+            self._buffer = b""
+            self._take_head(head, asker, behind=data)
+            if data and self._asker is asker:
+                self._read_body(data, asker)
+            return
 
-    def _take_head(self, head: AnswerHead, asker: Asker) -> bool:
-        if head.is_interim:
-            if head.status != _CONTINUE:
-                asker.interim(head)
-            return self._asker is not None
+    def _take_head(self, head: AnswerHead, asker: Asker, *, behind: bytes) -> None:
         self._head = head
         self._closes = head.closes
         self._left = head.length
@@ -210,8 +183,8 @@ class OriginSide(asyncio.Protocol):
         asker.answer(head)
         ends = head.frame is Frame.NONE or (head.frame is Frame.LENGTH and not head.length)
         if ends and head.status != _SWITCHING and self._asker is not None:
+            self._closes = self._closes or bool(behind)
             self._end(asker, [])
-        return True
 
     def _read_body(self, data: bytes, asker: Asker) -> None:
         head = self._head
@@ -250,8 +223,9 @@ class OriginSide(asyncio.Protocol):
     def release(self) -> None:
         """Serve somebody else: the request is written and the answer complete."""
         self._asker = None
-        if self._closes or self._transport is None:
-            self.close()
+        transport = self._transport
+        if self._closes or transport is None or transport.get_write_buffer_size():
+            self.close()  # Of a request that was answered early, something is still to be sent.
             return
         self._begin()
         self.is_reused = True

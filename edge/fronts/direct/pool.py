@@ -39,13 +39,17 @@ class Pool:
         self._idle: dict[Upstream, deque[OriginSide]] = {}
         self._tls = _client_context(authorities)
 
-    def take(self, upstream: Upstream) -> OriginSide | None:
-        """Lend the connection used last, if one is idle."""
+    def take(self, upstream: Upstream, fresh_s: float = IDLE_S) -> OriginSide | None:
+        """Lend the connection used last, if one is idle, and not for longer than ``fresh_s``."""
         kept = self._idle.get(upstream)
         while kept:
             connection = kept.pop()
-            if connection.is_usable:
+            if not connection.is_usable:
+                continue
+            if self._now() - connection.idle_since <= fresh_s:
                 return connection
+            kept.append(connection)
+            break
         return None
 
     def give_back(self, connection: OriginSide) -> None:

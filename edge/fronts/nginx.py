@@ -12,12 +12,10 @@ from edge.fronts.nginx_inject import http_lines, module_lines
 from edge.fronts.nginx_maps import render_maps
 from edge.fronts.nginx_notes import head_notes, log_notes
 from edge.fronts.nginx_options import Inject, NginxOptions
-from edge.fronts.nginx_servers import (
-    error_pages,
-    render_nobody,
+from edge.fronts.nginx_servers import error_pages, render_nobody, render_site
+from edge.fronts.nginx_site_maps import (
     render_quiet_maps,
     render_redirect_maps,
-    render_site,
     render_upstreams,
 )
 from edge.fronts.nginx_text import Lines, NginxError, block, literal

@@ -55,6 +55,48 @@ map $sf_nonce $sf_nonce_attribute {
 }
 """
 
+_REMARKABLE = "$sf_transform" + "".join(
+    f"$upstream_http_{name}"
+    for name in (
+        *("content_disposition", "content_encoding", "integrity_policy", "signature_input"),
+        *("content_security_policy", "content_security_policy_report_only"),
+        *("content_md5", "digest", "repr_digest", "content_digest"),
+    )
+)
+
+NJS_MAPS = r"""
+# The script is asked only where there is a condition.
+map $http_if_none_match $sf_asked_none_match {
+    "" "";
+    default $sf_if_none_match;
+}
+map $http_if_modified_since $sf_asked_since {
+    "" "";
+    default $sf_if_modified_since;
+}
+map $http_if_match $sf_asked_match {
+    "" "";
+    default $sf_if_match;
+}
+map $http_if_range $sf_asked_if_range {
+    "" "";
+    default $sf_if_range;
+}
+map "$upstream_http_cache_control,$http_cache_control" $sf_transform {
+    default "";
+    "~*no-transform" never;
+}
+# Answers with any of these fields are looked at closely; most have none.
+map "%REMARKABLE%" $sf_remarkable {
+    default 1;
+    "" 0;
+}
+map $http_if_range $sf_asked_range {
+    "" $http_range;
+    default $sf_range;
+}
+""".replace("%REMARKABLE%", _REMARKABLE)
+
 _CONDITIONS = ("If-None-Match", "If-Modified-Since", "If-Match", "If-Range", "Range")
 
 
@@ -79,6 +121,7 @@ def http_lines(options: NginxOptions) -> Lines:
             "js_set $sf_if_match sf.ifMatch;",
             "js_set $sf_if_range sf.ifRange;",
             "js_set $sf_range sf.range;",
+            *NJS_MAPS.splitlines(),
         ]
     return []
 
@@ -108,11 +151,11 @@ def _njs(site: Site, options: NginxOptions) -> Lines:
     }
     return [
         *(f"set {name} {literal(value, name)};" for name, value in values.items()),
-        "proxy_set_header If-None-Match $sf_if_none_match;",
-        "proxy_set_header If-Modified-Since $sf_if_modified_since;",
-        "proxy_set_header If-Match $sf_if_match;",
-        "proxy_set_header If-Range $sf_if_range;",
-        "proxy_set_header Range $sf_range;",
+        "proxy_set_header If-None-Match $sf_asked_none_match;",
+        "proxy_set_header If-Modified-Since $sf_asked_since;",
+        "proxy_set_header If-Match $sf_asked_match;",
+        "proxy_set_header If-Range $sf_asked_if_range;",
+        "proxy_set_header Range $sf_asked_range;",
         "js_header_filter sf.header;",
         "js_body_filter sf.body buffer_type=buffer;",
     ]

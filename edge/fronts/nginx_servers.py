@@ -2,8 +2,8 @@
 
 A site's locations are the same under every certificate: what may be a page goes to whoever puts
 the tag in, what may be ours to the edge, all else to the origin. Values used here are set in
-``nginx_maps``. The one invariant: a request whose host is nobody's reaches nothing, and one that
-might be ours is never answered by an origin while the edge lives.
+``nginx_maps`` and ``nginx_site_maps``. The one invariant: a request whose host is nobody's reaches
+nothing, and one that might be ours is never answered by an origin while the edge lives.
 """
 
 import re
@@ -11,25 +11,18 @@ import re
 from edge.fronts.nginx_inject import page_location
 from edge.fronts.nginx_maps import CLAIMS, ERRORS, claim_variable
 from edge.fronts.nginx_options import Inject, NginxOptions
-from edge.fronts.nginx_text import Lines, block, comment, literal
+from edge.fronts.nginx_site_maps import EDGE, is_quiet, redirects, upstream_of
+from edge.fronts.nginx_text import Lines, block, literal
 from edge.fronts.reception import upstream_name
 from edge.sites import ClientIpSource, Https, Mode, Site, Snapshot
-from edge.wire.hsts import HSTS
 from edge.wire.limits import FIRST_BYTE_TIMEOUT_S
 
-EDGE = "sf_edge"
 _OWN_NAMES = r"e|p\.gif|opt-out|(?:[0-9a-f]{8,12}|tracker)\.js|m/[^/]+\.js"
-_HTTPS_PORT = 443
 _REAL_IP_HEADERS = {
     ClientIpSource.X_FORWARDED_FOR: "X-Forwarded-For",
     ClientIpSource.CF_CONNECTING_IP: "CF-Connecting-IP",
     ClientIpSource.TRUE_CLIENT_IP: "True-Client-IP",
 }
-
-
-def upstream_of(site: Site) -> str:
-    """Name the group of a site's upstreams."""
-    return f"sf_site_{site.id}"
 
 
 def error_pages(*, but: frozenset[int] = frozenset()) -> Lines:
@@ -42,101 +35,6 @@ def error_pages(*, but: frozenset[int] = frozenset()) -> Lines:
         f"error_page 495 496 497 501 505 =400 {ERRORS};",
         f"error_page 500 =502 {ERRORS};",
     ]
-
-
-def render_upstreams(snapshot: Snapshot, options: NginxOptions) -> Lines:
-    """Write where the edge and every origin are."""
-    edge = block(
-        f"upstream {EDGE}",
-        [
-            *comment("A dead or hanging edge is asked again after 10 s; the second line, which"),
-            *comment("nobody ever reaches, only makes nginx keep count."),
-            f"server {options.edge} max_fails=3 fail_timeout=10s;",
-            f"server {options.edge} backup down;",
-            "keepalive 64;",
-            "keepalive_timeout 60s;",
-            "keepalive_requests 100000;",
-        ],
-    )
-    return [*edge, *(line for site in snapshot.sites for line in _upstream(site))]
-
-
-def _upstream(site: Site) -> Lines:
-    servers: Lines = []
-    for origin in site.origins:
-        host = f"[{origin.host}]" if ":" in origin.host else origin.host
-        address = literal(f"{host}:{origin.port}", f"site {site.host}: upstreams")
-        backup = " backup" if servers else ""
-        servers.append(f"server {address} max_fails=3 fail_timeout=10s{backup};")
-    return block(
-        f"upstream {upstream_of(site)}",
-        [*servers, "keepalive 64;", "keepalive_timeout 30s;", "keepalive_requests 100000;"],
-    )
-
-
-def render_redirect_maps(snapshot: Snapshot, options: NginxOptions) -> Lines:
-    """Write, for the sites that want it, where a request belongs instead."""
-    suffix = "" if options.tls_port == _HTTPS_PORT else f":{options.tls_port}"
-    shared = [
-        *block("map $sf_port $sf_tls_port", [f'default "{suffix}";', '"" "";', '80 "";']),
-        *block(
-            'map "$sf_scheme:$sf_port" $sf_kept_port',
-            ['default ":$sf_port";', '"~:$" "";', '"http:80" "";', '"https:443" "";'],
-        ),
-        *block(
-            'map "$sf_scheme:$upstream_http_strict_transport_security" $sf_hsts',
-            ['default "";', f'"https:" "{HSTS[1].decode()}";'],
-        ),
-    ]
-    sites = [site for site in snapshot.sites if _redirects(site)]
-    return [*shared, *(line for site in sites for line in _redirect_map(site))]
-
-
-def _redirects(site: Site) -> bool:
-    return site.https is not Https.OFF or bool(site.canonical_host)
-
-
-def _redirect_map(site: Site) -> Lines:
-    """Map scheme and host to the base of another address, or to nothing."""
-    rows: Lines = []
-    for host in site.hosts:
-        target = site.canonical_host or host
-        plain = f"http://{target}$sf_kept_port" if target != host else ""
-        if site.https is not Https.OFF:
-            plain = f"https://{target}$sf_tls_port"
-        secure = f"https://{target}$sf_kept_port" if target != host else ""
-        rows += [f'"http:{host}" "{plain}";', f'"https:{host}" "{secure}";']
-    base, moved = f"$sf_base_{site.id}", f"$sf_moved_{site.id}"
-    return [
-        *block(f'map "$sf_scheme:$host" {base}', ['default "";', *rows]),
-        *block(
-            f'map "$request_method|{base}" {moved}',
-            ["default 308;", '"~\\|$" "";', '"~^(?:GET|HEAD)\\|" 301;'],
-        ),
-    ]
-
-
-def render_quiet_maps(snapshot: Snapshot, options: NginxOptions) -> Lines:
-    """Write, for quiet sites, which paths outside the prefix are ours."""
-    sites = [site for site in snapshot.sites if _is_quiet(site, options)]
-    return [line for site in sites for line in _quiet_map(site, options)]
-
-
-def _is_quiet(site: Site, options: NginxOptions) -> bool:
-    return bool(options.names.get(site.id))
-
-
-def _quiet_map(site: Site, options: NginxOptions) -> Lines:
-    rows = ["default 0;"]
-    for name in options.names[site.id]:
-        path = literal(name, f"site {site.host}: names")
-        rows.append(f'"~^{path}" 1;' if name.endswith("/") else f"{path} 1;")
-    ours = f"$sf_ours_{site.id}"
-    lines = block(f"map $uri {ours}", rows)
-    for route in ("$sf_route", "$sf_route_unmarked"):
-        rows = [f"default {route};", "1 @ours;"]
-        lines += block(f"map {ours} {route}_{site.id}", rows)
-    return lines
 
 
 def render_nobody(snapshot: Snapshot, options: NginxOptions) -> Lines:
@@ -202,7 +100,7 @@ def _site_body(snapshot: Snapshot, site: Site, options: NginxOptions) -> Lines:
         *_acme_location(options),
         *_own_locations(site, options),
         *block("location /", _main(site, options, touched=touched)),
-        *(_quiet_location(site) if _is_quiet(site, options) else []),
+        *(_quiet_location(site) if is_quiet(site, options) else []),
         *(_inject_locations(site, options) if touched else []),
         *block("location @origin", [f"proxy_pass {_origin_url(site)};"]),
         *_stream_location(site),
@@ -214,7 +112,7 @@ def _site_body(snapshot: Snapshot, site: Site, options: NginxOptions) -> Lines:
 def _main(site: Site, options: NginxOptions, *, touched: bool) -> Lines:
     """Send a request its way; ``return 418`` only jumps to the location that the map names."""
     route = "$sf_route" if touched else "$sf_route_unmarked"
-    if _is_quiet(site, options):
+    if is_quiet(site, options):
         route += f"_{site.id}"
     moved, base = f"$sf_moved_{site.id}", f"$sf_base_{site.id}"
     away = [
@@ -225,8 +123,8 @@ def _main(site: Site, options: NginxOptions, *, touched: bool) -> Lines:
         *_check_host(),
         f"error_page 418 = {route};",
         *error_pages(),
-        *([f"if ($sf_ours_{site.id}) {{ return 418; }}"] if _is_quiet(site, options) else []),
-        *(away if _redirects(site) else []),
+        *([f"if ($sf_ours_{site.id}) {{ return 418; }}"] if is_quiet(site, options) else []),
+        *(away if redirects(site) else []),
         *(["return 503;"] if site.maintenance else []),
         f"if ({route}) {{ return 418; }}",
         f"proxy_pass {_origin_url(site)};",

@@ -1,48 +1,42 @@
 /* Keep <meta charset> inside the first 1,024 bytes: edge/inject/head_charset.py. */
 
-const ATTRIBUTES = '(?:[^>"\']|"[^"]*"|\'[^\']*\')*';
-const CONSTRUCT = new RegExp(
-    '<!--(?:[\\s\\S]*?--!?>|[\\s\\S]*)'
-    + '|<(script|style|title|noscript)(?=[\\s/>])(?:[\\s\\S]*?</\\1(?=[\\s/>])|[\\s\\S]*)'
-    + '|(<meta(?=[\\s/])' + ATTRIBUTES + '>)', 'i'
-);
+const COMMENT = /^<!--(?:[\s\S]*?--!?>|[\s\S]*)/;
+const RAW_TEXT = /^<(script|style|title|noscript)(?=[\s\/>])(?:[\s\S]*?<\/\1(?=[\s\/>])|[\s\S]*)/i;
+const META = /^<meta(?=[\s\/])(?:[^>"']|"[^"]*"|'[^']*')*>/i;
 const CHARSET_ATTRIBUTE = /[\s"'\/;]charset\s*=/i;
-const HEAD_CONTENT = [
-    /^\s+/,
-    /^<!--[\s\S]*?-->/,
-    new RegExp('^<(?:meta|link|base)(?=[\\s/>])' + ATTRIBUTES + '>', 'i'),
-    new RegExp('^<(title|style)(?=[\\s/>])' + ATTRIBUTES + '>[\\s\\S]*?</\\1\\s*>', 'i'),
-    new RegExp(
-        '^<script(?=[\\s/>])' + ATTRIBUTES + '>(?:(?!<!--|</script)[\\s\\S])*</script\\s*>', 'i'
-    ),
-];
+const ANY_CHARSET = /charset/i;
+const SPACE = /^\s+/;
+const WHOLE_COMMENT = /^<!--[\s\S]*?-->/;
+const EMPTY_ELEMENT = /^<(?:meta|link|base)(?=[\s\/>])(?:[^>"']|"[^"]*"|'[^']*')*>/i;
+const TEXT_ELEMENT = /^<(title|style)(?=[\s\/>])(?:[^>"']|"[^"]*"|'[^']*')*>[\s\S]*?<\/\1\s*>/i;
+const SCRIPT = /^<script(?=[\s\/>])(?:[^>"']|"[^"]*"|'[^']*')*>(?:(?!<!--|<\/script)[\s\S])*<\/script\s*>/i;
 
+/* Find the first meta that names a charset, outside comments and text elements. */
 function findMeta(start, place) {
-    let at = place;
-    for (;;) {
-        const match = CONSTRUCT.exec(start.slice(at));
-        if (match === null || match[0].length === 0) {
-            return null;
-        }
-        const end = at + match.index + match[0].length;
-        if (match[2] && CHARSET_ATTRIBUTE.test(match[2])) {
-            return { start: at + match.index, end: end };
-        }
-        at = end;
+    if (!ANY_CHARSET.test(start)) {
+        return null;
     }
+    let at = start.indexOf('<', place);
+    while (at >= 0) {
+        const rest = start.slice(at);
+        const meta = META.exec(rest);
+        if (meta !== null && CHARSET_ATTRIBUTE.test(meta[0])) {
+            return { start: at, end: at + meta[0].length };
+        }
+        const passed = meta || COMMENT.exec(rest) || RAW_TEXT.exec(rest);
+        at = start.indexOf('<', at + (passed === null ? 1 : passed[0].length));
+    }
+    return null;
 }
 
 function isHeadContent(between) {
     while (between.length > 0) {
-        let taken = 0;
-        for (let i = 0; i < HEAD_CONTENT.length && !taken; i++) {
-            const match = HEAD_CONTENT[i].exec(between);
-            taken = match === null ? 0 : match[0].length;
-        }
-        if (!taken) {
+        const match = SPACE.exec(between) || WHOLE_COMMENT.exec(between)
+            || EMPTY_ELEMENT.exec(between) || TEXT_ELEMENT.exec(between) || SCRIPT.exec(between);
+        if (match === null) {
             return false;
         }
-        between = between.slice(taken);
+        between = between.slice(match[0].length);
     }
     return true;
 }

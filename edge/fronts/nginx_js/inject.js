@@ -9,6 +9,7 @@ import decide from 'decide.js';
 import policy from 'policy.js';
 import prelude from 'prelude.js';
 import shared from 'text.js';
+import usual from 'usual.js';
 import validators from 'validators.js';
 
 const WAITING = -1;
@@ -26,26 +27,27 @@ function header(r) {
             return;
         }
         const described = decide.describe(r);
-        if (!decide.mayBeTagged(r, described)) {
+        const isRemarkable = r.variables.sf_remarkable !== '0';
+        if (!decide.mayBeTagged(r, described, isRemarkable)) {
             return;
         }
-        const nonce = policy.applyPolicy(r);
+        const nonce = isRemarkable ? policy.applyPolicy(r) : '';
         if (nonce === null) {
             return;
         }
         const attribute = nonce ? ' nonce="' + nonce + '"' : '';
         const script = r.variables.sf_script;
         const tag = '<script async="async" src="' + script + '"' + attribute + '></script>';
-        const scan = new prelude.Prelude({
+        const expects = {
             isXml: described.media !== 'text/html',
-            isNamed: decide.KNOWN_CHARSET.test(described.charset),
+            isNamed: decide.isKnownCharset(described.charset),
             needsEvidence: r.variables.sf_dest === 'unsaid',
             tagBytes: tag.length,
-            ownTag: prelude.ownTag(script),
-        });
-        validators.describePage(r);
+            script: script,
+        };
+        validators.describePage(r, isRemarkable);
         if (r.method !== 'HEAD') {
-            page = { tag: tag, scan: scan, store: null, length: 0, rest: null };
+            page = { tag: tag, expects: expects, scan: null, store: null, length: 0, rest: null };
         }
     } catch (e) {
         page = null;
@@ -55,6 +57,13 @@ function header(r) {
 /* Find the place in what has arrived: an offset, WAITING, or LEAVE to leave the page as it is. */
 function placeIn(bytes, ended) {
     try {
+        if (page.scan === null) {
+            const place = usual.findPlace(bytes, ended, page.expects);
+            if (place >= 0) {
+                return place;
+            }
+            page.scan = new prelude.Prelude(page.expects);
+        }
         return page.scan.find(bytes, ended);
     } catch (e) {
         return e === shared.WAIT && !ended ? WAITING : LEAVE;
@@ -87,13 +96,20 @@ function body(r, data, flags) {
         }
         return;
     }
-    const parts = place < 0 ? [bytes] : [
-        bytes.subarray(0, place), Buffer.from(page.tag), bytes.subarray(place),
-    ];
-    const out = Buffer.concat(parts.concat(page.rest === null ? [] : [page.rest]));
+    const rest = page.rest;
+    const tag = page.tag;
     page = null;
     r.done();
-    r.sendBuffer(out, { last: flags.last, flush: true });
+    const more = { last: false, flush: false };
+    const end = { last: flags.last, flush: true };
+    if (place >= 0) {
+        r.sendBuffer(bytes.subarray(0, place), more);
+        r.sendBuffer(tag, more);
+    }
+    r.sendBuffer(place < 0 ? bytes : bytes.subarray(place), rest === null ? end : more);
+    if (rest !== null) {
+        r.sendBuffer(rest, end);
+    }
 }
 
 export default {

@@ -324,7 +324,7 @@ Prelude.prototype.isTaggedAt = function (place) {
             }
         }
         const end = this.seek((byte) => byte === GREATER, at);
-        return this.expects.ownTag.test(
+        return ownTag(this.expects.script).test(
             text(this.bytes, at, Math.min(end + 1, at + OWN_TAG_BYTES))
         );
     } catch (e) {
@@ -373,4 +373,4 @@ function literal(name) {
     return name.split('.').join('\\.');
 }
 
-export default { Prelude, ownTag, SCAN_BYTES };
+export default { Prelude, SCAN_BYTES };

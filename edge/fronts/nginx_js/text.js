@@ -2,7 +2,10 @@
  *
  * It loops for ever where a regular expression with the flag g meets the end of a text with other
  * characters than ASCII. So nothing here has that flag, and who reads what comes from outside asks
- * isAscii first. Nor does njs free memory before a request ends: texts are joined, never grown.
+ * isAscii first. It also runs a module anew for every request, so patterns are literals, which it
+ * compiles once, and what is seldom needed is made where it is. Nor does it free memory before a
+ * request ends: texts are joined, never grown.
+ *
  * WAIT and NO are thrown: "more of the page is needed", "this page stays as it is".
  */
 
@@ -16,6 +19,10 @@ function isAscii(value) {
 
 /* As many characters as bytes; what is not ASCII becomes DEL, which means nothing in markup. */
 function text(bytes, from, to) {
+    const decoded = bytes.subarray(from, to).toString();
+    if (decoded.length === to - from && ASCII.test(decoded)) {
+        return decoded;
+    }
     const out = [];
     for (let i = from; i < to; i++) {
         out.push(String.fromCharCode(bytes[i] < 128 ? bytes[i] : 127));

@@ -15,7 +15,7 @@ const replaceEach = shared.replaceEach;
 const ENTITY_TAG = /(W\/)?"([^"]*)"/;
 const MARKED = /^(.*)\.sf([0-9A-Za-z_-]+?)(s?)$/;
 const MOST_CHARACTERS = 4096;
-const GONE = ['Content-Length', 'Content-MD5', 'Digest', 'Repr-Digest', 'Content-Digest'];
+const GONE = ['Content-MD5', 'Digest', 'Repr-Digest', 'Content-Digest'];
 
 function isReadable(value) {
     return value.length <= MOST_CHARACTERS && isAscii(value);
@@ -112,8 +112,11 @@ function laterDate(value, modifiedAt) {
     return isNaN(own) || own >= modifiedAt ? value : new Date(modifiedAt * 1000).toUTCString();
 }
 
-function describePage(r) {
-    GONE.forEach((name) => delete r.headersOut[name]);
+function describePage(r, isRemarkable) {
+    delete r.headersOut['Content-Length'];
+    if (isRemarkable) {
+        GONE.forEach((name) => delete r.headersOut[name]);
+    }
     const entityTag = field(r, 'ETag');
     if (entityTag) {
         const marked = putMark(entityTag, r.variables.sf_version);

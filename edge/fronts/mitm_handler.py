@@ -152,7 +152,7 @@ class EdgeHandler(server.LiveConnectionHandler):
         connection.timestamp_start = time.time()
         try:
             reader, writer = await connect(self._desk.origins, connection.upstream)
-        except (OSError, asyncio.CancelledError) as error:
+        except (OSError, ValueError, asyncio.CancelledError) as error:
             connection.error = type(error).__name__
             await self.server_event(events.OpenConnectionCompleted(command, connection.error))
             if isinstance(error, asyncio.CancelledError):

@@ -63,6 +63,7 @@ class H3Client:
     port: int
     authority: Path | None
     name: str = "shop.localhost"
+    host: str = "127.0.0.1"
     timeout_s: float = 5.0
     window: int = 2**20
     streams: dict[int, Stream] = field(default_factory=dict)
@@ -81,10 +82,11 @@ class H3Client:
             max_data=self.window,
         )
         self.quic = QuicConnection(configuration=configuration)
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**22)
-        self.socket.connect(("127.0.0.1", self.port))
-        self.quic.connect(("127.0.0.1", self.port), now=time.monotonic())
+        self.socket.connect((self.host, self.port))
+        self.quic.connect((self.host, self.port), now=time.monotonic())
         self.is_open = False
         self.flush()
 
@@ -165,7 +167,7 @@ class H3Client:
             return  # About something sent before; what came before that may still be read.
         else:
             self.retries += (data[0] & 0xF0) == 0xF0
-            self.quic.receive_datagram(data, ("127.0.0.1", self.port), now=time.monotonic())
+            self.quic.receive_datagram(data, (self.host, self.port), now=time.monotonic())
         self._take_events()
         self.flush()
         if self.quic._state in END_STATES:

@@ -274,3 +274,14 @@ def test_an_address_must_be_shown_while_many_shake_hands(quic: QuicStack) -> Non
 
     assert client.retries == 1
     assert client.streams[stream].status == 200
+
+
+def test_http3_over_ipv6(quic: QuicStack) -> None:
+    port = quic.run(quic.front.start_quic("::1", 0))
+    quic.front._quic[1].retry_above = 0
+    with H3Client(port, quic.authority.path, host="::1") as client:
+        stream = client.request("/echo")
+        client.wait(stream)
+
+    assert client.retries == 1
+    assert b"X-Forwarded-For: ::1\r\n" in client.streams[stream].body

@@ -77,6 +77,13 @@ def test_a_name_is_resolved_when_connecting_and_the_other_family_tried(make: Mak
     assert reply.status == 200
 
 
+@pytest.mark.parametrize("host", ["a" * 64 + ".example", "nobody.invalid", "a..b"])
+def test_a_name_that_cannot_be_resolved_is_told_as_such(make: Make, host: str) -> None:
+    stack = make(Operating())
+    serve(stack, SiteOrigin("http", host, 80))
+    assert ask(stack.port, get("/echo", host="mine.localhost")).status == 502
+
+
 def test_the_next_upstream_is_tried_and_a_dead_one_put_last(make: Make) -> None:
     stack = make(Operating())
     port = stack.snapshot.sites[0].origins[0].port

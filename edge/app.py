@@ -86,7 +86,7 @@ async def run_edge(
                 _reload_on(hangup or asyncio.Event(), feed, listeners),
             )
         )
-        log.info("edge: serving on %s:%d", config.bind, port)
+        log.info("edge: serving on %s, port %d", config.bind, port)
         await stop.wait()
         log.info("edge: draining, at most %d s", config.drain_s)
 

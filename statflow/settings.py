@@ -12,8 +12,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from edge.collector.client_ip import parse_networks
-
 PREFIX = "STATFLOW_"
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -52,6 +50,8 @@ def _count(text: str) -> int:
 def _networks(text: str) -> str:
     """Check a list of networks; the edge that uses it reads it again."""
     if text:
+        from edge.collector.client_ip import parse_networks  # noqa: PLC0415 - portals lack it.
+
         parse_networks(text)
     return text
 

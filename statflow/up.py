@@ -30,7 +30,14 @@ from statflow.private_client import fetch_private
 from statflow.services import free_port, redis_url, running_store_url
 from statflow.settings import Settings
 from statflow.supervisor import Part, PartFailedError, State, Supervisor
-from statflow.up_options import DEMO_HOST, UpError, UpOptions, check_options, with_demo_certificate
+from statflow.up_options import (
+    DEMO_HOST,
+    UpError,
+    UpOptions,
+    check_options,
+    own_host,
+    with_demo_certificate,
+)
 
 REDIS_MEMORY_BYTES = 512 * 1024 * 1024
 DEMO_EMAIL = "demo@statflow.example"
@@ -228,7 +235,7 @@ class Stack:
             Part(
                 "portal",
                 self._command(*portal),
-                self._url_answers(f"http://127.0.0.1:{options.portal_port}/healthz"),
+                self._url_answers(f"http://{own_host(options.bind)}:{options.portal_port}/healthz"),
                 port=options.portal_port,
             ),
         ]

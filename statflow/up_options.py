@@ -84,3 +84,9 @@ def check_options(options: UpOptions, paths: Paths) -> None:
                 f"Port {port} on {host} is taken or not allowed for this user. "
                 f"Stop what uses it, or choose another ({flag})."
             )
+
+
+def own_host(bind: str) -> str:
+    """Name in a URL where this machine reaches what is bound to an address."""
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104 - compared only.
+    return f"[{address}]" if ":" in address else address

@@ -69,7 +69,7 @@ async def run_workers(plan: WorkersPlan, stop: asyncio.Event, hangup: asyncio.Ev
         try:
             await private.start(port=config.private_port or 0, path=config.private_socket)
             async with workers.serving(stop):
-                log.info("edge: %d workers on %s:%d", plan.count, config.bind, port)
+                log.info("edge: %d workers on %s, port %d", plan.count, config.bind, port)
                 await _pass_on(hangup, stop, workers)
         except OSError as error:
             raise EdgeError(f"cannot listen: {error.strerror or error}") from None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from statflow.paths import Paths
-from statflow.up_options import UpError, UpOptions, check_options, with_demo_certificate
+from statflow.up_options import UpError, UpOptions, check_options, own_host, with_demo_certificate
 from tests.support.stack import free_port
 
 
@@ -69,3 +69,16 @@ def test_the_demo_goes_without_where_something_speaks_against(
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = replace(options, demo=True, edge_tls_port=other.getsockname()[1])
         assert with_demo_certificate(taken, paths).tls_dir is None
+
+
+@pytest.mark.parametrize(
+    ("bind", "host"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", "127.0.0.1"),
+        ("::", "[::1]"),
+        ("2001:db8::1", "[2001:db8::1]"),
+    ],
+)
+def test_what_is_bound_is_reached(bind: str, host: str) -> None:
+    assert own_host(bind) == host

@@ -28,6 +28,7 @@ EVERY_S = 2.0
 LONGEST_S = 10.0
 EXPIRES_S = 15
 _SLOW_S = 2
+_PARTING_S = 0.5
 _SMALL_BYTES = 65_536
 _SCAN = 500
 _MOST_PROCESSES = 1_000
@@ -72,17 +73,19 @@ class HealthFeed:
         self._is_away = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Report until ``stop`` is set, then take the report back; without Redis do nothing."""
+        """Report until stopped or cancelled, then take the report back; no Redis, no report."""
         if not self._redis_url:
             return
         redis = Redis.from_url(
             self._redis_url, socket_connect_timeout=_SLOW_S, socket_timeout=_SLOW_S
         )
         async with redis:
-            while not stop.is_set():
-                written = await self._write(redis)
-                await _sleep(stop, min(EVERY_S * (1 + written // _SMALL_BYTES), LONGEST_S))
-            await self._withdraw(redis)
+            try:
+                while not stop.is_set():
+                    written = await self._write(redis)
+                    await _sleep(stop, min(EVERY_S * (1 + written // _SMALL_BYTES), LONGEST_S))
+            finally:
+                await self._withdraw(redis)
 
     async def _write(self, redis: "Redis") -> int:
         """Report once; returns the size, so that a process with very many sites reports less."""
@@ -99,7 +102,8 @@ class HealthFeed:
 
     async def _withdraw(self, redis: "Redis") -> None:
         try:
-            await redis.delete(self._key)
+            async with asyncio.timeout(_PARTING_S):
+                await redis.delete(self._key)
         except (RedisError, OSError) as error:
             log.info("health: the last report expires by itself (%s)", type(error).__name__)
 

@@ -128,6 +128,15 @@ async def test_it_goes_on_when_redis_is_back(
     assert caplog.text.count("cannot be reported") == 1
 
 
+async def test_a_feed_that_is_cancelled_takes_its_report_back(redis: RedisServer) -> None:
+    task = asyncio.create_task(a_feed(redis.url).run(asyncio.Event()))
+    await until(lambda: bool(read_health(redis.url)))
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert read_health(redis.url) == []
+
+
 async def test_it_stops_though_redis_is_away(tmp_path: Path) -> None:
     async with running(a_feed(f"unix://{tmp_path}/none")):
         await asyncio.sleep(0.05)

@@ -126,7 +126,13 @@ class EdgeHttpLayer(layers.HttpLayer):
             self.connections.pop(command.connection, None)
 
     def _reusable(self, event: ConnectOrigin) -> Connection | None:
-        """Find an idle connection."""
+        """Find an idle connection.
+
+        An HTTP/1 client has one, and its origin may tie things to it. Of the others' each may have
+        just been closed by its origin, so only what can be asked again is sent there.
+        """
+        if not event.repeatable and isinstance(self.server, Multiplexed):
+            return None
         for connection in self._idle():
             if connection.connected and event.connection_spec_matches(connection):
                 return connection

@@ -34,9 +34,10 @@ _SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 class ConnectOrigin(layers.GetHttpConnection):
     """Ask for a connection to an upstream; mitmproxy would share one between two names."""
 
-    def __init__(self, upstream: Upstream) -> None:
+    def __init__(self, upstream: Upstream, *, repeatable: bool) -> None:
         super().__init__((upstream.host, upstream.port), upstream.tls, None)
         self.upstream = upstream
+        self.repeatable = repeatable
         self.reused = False
 
     def __hash__(self) -> int:
@@ -215,7 +216,7 @@ class EdgeStream(layers.HttpStream):
         """Connect to the first origin that answers."""
         origins = self._desk.origins
         for upstream in origins.order(self.exchange.upstreams):
-            wish = ConnectOrigin(upstream)
+            wish = ConnectOrigin(upstream, repeatable=self._is_repeatable())
             connection, error = yield wish
             if not error:
                 if not wish.reused:
@@ -258,11 +259,13 @@ class EdgeStream(layers.HttpStream):
             self._reused
             and not self._repeated
             and not self._timed_out
-            and not self._has_request_body
-            and self.flow.request.data.method in _SAFE
+            and self._is_repeatable()
             and self.client_state == self.state_done
             and self.server_state == self.state_wait_for_response_headers
         )
+
+    def _is_repeatable(self) -> bool:
+        return not self._has_request_body and self.flow.request.data.method in _SAFE
 
     def _repeat(self) -> CommandGenerator[None]:
         self._repeated = True

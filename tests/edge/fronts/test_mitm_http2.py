@@ -163,6 +163,8 @@ def test_requests_after_each_other_share_an_upstream_connection(movable: Movable
         for _ in range(5):
             client.wait(client.request("/echo"))
         assert {seen.connection for seen in origin.take()} == {1}
+        client.wait(client.request("/echo", method="POST", body=b"once only"))
+        assert {seen.connection for seen in origin.take()} == {2}
         client.wait(*[client.request("/slow") for _ in range(20)])
         assert len({seen.connection for seen in origin.take()}) == 20
         wait_until(lambda: origin.open <= IDLE_ORIGINS)

@@ -34,8 +34,10 @@ class Networks:
         self._v6 = _masks([net for net in networks if isinstance(net, IPv6Network)])
 
     def __contains__(self, address: Address) -> bool:
-        number = int(address)
         rows = self._v6 if isinstance(address, IPv6Address) else self._v4
+        if not rows:
+            return False
+        number = int(address)
         return any(number & mask == network for network, mask in rows)
 
     def __bool__(self) -> bool:

@@ -247,7 +247,7 @@ def _as_list(headers: Fields) -> list[Field]:
 
 
 def _is_html(headers: Fields) -> bool:
-    return any(
-        value.lower().startswith((b"text/html", b"application/xhtml+xml"))
-        for value in values_of(headers, b"content-type")
-    )
+    for value in values_of(headers, b"content-type"):
+        if value.lower().startswith((b"text/html", b"application/xhtml+xml")):
+            return True
+    return False

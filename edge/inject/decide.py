@@ -294,8 +294,9 @@ def is_piece(fields: Fields) -> bool:
     Android WebViews put the app's name into X-Requested-With on every navigation; those that also
     say ``Sec-Fetch-Dest: document`` are visits, not pieces.
     """
-    if any(name in fields for name in _PIECE_HEADERS):
-        return True
+    for name in _PIECE_HEADERS:
+        if name in fields:
+            return True
     values = fields.get(b"x-requested-with")
     if not values:
         return False
@@ -320,7 +321,9 @@ def decline_response(fields: Fields) -> SkipReason | None:
     described = describe(fields)
     if described.media_type not in {_HTML, XHTML}:
         return SkipReason.CONTENT_TYPE
-    if any(_is_attachment(value) for value in fields.get(b"content-disposition", ())):
+    if b"content-disposition" in fields and any(
+        _is_attachment(value) for value in fields[b"content-disposition"]
+    ):
         return SkipReason.ATTACHMENT
     if "no-transform" in directives(fields):
         return SkipReason.NO_TRANSFORM
@@ -328,7 +331,9 @@ def decline_response(fields: Fields) -> SkipReason | None:
         return SkipReason.SIGNED
     if _NOT_ASCII.match(described.charset):
         return SkipReason.CHARSET
-    if any(b"script" in value.lower() for value in fields.get(b"integrity-policy", ())):
+    if b"integrity-policy" in fields and any(
+        b"script" in value.lower() for value in fields[b"integrity-policy"]
+    ):
         return SkipReason.INTEGRITY_POLICY
     if fields.get(b"content-length") == [b"0"]:
         return SkipReason.EMPTY

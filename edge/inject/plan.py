@@ -13,7 +13,7 @@ and a visitor who gets a copy without the tag is one visit not counted.
 """
 
 import logging
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from edge.inject import csp, decide, validators
 from edge.inject.codings import narrow_accept_encoding, open_codec, single_coding
@@ -45,8 +45,7 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class RequestPlan:
+class RequestPlan(NamedTuple):
     """What to send to the origin, and what is known for the response.
 
     ``candidate``: the answer may get the tag (or would, in shadow mode). ``reason``: why it may
@@ -68,8 +67,7 @@ class RequestPlan:
     is_document: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ResponsePlan:
+class ResponsePlan(NamedTuple):
     """What to send to the client; a ``body`` of None means that bytes pass untouched.
 
     ``reason`` of None: the tag will be tried; then ``body.outcome`` has the last word.

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from edge.inject.decide import Fields
 from edge.inject.tag import Headers, Tag
+from edge.wire.fields import keys_of
 
 _ENTITY_TAG = re.compile(rb'(?:W/)?"[^"]*"')
 _MARKED = re.compile(rb'W/"([^"]*)\.sf([0-9A-Za-z_-]+?)(s?)"')
@@ -49,6 +50,8 @@ def take_off_marks(
         is_document: Whether the answer may be a page; only then must an old copy be replaced.
         is_tagged: Whether such a page surely gets the tag now; if not, every mark is an old one.
     """
+    if _CONDITIONS.isdisjoint(fields) and b"if-modified-since" not in fields:
+        return Conditions(headers)
     marked = [mark for value in fields.get(b"if-none-match", ()) for mark in _read_marks(value)]
     marks = dict(marked)
     restored = headers if _CONDITIONS.isdisjoint(fields) else _restore(headers)
@@ -81,17 +84,17 @@ def mark_response(headers: Headers, tag: Tag) -> Headers:
     """
     version = tag.version.encode()
     marked: Headers = []
-    for name, value in headers:
-        key = name.lower()
+    for item, key in zip(headers, keys_of(headers), strict=True):
         if key in _LENGTH_AND_DIGESTS:
             continue
         if key == b"etag":
-            if _ENTITY_TAG.fullmatch(value.strip()):
-                marked.append((name, put_mark(value.strip(), version)))
+            value = item[1].strip()
+            if _ENTITY_TAG.fullmatch(value):
+                marked.append((item[0], put_mark(value, version)))
         elif key == b"last-modified":
-            marked.append((name, _later(value, tag.modified_at)))
+            marked.append((item[0], _later(item[1], tag.modified_at)))
         else:
-            marked.append((name, value))
+            marked.append(item)
     return marked
 
 

@@ -9,6 +9,7 @@ Source: RFC 9112 sections 4, 5.2 and 6.3.
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from edge.wire.fields import Field, Indexed, values_of, without
@@ -44,36 +45,41 @@ class AnswerHead(NamedTuple):
 
 def parse_answer_head(lines: list[bytes], method: bytes) -> AnswerHead | None:
     """Read status line and fields, without their line ends; None if it is no HTTP/1 answer."""
-    match = _STATUS.fullmatch(lines[0])
+    read = _read_status(lines[0])
     fields = _parse_fields(lines[1:])
-    if match is None or fields is None:
+    if read is None or fields is None:
         return None
-    version, status = match[1], int(match[2])
+    version, status, reason = read
     closes = wants_close(version, fields)
     if method == b"HEAD" or status < _FINAL or status in {_NO_CONTENT, _NOT_MODIFIED}:
         claims_body = bool(values_of(fields, b"transfer-encoding"))
         kept = _bodiless(fields, status)
         closes = closes or (claims_body and method != b"HEAD")
-        return AnswerHead(status, match[3] or b"", kept, Frame.NONE, 0, closes)
+        return AnswerHead(status, reason, kept, Frame.NONE, 0, closes)
     framing = _framing(fields)
     if framing is None:
         return None
     frame, length = framing
     kept = _with_one_length(fields) if frame is Frame.LENGTH else fields
-    return AnswerHead(status, match[3] or b"", kept, frame, length, closes or frame is Frame.CLOSE)
+    return AnswerHead(status, reason, kept, frame, length, closes or frame is Frame.CLOSE)
+
+
+@lru_cache(maxsize=256)
+def _read_status(line: bytes) -> tuple[bytes, int, bytes] | None:
+    """Read a status line into version, status and reason; an origin sends few different ones."""
+    match = _STATUS.fullmatch(line)
+    return None if match is None else (match[1], int(match[2]), match[3] or b"")
 
 
 def _parse_fields(lines: list[bytes]) -> Indexed | None:
-    if not _FOLDS.isdisjoint([line[:1] for line in lines]):
-        unfolded = _unfold(lines)
-        if unfolded is None:
-            return None
-        lines = unfolded
     fields = Indexed()
     keys, by_name = fields.keys, fields.by_name
     for line in lines:
         read = known_line(line)
         if read is None:
+            if line[:1] in _FOLDS:
+                unfolded = _unfold(lines)
+                return None if unfolded is None else _parse_fields(unfolded)
             read = read_line(line) or _read_loosely(line)
             if read is None:
                 return None

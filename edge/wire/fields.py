@@ -31,17 +31,24 @@ class Indexed(list[Field]):
 
     def but(self, names: frozenset[bytes], *more: Field) -> "Indexed":
         """Copy the fields without some names, and with ``more`` at the end, of new names."""
-        kept = Indexed(more)
-        if not names.isdisjoint(self.by_name):
-            kept[:0] = [
-                field for field, key in zip(self, self.keys, strict=True) if key not in names
-            ]
-            kept.keys[:0] = [key for key in self.keys if key not in names]
-            kept.by_name |= {k: values for k, values in self.by_name.items() if k not in names}
+        kept = Indexed()
+        by_name = kept.by_name = self.by_name.copy()
+        if names.isdisjoint(by_name):
+            kept += self
+            kept.keys = keys = self.keys.copy()
         else:
-            kept[:0] = self
-            kept.keys[:0] = self.keys
-            kept.by_name |= self.by_name
+            keys = kept.keys
+            for field, key in zip(self, self.keys, strict=True):
+                if key not in names:
+                    kept.append(field)
+                    keys.append(key)
+                else:
+                    by_name.pop(key, None)
+        for field in more:
+            key = field[0].lower()
+            kept.append(field)
+            keys.append(key)
+            by_name[key] = [*by_name.get(key, ()), field[1]]
         return kept
 
 
@@ -50,6 +57,13 @@ def values_of(fields: Fields, name: bytes) -> list[bytes]:
     if isinstance(fields, Indexed):
         return fields.by_name.get(name, [])
     return [value for key, value in fields if key.lower() == name]
+
+
+def keys_of(fields: Fields) -> list[bytes]:
+    """List the lower-case names in order."""
+    if isinstance(fields, Indexed):
+        return fields.keys
+    return [name.lower() for name, _ in fields]
 
 
 def tokens_of(fields: Fields, name: bytes) -> tuple[bytes, ...]:

@@ -8,6 +8,8 @@ end-to-end field by naming it in Connection.
 Source: RFC 9110 section 7.6.1.
 """
 
+from functools import lru_cache
+
 from edge.wire.fields import Field, Fields, Indexed, tokens_of, without
 
 _HOP = frozenset(
@@ -63,7 +65,7 @@ def end_to_end_request(
     that are then not there.
     """
     more = (*_UPGRADE, *more) if is_websocket(fields) else more
-    return _end_to_end(fields, _HOP | besides if besides else _HOP, more)
+    return _end_to_end(fields, _joined(_HOP, besides) if besides else _HOP, more)
 
 
 def end_to_end_response(fields: Fields) -> list[Field]:
@@ -78,8 +80,19 @@ def wants_close(version: bytes, fields: Fields) -> bool:
 
 
 def _end_to_end(fields: Fields, hop: frozenset[bytes], more: tuple[Field, ...] = ()) -> list[Field]:
-    named = frozenset(tokens_of(fields, b"connection")) - _NEVER_NAMED - hop
-    dropped = hop | named if named else hop
+    tokens = tokens_of(fields, b"connection")
+    dropped = _dropped(tokens, hop) if tokens else hop
     if isinstance(fields, Indexed):
         return fields.but(dropped, *more)
     return [*without(fields, dropped), *more]
+
+
+@lru_cache(maxsize=256)
+def _dropped(named: tuple[bytes, ...], hop: frozenset[bytes]) -> frozenset[bytes]:
+    """Add what Connection names, as far as it may; senders of a kind name the same."""
+    return hop | (frozenset(named) - _NEVER_NAMED)
+
+
+@lru_cache(maxsize=16)
+def _joined(some: frozenset[bytes], others: frozenset[bytes]) -> frozenset[bytes]:
+    return some | others

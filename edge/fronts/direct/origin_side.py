@@ -247,5 +247,7 @@ def _head_end(data: bytes) -> int:
 
 def _lines(raw: bytes) -> list[bytes]:
     """Split a head, without the empty line at its end."""
+    if raw.endswith(b"\r\n\r\n") and raw.count(b"\n") == raw.count(b"\r\n"):
+        return raw[:-4].split(b"\r\n")
     lines = raw.split(b"\n")
     return [line.removesuffix(b"\r") for line in lines[:-2]]

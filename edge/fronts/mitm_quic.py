@@ -22,6 +22,7 @@ from aioquic.quic.connection import (
     MAX_STREAM_DATA_FRAME_CAPACITY,
     Limit,
     QuicConnection,
+    QuicReceiveContext,
 )
 from aioquic.quic.packet import QuicFrameType
 from aioquic.quic.packet_builder import QuicPacketBuilder
@@ -121,7 +122,11 @@ class EdgeQuicConnection(QuicConnection):
         if stream is None:
             return False
         ended = stream.sender._buffer_fin is not None  # noqa: SLF001 - aioquic asserts instead.
-        return not ended and stream.sender._reset_error_code is None  # noqa: SLF001 - as above.
+        return not ended and self.may_reset(stream_id)
+
+    def may_reset(self, stream_id: int) -> bool:
+        """Tell whether a stream has not been reset yet."""
+        return self._streams[stream_id].sender._reset_error_code is None  # noqa: SLF001 - as above.
 
     def farewell(self, now: float) -> list[bytes]:
         """End the connection; returns the datagrams that say so."""
@@ -151,6 +156,18 @@ class EdgeQuicConnection(QuicConnection):
         self.tls.certificate = identity.certificate
         self.tls.certificate_chain = list(identity.chain)
         self.tls.certificate_private_key = identity.key
+
+    @override
+    def _handle_stop_sending_frame(
+        self, context: QuicReceiveContext, frame_type: int, buf: Buffer
+    ) -> None:
+        """Overlook one for a stream that we have ended already; aioquic asserts."""
+        at = buf.tell()
+        stream_id, _ = buf.pull_uint_var(), buf.pull_uint_var()
+        if stream_id in self._streams and not self.may_reset(stream_id):
+            return
+        buf.seek(at)
+        super()._handle_stop_sending_frame(context, frame_type, buf)
 
     @override
     def _replenish_connection_ids(self) -> None:

@@ -146,6 +146,7 @@ SIGNATURES: list[tuple[Callable[..., Any], str]] = [
     (tunnel.TunnelLayer._handshake_finished, "self, err"),
     (QuicConnection._initialize, "self, peer_cid"),
     (QuicConnection._replenish_connection_ids, "self"),
+    (QuicConnection._handle_stop_sending_frame, "self, context, frame_type, buf"),
     (QuicConnection._write_connection_limits, "self, builder, space"),
     (QuicConnection._write_stream_limits, "self, builder, space, stream"),
     (QuicConnection._on_connection_limit_delivery, "self, delivery, limit"),

@@ -198,6 +198,21 @@ def test_rapid_resets_end(movable: Movable, connect: Connect) -> None:
     wait_until(lambda: not movable.stack.origin.open)
 
 
+def test_a_request_cancelled_in_both_directions_ends_alone(connect: Connect) -> None:
+    with connect() as client:
+        client.pump_until(lambda: client.h3.received_settings is not None)
+        other = client.request("/slow")
+        upload = client.begin("/hang", method=b"POST")
+        client.flush()
+        client.quic.reset_stream(upload, H3Error.H3_REQUEST_CANCELLED)
+        client.flush()
+        client.quic.stop_stream(upload, H3Error.H3_REQUEST_CANCELLED)
+        client.flush()
+        client.wait(other)
+
+    assert client.streams[other].body == b"slow"
+
+
 def test_streams_that_are_over_are_forgotten(movable: Movable, connect: Connect) -> None:
     with connect() as client:
         for _ in range(6):

@@ -216,7 +216,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "DRAIN_S", "30", "seconds", "How long a stopping edge waits for running requests.", _count
     ),
-    Setting("DEBUG", "0", "0 or 1", "Log more; never personal data.", _flag),
+    Setting(
+        "DEBUG",
+        "0",
+        "0 or 1",
+        "Log more, and say in X-Statflow what was decided about a page; never personal data.",
+        _flag,
+    ),
     Setting("PUBLIC_URL", "", "URL", "Address of the portal as people reach it, for links.", str),
 )
 

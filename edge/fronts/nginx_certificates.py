@@ -1,36 +1,48 @@
 """Which certificate is for which host: the folder that certbot, lego or a person fills.
 
-The same layout as the mitmproxy front reads: ``<dir>/<host>/fullchain.pem, privkey.pem``, a
-wildcard in a folder named ``_.example.com`` or by the names inside it. Only names are read here;
-nginx reads the files. The one invariant: a pair that cannot be read is an error before nginx
-would refuse to start over it.
+The same layouts as the mitmproxy front reads: ``<dir>/<host>/fullchain.pem, privkey.pem``, and
+lego's ``<host>.crt, <host>.key``; a wildcard is named ``_.example.com`` or by the names inside it.
+Only names are read here; nginx reads the files. The one invariant: a pair that cannot be read is
+an error before nginx would refuse to start over it.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
+from edge.fronts.nginx_options import Pair
 from edge.fronts.nginx_text import NginxError
 
+_ISSUER = ".issuer.crt"
 
-def find_certificates(folder: Path) -> dict[str, str]:
-    """Map every name to the folder of its pair; a folder's own name wins over names inside others.
+
+def find_certificates(folder: Path) -> dict[str, Pair]:
+    """Map every name to its pair; the name of a folder or file wins over names inside others.
 
     Raises:
         NginxError: The folder, or a certificate in it, cannot be read.
     """
     if not folder.is_dir():
         raise NginxError(f"no certificates: {folder} is not a folder (--tls-dir)")
-    named: dict[str, str] = {}
-    inside: dict[str, str] = {}
-    for pair in sorted(path for path in folder.iterdir() if path.is_dir()):
-        if not (pair / "fullchain.pem").exists() or not (pair / "privkey.pem").exists():
-            continue
-        named[_as_name(pair.name)] = str(pair.absolute())
-        for name in _names(pair / "fullchain.pem"):
-            inside.setdefault(name, str(pair.absolute()))
+    named: dict[str, Pair] = {}
+    inside: dict[str, Pair] = {}
+    for name, chain, key in sorted(_find_files(folder.absolute())):
+        pair = Pair(str(chain), str(key))
+        named[_as_name(name)] = pair
+        for host in _names(chain):
+            inside.setdefault(host, pair)
     return inside | named
+
+
+def _find_files(folder: Path) -> Iterator[tuple[str, Path, Path]]:
+    for path in folder.iterdir():
+        name, chain, key = path.name, path / "fullchain.pem", path / "privkey.pem"
+        if path.suffix == ".crt" and not path.name.endswith(_ISSUER):
+            name, chain, key = path.stem, path, path.with_suffix(".key")
+        if not path.name.startswith(".") and chain.is_file() and key.is_file():
+            yield name, chain, key
 
 
 def _as_name(folder: str) -> str:

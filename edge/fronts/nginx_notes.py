@@ -38,6 +38,7 @@ _DIFFERENCES = (
     ),
     "A line of the header may have 64 KiB, all of it a little more; so may a path.",
     "TRACE is refused, and so is the target `*`.",
+    "nginx from 1.25.1 warns of `http2` in `listen`, which older ones need; it works all the same.",
     "An unknown host over TLS gets 421 even where a default site is set.",
     (
         "X-Forwarded-For of pages names the client alone where it came through trusted proxies; "

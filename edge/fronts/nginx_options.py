@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from edge.collector.client_ip import Networks
 from edge.fronts.nginx_text import NginxError
@@ -26,6 +27,13 @@ class Inject(StrEnum):
     SUB_FILTER = "sub_filter"
 
 
+class Pair(NamedTuple):
+    """The files of a certificate with its chain, and of its key."""
+
+    chain: str
+    key: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NginxOptions:
     """The choices.
@@ -36,7 +44,7 @@ class NginxOptions:
         bind: Address to listen at, IPv6 in brackets; empty: every IPv4 and IPv6 address.
         port: Port for plain HTTP.
         tls_port: Port for HTTPS; used where there are certificates.
-        certificates: Host, or ``*.`` and a domain, to the folder of its certificate.
+        certificates: Host, or ``*.`` and a domain, to its certificate.
         trusted: Networks of proxies whose forwarding fields are believed, as CIDR.
         allowed: Where addresses of origins must lie; None is everywhere.
         acme_dir: Folder of ACME challenges; empty: origins answer them.
@@ -57,7 +65,7 @@ class NginxOptions:
     bind: str = ""
     port: int = 80
     tls_port: int = 443
-    certificates: Mapping[str, str] = field(default_factory=dict)
+    certificates: Mapping[str, Pair] = field(default_factory=dict)
     trusted: tuple[str, ...] = ()
     allowed: Networks | None = None
     acme_dir: str = ""

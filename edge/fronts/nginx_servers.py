@@ -10,7 +10,7 @@ import re
 
 from edge.fronts.nginx_inject import page_location
 from edge.fronts.nginx_maps import CLAIMS, ERRORS, claim_variable
-from edge.fronts.nginx_options import Inject, NginxOptions
+from edge.fronts.nginx_options import Inject, NginxOptions, Pair
 from edge.fronts.nginx_site_maps import EDGE, is_quiet, redirects, upstream_of
 from edge.fronts.nginx_text import Lines, block, literal
 from edge.fronts.reception import upstream_name
@@ -54,32 +54,32 @@ def render_nobody(snapshot: Snapshot, options: NginxOptions) -> Lines:
 
 def render_site(snapshot: Snapshot, site: Site, options: NginxOptions) -> Lines:
     """Write a site's servers: one for each certificate, one for its hosts without."""
-    by_folder: dict[str, list[str]] = {}
+    by_pair: dict[Pair | None, list[str]] = {}
     for host in site.hosts:
-        by_folder.setdefault(_find_certificate(host, options), []).append(host)
+        by_pair.setdefault(_find_certificate(host, options), []).append(host)
     is_default = snapshot.by_host.get(snapshot.default_host) is site
     lines: Lines = []
-    for folder, hosts in by_folder.items():
+    for pair, hosts in by_pair.items():
         default = " default_server" if is_default and not lines else ""
         head = [*_listen(options, options.port, default)]
         if options.certificates:
             head += _listen(options, options.tls_port, " ssl http2")
-        if options.certificates and not folder:
+        if options.certificates and pair is None:
             head.append("ssl_reject_handshake on;")
-        if folder:
+        if pair is not None:
             head += [
-                f"ssl_certificate {literal(folder + '/fullchain.pem', 'TLS folder')};",
-                f"ssl_certificate_key {literal(folder + '/privkey.pem', 'TLS folder')};",
+                f"ssl_certificate {literal(pair.chain, 'TLS folder')};",
+                f"ssl_certificate_key {literal(pair.key, 'TLS folder')};",
             ]
         head.append(f"server_name {' '.join(hosts)};")
         lines += block("server", head, [""], _site_body(snapshot, site, options))
     return lines
 
 
-def _find_certificate(host: str, options: NginxOptions) -> str:
+def _find_certificate(host: str, options: NginxOptions) -> Pair | None:
     """Find a host's own certificate, else a wildcard one level up."""
     own = options.certificates.get(host)
-    return own or options.certificates.get("*." + host.partition(".")[2], "")
+    return own or options.certificates.get("*." + host.partition(".")[2])
 
 
 def _listen(options: NginxOptions, port: int, extra: str) -> Lines:

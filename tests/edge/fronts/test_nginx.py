@@ -8,7 +8,9 @@ import pytest
 
 from edge.collector.client_ip import parse_networks
 from edge.fronts.nginx import Inject, NginxError, NginxOptions, render_nginx
+from edge.fronts.nginx_certificates import find_certificates
 from edge.fronts.nginx_maps import CLAIMS
+from edge.fronts.nginx_options import Pair
 from edge.inject.tag import Tag
 from edge.sites import ClientIpSource, CspMode, Https, Mode, Origin, Site, Snapshot
 from edge.wire.forwarded import FRONT, claims
@@ -36,6 +38,10 @@ def options(**changes: Any) -> NginxOptions:
 def render(*sites: Site, injection: bool = True, default: str = "", **changes: Any) -> str:
     snapshot = Snapshot(7, sites or (a_site(),), injection, default_host=default)
     return render_nginx(snapshot, options(**changes))
+
+
+def pair(folder: str) -> Pair:
+    return Pair(f"{folder}/fullchain.pem", f"{folder}/privkey.pem")
 
 
 def location(text: str, name: str) -> list[str]:
@@ -105,7 +111,9 @@ def test_an_upstream_host_is_host_and_tls_name() -> None:
 
 def test_certificates_are_chosen_by_name_and_strangers_get_none() -> None:
     site = a_site(aliases=("www.wild.example", "bare.example"))
-    text = render(site, certificates={"shop.example": "/tls/a", "*.wild.example": "/tls/b"})
+    text = render(
+        site, certificates={"shop.example": pair("/tls/a"), "*.wild.example": pair("/tls/b")}
+    )
 
     assert text.count("ssl_certificate /tls/a/fullchain.pem;") == 1
     assert text.count("ssl_certificate_key /tls/b/privkey.pem;") == 1
@@ -201,7 +209,11 @@ def test_quiet_names_go_to_the_edge() -> None:
         (a_site(), {"bind": "*"}, "--bind"),
         (a_site(), {"port": 0}, "port 0"),
         (a_site(), {"acme_dir": "/a\nb"}, "ACME"),
-        (a_site(), {"tls_port": 8081, "certificates": {"a": "b"}}, "both HTTP and HTTPS"),
+        (
+            a_site(),
+            {"tls_port": 8081, "certificates": {"a": Pair("b", "c")}},
+            "both HTTP and HTTPS",
+        ),
     ],
 )
 def test_what_cannot_be_said_is_refused(site: Site, changes: dict[str, Any], said: str) -> None:
@@ -234,10 +246,10 @@ SITES = (
 @pytest.mark.parametrize("full", [False, True], ids=["small", "full"])
 def test_nginx_accepts_every_variant(tmp_path: Path, inject: Inject, full: bool) -> None:
     authority = Authority(tmp_path)
-    authority.write_pair(tmp_path / "tls", "shop.example")
+    authority.write_pair(tmp_path / "tls" / "shop.example", "shop.example")
     acme = tmp_path / "with space"
     changes: dict[str, Any] = {
-        "certificates": {"shop.example": str(tmp_path / "tls")},
+        "certificates": find_certificates(tmp_path / "tls"),
         "trusted": ("10.0.0.0/8", "::1/128"),
         "acme_dir": str(acme),
         "hits_socket": str(tmp_path / "hits"),

@@ -265,7 +265,8 @@ def test_a_dead_edge_costs_the_tag_and_not_one_page(
 
 
 def test_a_dead_edge_takes_no_write_along(tmp_path_factory: pytest.TempPathFactory) -> None:
-    stack = a_stack(NginxStart({"edge": "127.0.0.1:1"}), tmp_path_factory.mktemp("nginx"))
+    start = NginxStart({"edge": "127.0.0.1:1"})
+    stack = a_stack(start, tmp_path_factory.mktemp("nginx"))
     beacon = ask(stack.port, post("/sf/e", 2) + b"hi")
     marked = ask(
         stack.port,
@@ -281,6 +282,7 @@ def test_a_dead_edge_takes_no_write_along(tmp_path_factory: pytest.TempPathFacto
     assert beacon.value("cache-control") == b"no-store"
     assert (under_prefix.status, written.status) == (200, 200)
     assert seen == [b"GET /sf/other HTTP/1.1", b"POST /echo HTTP/1.1"]
+    assert (start.server.folder / "stderr").read_bytes() == b""
 
 
 def test_a_hanging_edge_is_left_alone(tmp_path_factory: pytest.TempPathFactory) -> None:

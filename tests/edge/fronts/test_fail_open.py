@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from edge.fronts.direct import DirectFront
+from edge.fronts.ledger import LEDGER
 from edge.fronts.mitm import MitmFront
 from edge.sites import Mode, Snapshot
-from tests.conformance.asking import MARKUP, get
+from tests.conformance.asking import MARKUP, get, wait_until
 from tests.conformance.cases import PAGE
 from tests.support.front_stack import FrontStack, Running, StackParts
-from tests.support.origin import ok
+from tests.support.origin import Close, Pause, ok
 from tests.support.raw_client import RawClient, Reply, ask
 
 FIELDS = (
@@ -342,3 +343,26 @@ def test_a_page_that_had_the_tag_comes_again_without_it(
     assert (second.value("etag"), second.body) == (b'"abc"', PAGE)
     revisit(stack, second)
     assert stack.origin.seen[-1].value(b"if-none-match") == b'"abc"'
+
+
+def test_a_visitor_who_leaves_in_the_middle_is_counted(stack: FrontStack) -> None:
+    """What the circuit breaker lives on: a page that was broken off is known as such."""
+    number_sites_anew(stack, 113)
+    head, half = ok(PAGE, *FIELDS)[:-9000], PAGE[-9000:]
+    stack.origin.script("/long", head, Pause(0.5), half)
+    with RawClient(stack.port) as client:
+        client.send(get("/long", *PROGRAM))
+        received = b""
+        while MARKUP not in received:
+            received += client.read_some()
+    wait_until(lambda: LEDGER.of(113).cut == 1)
+    assert LEDGER.of(113).outcomes == {"injected": 1}
+
+
+def test_an_origin_that_breaks_off_is_counted(stack: FrontStack) -> None:
+    number_sites_anew(stack, 114)
+    stack.origin.script("/cut", ok(PAGE, *FIELDS)[:-9000], Close())
+    reply = visit(stack, "cut")
+    assert MARKUP in reply.body
+    assert not reply.complete
+    wait_until(lambda: LEDGER.of(114).cut == 1)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from edge.inject.decide import SkipReason
 from edge.inject.plan import Headers, plan_response
+from edge.inject.stance import Stance
 from edge.sites import Mode
 from tests.edge.inject.factories import HTML_UTF8, NAVIGATION, a_request, a_response, a_site
 
@@ -62,3 +63,36 @@ def test_a_bug_in_planning_costs_the_tag_not_the_page(
     )
     assert a_response(*headers, request=broken).headers == headers
     assert "a bug" in caplog.text
+
+
+def test_the_last_word_is_asked_for_answers_only_that_would_get_the_tag() -> None:
+    asked: list[Headers] = []
+
+    def ask(headers: Headers) -> SkipReason | None:
+        asked.append(headers)
+        return SkipReason.CANARY
+
+    late = Stance(ask=ask)
+    request = a_request(stance=late)
+    for others in (
+        plan_response(request, 301, [HTML_UTF8]),
+        plan_response(request, 200, [(b"Content-Type", b"image/png")]),
+        plan_response(request, 200, [HTML_UTF8, (b"Content-Encoding", b"odd")]),
+        plan_response(request, 200, [HTML_UTF8, (b"Content-Security-Policy", b"sandbox")]),
+        plan_response(a_request([(b"Sec-Fetch-Dest", b"image")], stance=late), 200, [HTML_UTF8]),
+    ):
+        assert others.reason is not SkipReason.CANARY
+    assert asked == []
+    headers: Headers = [HTML_UTF8, (b"ETag", b'"a"'), (b"Set-Cookie", b"a=1")]
+    declined = plan_response(request, 200, headers)
+    assert (declined.headers, declined.body, declined.reason) == (headers, None, SkipReason.CANARY)
+    assert asked == [headers]
+
+
+def test_a_last_word_that_raises_costs_the_tag_not_the_page() -> None:
+    def ask(_: Headers) -> SkipReason | None:
+        raise RuntimeError("a bug")
+
+    response = plan_response(a_request(stance=Stance(ask=ask)), 200, [HTML_UTF8])
+    assert (response.headers, response.body) == ([HTML_UTF8], None)
+    assert response.reason is SkipReason.FAILED

@@ -17,6 +17,7 @@ from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
 
 from edge.wire.fields import Field, Fields
 from edge.wire.framing import Frame
+from edge.wire.head import is_token, is_valid_value
 from edge.wire.limits import MAX_HEAD_BYTES
 
 CUT_OFF = "cut off"
@@ -24,7 +25,33 @@ CUT_OFF = "cut off"
 RESET = "reset"
 """``Connection.error`` of an origin that reset the connection instead of ending it."""
 
-_FRAMING_FIELDS = frozenset({b"content-length", b"transfer-encoding", b"host", b"trailer"})
+_NEVER_TRAILERS = frozenset(
+    {
+        b"authorization",
+        b"connection",
+        b"content-encoding",
+        b"content-length",
+        b"content-range",
+        b"content-type",
+        b"cookie",
+        b"expect",
+        b"forwarded",
+        b"host",
+        b"keep-alive",
+        b"proxy-authorization",
+        b"range",
+        b"set-cookie",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-proto",
+        b"x-real-ip",
+    }
+)
+"""What would change framing, routing or who asks, to those who merge trailers into the header."""
 
 
 class Bodies(_http1.Http1Connection):
@@ -47,7 +74,7 @@ class Bodies(_http1.Http1Connection):
                 if part.data:
                     yield ReceiveHttp(self.ReceiveData(self.stream_id, bytes(part.data)))
                 continue
-            if trailers := _safe_trailers(part):
+            if trailers := safe_trailers(_received(part)):
                 yield self._receive_trailers(trailers)
             yield from self._end_of_body(self.ReceiveEndOfMessage(self.stream_id))
             return
@@ -101,7 +128,14 @@ def last_chunk(trailers: http.Headers | None) -> bytes:
     return b"0\r\n%s\r\n" % lines
 
 
-def _safe_trailers(end: h11.EndOfMessage) -> list[Field]:
-    """Leave out of trailers what would change framing or routing (RFC 9110 6.5.1)."""
-    fields = ((bytes(name), bytes(value)) for name, value in end.headers.raw_items())
-    return [field for field in fields if field[0].lower() not in _FRAMING_FIELDS]
+def safe_trailers(fields: Fields) -> list[Field]:
+    """Leave out of trailers what has no place there, or in HTTP/1 (RFC 9110 6.5.1)."""
+    return [
+        (name, value)
+        for name, value in fields
+        if name.lower() not in _NEVER_TRAILERS and is_token(name) and is_valid_value(value)
+    ]
+
+
+def _received(end: h11.EndOfMessage) -> list[Field]:
+    return [(bytes(name), bytes(value)) for name, value in end.headers.raw_items()]

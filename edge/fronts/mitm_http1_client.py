@@ -20,7 +20,7 @@ from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
 
 from edge.fronts.mitm_connect import OriginConnection
 from edge.fronts.mitm_desk import OriginClosed
-from edge.fronts.mitm_http1 import Bodies, framed_data, last_chunk
+from edge.fronts.mitm_http1 import Bodies, framed_data, last_chunk, safe_trailers
 from edge.fronts.mitm_messages import make_response
 from edge.wire.answer import AnswerHead, parse_answer_head
 from edge.wire.fields import Field
@@ -58,7 +58,7 @@ class EdgeHttp1Client(Bodies, _http1.Http1Client):
                 frame = Frame.CHUNKED if self._is_chunked else Frame.LENGTH
                 yield commands.SendData(self.conn, framed_data(event.data, frame))
         elif isinstance(event, http_events.RequestTrailers):
-            self._trailers = event.trailers
+            self._trailers = http.Headers(safe_trailers(event.trailers.fields))
         elif isinstance(event, http_events.RequestEndOfMessage):
             if self._is_chunked:
                 yield commands.SendData(self.conn, last_chunk(self._trailers))

@@ -289,6 +289,20 @@ def test_nothing_is_smuggled_in_the_request_line(movable: Movable, method: str, 
     assert not reply.headers or reply.status == 400
 
 
+def test_trailers_pass_but_not_what_belongs_in_the_header(movable: Movable) -> None:
+    with free(movable.stack) as client:
+        stream = open_upload(client, "/echo")
+        client.h2.send_data(stream, b"body")
+        fields = [("x-sum", "abc"), ("x-forwarded-for", "192.0.2.9"), ("host", "evil"),
+                  ("content-length", "9"), ("authorization", "Basic eA==")]  # fmt: skip
+        client.h2.send_headers(stream, fields, end_stream=True)
+        client.flush()
+        client.wait(stream)
+
+    assert client.streams[stream].status == 200
+    assert movable.stack.origin.take()[0].trailers == b"x-sum: abc\r\n"
+
+
 def test_two_authorities_are_one_too_many(movable: Movable) -> None:
     with free(movable.stack) as client:
         stream = client.request("/echo", (":authority", "blog.localhost"))

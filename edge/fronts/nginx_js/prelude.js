@@ -48,6 +48,7 @@ function Prelude(expects) {
     this.steps = 0;
     this.tagAt = 0;
     this.names = [];
+    this.settledAt = 0;
 }
 
 Prelude.prototype.need = function (length) {
@@ -337,11 +338,16 @@ Prelude.prototype.isTaggedAt = function (place) {
 
 Prelude.prototype.settleCharset = function () {
     const length = Math.min(this.bytes.length, PRESCAN_BYTES);
+    const isAll = this.ended || length === PRESCAN_BYTES;
+    if (!isAll && this.bytes.indexOf('>', this.settledAt) < 0) {
+        throw WAIT;
+    }
+    this.settledAt = length;
     this.count(length);
     const start = text(this.bytes, 0, length);
     const meta = charset.findMeta(start, this.at);
     if (meta === null) {
-        if (!this.ended && length < PRESCAN_BYTES) {
+        if (!isAll) {
             throw WAIT;
         }
         return this.at;

@@ -24,6 +24,11 @@ TAGGED = PAGE.replace(b"<head>", b"<head>" + SCRIPT)
 DOCUMENT = "Sec-Fetch-Dest: document"
 
 
+USUAL = b'<!DOCTYPE html>\n<html lang="de" dir=ltr>\n<head>'
+FILL = ["<title>Grüße</title>".encode(), "é".encode() * 600, "⚡".encode(), b"\xe2\x82", b"x" * 990]
+WORDS = [*PIECES, *FILL, b"<meta CharSet = 'utf-8' />", b"<script src=/sf/tracker.js>"]
+
+
 def a_stack(inject: Inject, tmp_path_factory: pytest.TempPathFactory, csp: CspMode) -> FrontStack:
     tags = dict.fromkeys(range(1, 100), TAG)
     start = NginxStart(options={"inject": inject, "tags": tags}, site={"csp": csp})
@@ -103,8 +108,8 @@ def test_njs_leaves_alone_what_python_leaves_alone(njs: FrontStack, size: int) -
 def test_njs_and_python_agree_on_soup(njs: FrontStack) -> None:
     dice = random.Random(7)
     wrong = []
-    for number in range(150):
-        page = b"".join(dice.choices(PIECES, k=dice.randint(1, 12)))
+    for number in range(300):
+        page = dice.choice([b"", USUAL]) + b"".join(dice.choices(WORDS, k=dice.randint(1, 12)))
         kind = dice.choice([b"text/html", b"text/html; charset=utf-8", XHTML])
         golden = Golden(str(number), page, labelled=dice.random() < 0.5, content_type=kind)
         njs.origin.script("/soup", in_chunks(golden, dice.choice([1, 4, 1000])))

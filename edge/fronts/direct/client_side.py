@@ -382,6 +382,8 @@ class ClientSide(asyncio.Protocol):
             raw = self._transport.get_extra_info("socket")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESETS)
             self._transport.abort()
+        elif self._is_choked:
+            self._transport.abort()
         else:
             self._close()
 

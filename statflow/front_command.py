@@ -121,6 +121,10 @@ def _options(
 
     settings = context.settings
     now_s = time.time()
+    if settings.proxy_protocol:
+        raise nginx.NginxError(
+            "STATFLOW_PROXY_PROTOCOL: nginx speaks plain HTTP to the edge; take it out"
+        )
     folder = tls_dir or settings.tls_dir
     ranges = settings.upstream_ranges
     return nginx.NginxOptions(

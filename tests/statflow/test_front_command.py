@@ -72,6 +72,7 @@ def test_quiet_names_are_listed_for_weeks(tmp_path: Path) -> None:
         ((), {"client_ip": "peer"}, {}, "client_ip peer"),
         ((), {"mode": "wrong"}, {}, "mode"),
         ((), {}, {"STATFLOW_UPSTREAM_RANGES": "192.168.0.0/16"}, "outside"),
+        ((), {}, {"STATFLOW_PROXY_PROTOCOL": "1"}, "plain HTTP to the edge"),
     ],
 )
 def test_an_error_is_one_sentence_and_prints_nothing(

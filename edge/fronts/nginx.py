@@ -103,7 +103,8 @@ server_names_hash_max_size 16384;
 server_names_hash_bucket_size 512;
 map_hash_max_size 16384;
 map_hash_bucket_size 512;
-variables_hash_max_size 4096;
+variables_hash_max_size 65536;
+variables_hash_bucket_size 128;
 proxy_headers_hash_max_size 1024;
 proxy_headers_hash_bucket_size 128;
 """

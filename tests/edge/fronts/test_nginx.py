@@ -267,6 +267,15 @@ def test_nginx_accepts_every_variant(tmp_path: Path, inject: Inject, full: bool)
     assert check_config(text, tmp_path) == ""
 
 
+def test_a_thousand_sites_are_no_trouble(tmp_path: Path) -> None:
+    sites = tuple(
+        a_site(id=n, host=f"s{n}.example", aliases=(f"www.s{n}.example",), https=Https.REDIRECT)
+        for n in range(1000)
+    )
+
+    assert check_config(render(*sites, run_dir=str(tmp_path)), tmp_path) == ""
+
+
 def test_every_limit_is_in_the_docs() -> None:
     said = (Path(__file__).parents[3] / "docs" / "fronts-nginx.md").read_text()
 

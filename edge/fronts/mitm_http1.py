@@ -18,40 +18,13 @@ from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
 from edge.wire.fields import Field, Fields
 from edge.wire.framing import Frame
 from edge.wire.head import is_token, is_valid_value
+from edge.wire.hop import UNFIT_FOR_TRAILERS
 from edge.wire.limits import MAX_HEAD_BYTES
 
 CUT_OFF = "cut off"
 """``Connection.error`` of a client whose answer stays unfinished: the handler resets it."""
 RESET = "reset"
 """``Connection.error`` of an origin that reset the connection instead of ending it."""
-
-_NEVER_TRAILERS = frozenset(
-    {
-        b"authorization",
-        b"connection",
-        b"content-encoding",
-        b"content-length",
-        b"content-range",
-        b"content-type",
-        b"cookie",
-        b"expect",
-        b"forwarded",
-        b"host",
-        b"keep-alive",
-        b"proxy-authorization",
-        b"range",
-        b"set-cookie",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-        b"x-forwarded-for",
-        b"x-forwarded-host",
-        b"x-forwarded-proto",
-        b"x-real-ip",
-    }
-)
-"""What would change framing, routing or who asks, to those who merge trailers into the header."""
 
 
 class Bodies(_http1.Http1Connection):
@@ -133,7 +106,7 @@ def safe_trailers(fields: Fields) -> list[Field]:
     return [
         (name, value)
         for name, value in fields
-        if name.lower() not in _NEVER_TRAILERS and is_token(name) and is_valid_value(value)
+        if name.lower() not in UNFIT_FOR_TRAILERS and is_token(name) and is_valid_value(value)
     ]
 
 

@@ -11,10 +11,10 @@ import re
 from enum import Enum, auto
 
 from edge.wire.head import parse_fields
+from edge.wire.hop import UNFIT_FOR_TRAILERS
 from edge.wire.limits import MAX_HEAD_BYTES
 
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
-_HIDDEN = frozenset({b"content-length", b"transfer-encoding", b"host", b"trailer"})
 _CRLF = b"\r\n"
 _MOST_SIZE_LINE = 4_096
 
@@ -115,7 +115,7 @@ class ChunkReader:
         fields = parse_fields(block)
         if fields is None or b"\0" in block or any(_is_bare(value) for _, value in fields):
             raise BrokenChunksError("trailers that are no fields")
-        self.trailers = [field for field in fields if field[0].lower() not in _HIDDEN]
+        self.trailers = [field for field in fields if field[0].lower() not in UNFIT_FOR_TRAILERS]
         self._at = _At.DONE
         return end + 4
 

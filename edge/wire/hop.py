@@ -43,6 +43,33 @@ _NEVER_NAMED = frozenset(
         b"x-forwarded-proto",
     }
 )
+UNFIT_FOR_TRAILERS = frozenset(
+    {
+        b"authorization",
+        b"connection",
+        b"content-encoding",
+        b"content-length",
+        b"content-range",
+        b"content-type",
+        b"cookie",
+        b"expect",
+        b"forwarded",
+        b"host",
+        b"keep-alive",
+        b"proxy-authorization",
+        b"range",
+        b"set-cookie",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-proto",
+        b"x-real-ip",
+    }
+)
+"""What would change framing, routing or who asks, to those who merge trailers into the header."""
 _UPGRADE = (
     (b"Connection", b"Upgrade"),
     (b"Upgrade", b"websocket"),

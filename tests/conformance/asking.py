@@ -1,13 +1,40 @@
 """Requests in the form most tests need, and patience."""
 
+import gzip
 import time
+import zlib
 from collections.abc import Callable
+
+import brotli
+import zstandard
 
 from tests.support.front_stack import TAG, FrontStack
 from tests.support.h2_client import H2Client
+from tests.support.raw_client import Reply
 
 MIB = 2**20
 MARKUP = b'<script async="async" src="%s"></script>' % TAG.script_url.encode()
+
+
+def markup(nonce: bytes = b"") -> bytes:
+    """Write the tag as a page with this nonce has it."""
+    return MARKUP.replace(b"></", b' nonce="%s"></' % nonce) if nonce else MARKUP
+
+
+def unpacked(reply: Reply) -> bytes:
+    """Undo the coding of an answer's body."""
+    return UNPACK[reply.value("content-encoding")](reply.body)
+
+
+UNPACK: dict[bytes, Callable[[bytes], bytes]] = {
+    b"": bytes,
+    b"identity": bytes,
+    b"gzip": gzip.decompress,
+    b"x-gzip": gzip.decompress,
+    b"deflate": lambda data: zlib.decompress(data, 15 if data[:1] == b"\x78" else -15),
+    b"br": brotli.decompress,
+    b"zstd": lambda data: zstandard.ZstdDecompressor().decompressobj().decompress(data),
+}
 
 
 def get(path: str, *fields: str, host: str = "shop.localhost") -> bytes:

@@ -2,8 +2,9 @@
 
 A case is one request on a connection of its own. ``{path}`` in the request is a path that belongs
 to the case alone; ``answer`` are the origin's steps for it. Head fragments are matched exactly,
-as whole lines, but for the name's case. Cases that need more than one request, timing or load are
-in the test modules beside this one. It is long because it is a table.
+as whole lines, but for the name's case. More tables stand in the other ``*_cases`` modules; cases
+that need more than one request, timing or load are in the test modules beside this one. It is long
+because it is a table.
 """
 
 from dataclasses import dataclass
@@ -29,6 +30,11 @@ class Case:
     status: int = 200
     body: bytes | None = None
     injected: bool = False
+    nonce: bytes = b""
+    after: bytes | None = None
+    """What stands straight before the tag."""
+    unpack: bool = False
+    """Undo Content-Encoding before the body is compared."""
     complete: bool = True
     frame: str | None = None
     interim: tuple[bytes, ...] = ()

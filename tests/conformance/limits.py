@@ -11,7 +11,20 @@ _INTERIM = "nginx before 1.29 has no interim answers; the edge behind it keeps t
 _TRAILERS = "nginx drops trailers"
 _KEPT = "the edge refuses it, and nginx keeps its own connection to the client"
 
+_BARE_LF = "nginx takes a bare LF for a line's end"
+_TRAILERS_UNREAD = "nginx drops trailers, whatever they are"
+_TABS = "nginx takes a tab for a part of a value"
+_METHODS = "nginx refuses TRACE, OPTIONS * and methods of other letters than A to Z, - and _"
+_LINES = "nginx forgives spaces and minor versions in a request line, and writes its own"
+_LENIENT = "h11 reads chunks and trailers as leniently as it reads heads; they are written anew"
+
 LIMITS: dict[str, dict[str, str]] = {
+    "mitmproxy": {
+        "a bare LF at the end": _LENIENT,
+        "a bare LF in the trailers": _LENIENT,
+        "a folded trailer": _LENIENT,
+        "a size beyond 64 bits": "h11 reads sizes of 20 digits, and waits for so much",
+    },
     "nginx": {
         "103 is passed on at once": _INTERIM,
         "102 comes as often as it was sent": _INTERIM,
@@ -25,7 +38,36 @@ LIMITS: dict[str, dict[str, str]] = {
         "no version": "nginx still answers HTTP/0.9, without a header",
         "CONNECT": "nginx answers 400, not 405",
         "a line without a colon": "nginx leaves such a line out and goes on",
-        "a bare LF between fields": "nginx takes a bare LF for a line's end",
+        "a bare LF between fields": _BARE_LF,
+        "field: ends in bare LF": _BARE_LF,
+        "length: a bare LF behind": _BARE_LF,
+        "a bare LF behind a size": _BARE_LF,
+        "a bare LF behind the data": _BARE_LF,
+        "a bare LF behind the last size": _BARE_LF,
+        "a bare LF at the end": _BARE_LF,
+        "a bare LF in the trailers": _BARE_LF,
+        "field: CR CR LF": "nginx takes CR CR LF for a line's end",
+        "field: a name above ASCII": "nginx leaves such a line out and goes on",
+        "a folded trailer": _TRAILERS_UNREAD,
+        "NUL in a trailer": _TRAILERS_UNREAD,
+        "a trailer that is no field": _TRAILERS_UNREAD,
+        "a trailer with a space before its colon": _TRAILERS_UNREAD,
+        "trailers after a page": _TRAILERS,
+        "interim answers before a page": _INTERIM,
+        "Host with spaces around": _TABS,
+        "a length with spaces around": _TABS,
+        "chunked after a tab": _TABS,
+        "OPTIONS of the whole server": _METHODS,
+        "method TRACE": _METHODS,
+        "method get": _METHODS,
+        "method X_Y!~1": _METHODS,
+        "line: two spaces": _LINES,
+        "line: a space behind": _LINES,
+        "line: HTTP/1.2": _LINES,
+        "line: a long version": _LINES,
+        "length: a leading zero": "nginx reads a length with zeros before, and writes its own",
+        "host: odd beside absolute-form": "beside absolute-form nginx does not read Host",
+        "a GET with a body": "a GET with a body goes to the origin, without the tag",
         "a target of 40,000 bytes": _KEPT,
         "an origin that is down": _KEPT,
         "a certificate of another name": _KEPT,
@@ -42,6 +84,9 @@ LIMITS: dict[str, dict[str, str]] = {
         "test_http2_errors_end_one_stream_only[a@b-400]": "errors name nginx",
     },
 }
+
+TABLES = frozenset({"test_case", "test_a_broken_body_never_hides_a_request"})
+"""Tests that replay tables, whose rows have names of their own."""
 
 NAMES_ITSELF = frozenset({"nginx"})
 """Fronts that write a Server field into errors; without a module of others nginx cannot not."""
@@ -61,6 +106,6 @@ def mark_limits(items: list[pytest.Item]) -> None:
 def _find_reason(item: pytest.Function, front: str) -> str | None:
     rest = item.callspec.id.removeprefix(front).removeprefix("-")
     limits = LIMITS.get(front, {})
-    if item.originalname == "test_case":
+    if item.originalname in TABLES:
         return limits.get(rest)
     return limits.get(item.originalname) or limits.get(f"{item.originalname}[{rest}]")

@@ -2,10 +2,13 @@
 
 import pytest
 
-from tests.conformance.asking import MARKUP
+from tests.conformance.asking import markup, unpacked
 from tests.conformance.cases import INJECTING, PASSING, Case, get
+from tests.conformance.document_cases import DOCUMENTS
+from tests.conformance.exchange_cases import EXCHANGES
 from tests.conformance.limits import NAMES_ITSELF
 from tests.conformance.refused_cases import BAD_ANSWERS, REFUSED
+from tests.conformance.smuggling_cases import HARMLESS, NEXT, SMUGGLED_BODIES, SMUGGLED_HEADS
 from tests.support.front_stack import FrontStack
 from tests.support.origin import Seen, Step
 from tests.support.raw_client import RawClient, Reply
@@ -16,7 +19,7 @@ def run(stack: FrontStack, case: Case) -> tuple[Reply, bool | None]:
     stack.origin.script(path.decode(), *case.answer)
     request = case.request.replace(b"{path}", path)
     with RawClient(stack.port) as client:
-        reply = client.ask(request.lstrip(), method=request.lstrip().split(b" ")[0])
+        reply = client.ask(request, method=request.split()[0])
         wait_s = 2.0 if case.closes else 0.2
         closed = None if case.closes is None else client.is_closed(wait_s)
     return reply, closed
@@ -66,11 +69,22 @@ def check_client(case: Case, reply: Reply, front: str) -> None:
     if case.frame is not None:
         assert reply.frame == case.frame
     if case.body is not None:
-        assert reply.body.count(MARKUP) == int(case.injected)
-        assert reply.body.replace(MARKUP, b"") == case.body
+        tag = markup(case.nonce)
+        content = unpacked(reply) if case.unpack else reply.body
+        assert content.count(tag) == int(case.injected)
+        assert content.replace(tag, b"") == case.body
+        assert case.after is None or case.after + tag in content
 
 
-@pytest.mark.parametrize("case", [*PASSING, *INJECTING, *REFUSED], ids=lambda case: case.name)
+CASES = [*PASSING, *INJECTING, *EXCHANGES, *DOCUMENTS, *HARMLESS, *REFUSED, *SMUGGLED_HEADS]
+
+
+def test_each_case_has_a_name_of_its_own() -> None:
+    names = [case.name for case in CASES]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_case(stack: FrontStack, case: Case) -> None:
     reply, closed = run(stack, case)
 
@@ -93,3 +107,17 @@ def test_a_bad_answer_becomes_our_502(
     assert b"127.0.0.1" not in reply.head + reply.body
     assert b"mitm" not in (reply.head + reply.body).lower()
     assert reply.value("x-request-id") in reply.body
+
+
+@pytest.mark.parametrize("name", SMUGGLED_BODIES)
+def test_a_broken_body_never_hides_a_request(stack: FrontStack, name: str) -> None:
+    head = b"POST /digest HTTP/1.1\r\nHost: shop.localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with RawClient(stack.port) as client:
+        client.send(head + SMUGGLED_BODIES[name] + NEXT)
+        reply = client.read(b"POST")
+        assert client.is_closed()
+
+    assert reply.status == 400
+    seen = stack.origin.take()
+    assert [request.line for request in seen if not request.line.startswith(b"POST /digest ")] == []
+    assert [request for request in seen if request.body_sha256] == []

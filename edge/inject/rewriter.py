@@ -22,6 +22,9 @@ BOMB_BYTES = 16 * 1024 * 1024
 BOMB_RATIO = 200
 """A body that unpacks beyond both is no page; gzip's own limit is 1,032 to 1."""
 
+_GLANCE_BYTES = 4_096
+"""Shown to the scanner first: most pages need no more, and it copies what it is shown."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -81,7 +84,9 @@ class PlainRewriter:
         if self._scanner is None:
             return chunk
         earlier = bytes(self._scanner.buffer)
-        answer = _ask(self._scanner, chunk)
+        answer = _ask(self._scanner, chunk[:_GLANCE_BYTES])
+        if answer is None and len(chunk) > _GLANCE_BYTES:
+            answer = _ask(self._scanner, chunk[_GLANCE_BYTES:])
         if answer is None:
             return b""
         self._scanner = None

@@ -73,7 +73,8 @@ def _read_status(line: bytes) -> tuple[bytes, int, bytes] | None:
 
 def _parse_fields(lines: list[bytes]) -> Indexed | None:
     fields = Indexed()
-    keys, by_name = fields.keys, fields.by_name
+    by_name = fields.by_name
+    add_field, add_key = fields.append, fields.keys.append
     for line in lines:
         read = known_line(line)
         if read is None:
@@ -86,8 +87,8 @@ def _parse_fields(lines: list[bytes]) -> Indexed | None:
             if not read[1] or not is_valid_value(read[0][1]):
                 continue
         field, key = read
-        fields.append(field)
-        keys.append(key)
+        add_field(field)
+        add_key(key)
         if key in by_name:
             by_name[key].append(field[1])
         else:

@@ -121,14 +121,15 @@ def is_ambiguous(raw: bytes) -> bool:
 def parse_fields(block: bytes) -> Indexed | None:
     """Read field lines, each ending in CRLF; None if one of them is not a field."""
     fields = Indexed()
-    keys, by_name = fields.keys, fields.by_name
+    by_name = fields.by_name
+    add_field, add_key = fields.append, fields.keys.append
     for line in block.split(b"\r\n")[:-1]:
         read = known_line(line) or read_line(line)
         if read is None:
             return None
         field, key = read
-        fields.append(field)
-        keys.append(key)
+        add_field(field)
+        add_key(key)
         if key in by_name:
             by_name[key].append(field[1])
         else:
@@ -139,7 +140,7 @@ def parse_fields(block: bytes) -> Indexed | None:
 def read_line(line: bytes) -> tuple[Field, bytes] | None:
     """Read one field line into the field and its lower-cased name; None if it is no field."""
     name, colon, value = line.partition(b":")
-    if not colon or not is_token(name):
+    if not colon or not (name in _tokens or is_token(name)):
         return None
     key = name.lower()
     read = ((name, value.strip(b" \t")), key)

@@ -208,8 +208,8 @@ class Exchange:
         fields = self._page.response(
             head.status, end_to_end_response(head.headers), has_body=head.frame is not Frame.NONE
         )
-        types = values_of(head.headers, b"content-type")
-        self._endless = any(kind.lower().startswith(b"text/event-stream") for kind in types)
+        for kind in values_of(head.headers, b"content-type"):
+            self._endless = self._endless or kind.lower().startswith(b"text/event-stream")
         self._client.send_head(head.status, head.reason, fields)
 
     def answer_data(self, data: bytes) -> None:

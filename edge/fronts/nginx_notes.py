@@ -37,6 +37,7 @@ _DIFFERENCES = (
         "text/event-stream) and WebSocket have none."
     ),
     "A line of the header may have 64 KiB, all of it a little more; so may a path.",
+    "Where megabytes flow both ways in one exchange at once, nginx stalls one time in ten.",
     "TRACE is refused, and so is the target `*`.",
     "nginx from 1.25.1 warns of `http2` in `listen`, which older ones need; it works all the same.",
     "An unknown host over TLS gets 421 even where a default site is set.",

@@ -85,6 +85,15 @@ LIMITS: dict[str, dict[str, str]] = {
     },
 }
 
+SOMETIMES: dict[str, dict[str, str]] = {
+    "nginx": {
+        "test_an_upload_and_its_answer_flow_at_once": (
+            "nginx stalls one time in ten where both sides send megabytes at once"
+        ),
+    },
+}
+"""Limits that do not show every time, and so cannot be strict."""
+
 TABLES = frozenset({"test_case", "test_a_broken_body_never_hides_a_request"})
 """Tests that replay tables, whose rows have names of their own."""
 
@@ -101,6 +110,8 @@ def mark_limits(items: list[pytest.Item]) -> None:
         front = params.get("shared_stack") or params.get("own_stack")
         if reason := _find_reason(item, str(front)):
             item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+        elif reason := SOMETIMES.get(str(front), {}).get(item.originalname):
+            item.add_marker(pytest.mark.xfail(reason=reason, strict=False))
 
 
 def _find_reason(item: pytest.Function, front: str) -> str | None:

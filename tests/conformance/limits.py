@@ -107,7 +107,7 @@ def mark_limits(items: list[pytest.Item]) -> None:
         if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
             continue
         params = item.callspec.params
-        front = params.get("shared_stack") or params.get("own_stack")
+        front = params.get("shared_stack") or params.get("own_stack") or params.get("process")
         if reason := _find_reason(item, str(front)):
             item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
         elif reason := SOMETIMES.get(str(front), {}).get(item.originalname):

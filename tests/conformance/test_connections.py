@@ -1,15 +1,36 @@
 """Which connections are kept, shared, repeated and closed, and what they upgrade to."""
 
+import threading
 import time
 from dataclasses import replace
 
 import pytest
 
-from tests.conformance.asking import MARKUP, get, post, wait_until
+from tests.conformance.asking import MARKUP, MIB, get, post, wait_until
 from tests.conformance.cases import HTML, PAGE
 from tests.support.front_stack import FrontStack
-from tests.support.origin import Close, Pause, ok
+from tests.support.origin import Close, Pause, masked, ok
 from tests.support.raw_client import RawClient
+
+WEBSOCKET = (
+    "Upgrade: websocket",
+    "Connection: keep-alive, Upgrade",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Extensions: x-odd",
+)
+
+
+def frame(first: int, payload: bytes) -> bytes:
+    """Write one frame as a client must: masked."""
+    size = len(payload)
+    if size < 126:
+        head = bytes([first, 0x80 | size])
+    elif size < 65_536:
+        head = bytes([first, 0x80 | 126]) + size.to_bytes(2)
+    else:
+        head = bytes([first, 0x80 | 127]) + size.to_bytes(8)
+    return head + b"abcd" + masked(payload, b"abcd")
 
 
 def test_a_kept_alive_client_keeps_one_upstream_connection(stack: FrontStack) -> None:
@@ -77,24 +98,11 @@ def test_a_port_that_is_taken_is_an_error(stack: FrontStack) -> None:
 
 
 def test_websocket_frames_pass_as_they_are(stack: FrontStack) -> None:
-    upgrade = get(
-        "/ws",
-        "Upgrade: websocket",
-        "Connection: keep-alive, Upgrade",
-        "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-        "Sec-WebSocket-Extensions: x-odd",
-    )
     with RawClient(stack.port) as client:
-        reply = client.ask(upgrade)
-        frame = (
-            bytes([0xC1, 0x85])
-            + b"abcd"
-            + bytes(x ^ y for x, y in zip(b"hello", b"abcda", strict=True))
-        )
+        reply = client.ask(get("/ws", *WEBSOCKET))
         echoes = []
         for _ in range(3):
-            client.send(frame)
+            client.send(frame(0xC1, b"hello"))
             echoes.append(client.read_some())
         client.send(bytes([0x88, 0x80]) + b"abcd")
         goodbye = client.read_some()
@@ -106,6 +114,49 @@ def test_websocket_frames_pass_as_they_are(stack: FrontStack) -> None:
     assert echoes == [b"\xc1\x05hello"] * 3
     assert goodbye == b"\x88\x00"
     assert closed
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536, 2 * MIB])
+def test_websocket_frames_of_any_size_pass(stack: FrontStack, size: int) -> None:
+    payload = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    with RawClient(stack.port) as client:
+        reply = client.ask(get("/ws", *WEBSOCKET, "Sec-WebSocket-Protocol: chat"))
+        sender = threading.Thread(target=client.send, args=(frame(0x82, payload),))
+        sender.start()
+        echo = client._exactly(len(frame(0x82, payload)) - 4)
+        sender.join()
+
+    assert reply.status == 101
+    assert echo.endswith(payload)
+    assert stack.origin.take()[-1].values(b"sec-websocket-protocol") == [b"chat"]
+
+
+def test_websocket_extensions_are_negotiated_by_the_two_ends(stack: FrontStack) -> None:
+    offer = "permessage-deflate; client_max_window_bits, x-odd; a=1"
+    fields = [*WEBSOCKET[:-1], f"Sec-WebSocket-Extensions: {offer}"]
+    with RawClient(stack.port) as client:
+        reply = client.ask(get("/ws", *fields))
+
+    assert reply.values("sec-websocket-extensions") == [offer.encode()]
+    assert stack.origin.take()[-1].values(b"sec-websocket-extensions") == [offer.encode()]
+
+
+def test_a_websocket_that_its_origin_drops_ends_at_the_client(stack: FrontStack) -> None:
+    answer = (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+    )
+    stack.origin.script("/dropped", answer, b"\x81\x02hi", Close())
+    with RawClient(stack.port) as client:
+        assert client.ask(get("/dropped", *WEBSOCKET)).status == 101
+        assert client._exactly(4) == b"\x81\x02hi"
+        assert client.is_closed()
+
+
+def test_a_websocket_whose_client_leaves_ends_at_the_origin(stack: FrontStack) -> None:
+    with RawClient(stack.port) as client:
+        assert client.ask(get("/ws", *WEBSOCKET)).status == 101
+        during = stack.origin.open
+    wait_until(lambda: stack.origin.open < during)
 
 
 def test_a_refused_upgrade_is_an_ordinary_answer(stack: FrontStack) -> None:

@@ -11,10 +11,12 @@ import hashlib
 import socket as sockets
 import ssl
 import struct
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 CHUNK = b"x" * 65_536
+PAGE_START = b"<!doctype html><html><head><title>long</title></head><body>"
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,14 @@ class Close:
     """End the connection in good order."""
 
 
-type Step = bytes | Pause | Reset | Close
+@dataclass(frozen=True)
+class Until:
+    """Wait until the test sets ``event``: order is what counts, not time."""
+
+    event: threading.Event
+
+
+type Step = bytes | Pause | Until | Reset | Close
 
 
 @dataclass
@@ -42,6 +51,8 @@ class Seen:
     head: bytes
     body_bytes: int = 0
     body_sha256: str = ""
+    sent_bytes: int = 0
+    """How much of a large answer the front has taken so far."""
     trailers: bytes = b""
     connection: int = 0
     sni: str | None = None
@@ -63,6 +74,12 @@ class Seen:
 def chunked(*parts: bytes) -> bytes:
     """Frame parts as chunks, without the last one."""
     return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
+
+
+def masked(data: bytes, mask: bytes) -> bytes:
+    """Mask a WebSocket payload, or take the mask off."""
+    pattern = (mask * (len(data) // 4 + 1))[: len(data)]
+    return (int.from_bytes(data) ^ int.from_bytes(pattern)).to_bytes(len(data))
 
 
 def ok(body: bytes = b"ok", *fields: bytes, status: bytes = b"200 OK") -> bytes:
@@ -192,6 +209,8 @@ async def _play(steps: tuple[Step, ...], writer: asyncio.StreamWriter) -> bool:
                 await writer.drain()
             case Pause(seconds):
                 await asyncio.sleep(seconds)
+            case Until(event):
+                assert await asyncio.to_thread(event.wait, 10)
             case Reset():
                 await asyncio.sleep(0.05)
                 raw = writer.get_extra_info("socket")
@@ -221,9 +240,24 @@ async def _digest(seen: Seen, writer: asyncio.StreamWriter) -> None:
 async def _big(seen: Seen, writer: asyncio.StreamWriter) -> None:
     chunks = int(seen.line.partition(b"?")[2].split(b" ")[0] or b"16")
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (chunks * len(CHUNK)))
+    await _send_chunks(seen, writer, chunks)
+
+
+async def _big_page(seen: Seen, writer: asyncio.StreamWriter) -> None:
+    chunks = int(seen.line.partition(b"?")[2].split(b" ")[0] or b"16")
+    length = len(PAGE_START) + chunks * len(CHUNK)
+    writer.write(
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n" % length
+    )
+    writer.write(PAGE_START)
+    await _send_chunks(seen, writer, chunks)
+
+
+async def _send_chunks(seen: Seen, writer: asyncio.StreamWriter, chunks: int) -> None:
     for _ in range(chunks):
         writer.write(CHUNK)
         await writer.drain()
+        seen.sent_bytes += len(CHUNK)
 
 
 async def _events(_seen: Seen, writer: asyncio.StreamWriter) -> None:
@@ -243,7 +277,7 @@ async def _slow(_seen: Seen, writer: asyncio.StreamWriter) -> None:
 async def _websocket(
     seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> bool:
-    """Echo frames, short and masked, with whatever reserved bits they carry."""
+    """Echo masked frames, with whatever reserved bits they carry; grant what is asked for."""
     if not seen.value(b"sec-websocket-key") or seen.value(b"upgrade").lower() != b"websocket":
         writer.write(ok(b"upgrade, please", status=b"426 Upgrade Required"))
         return True
@@ -251,14 +285,17 @@ async def _websocket(
     accept = base64.b64encode(hashlib.sha1(key).digest())
     writer.write(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Extensions: x-odd\r\nSec-WebSocket-Accept: %s\r\n\r\n" % accept
+        b"Sec-WebSocket-Extensions: %s\r\nSec-WebSocket-Accept: %s\r\n\r\n"
+        % (seen.value(b"sec-websocket-extensions"), accept)
     )
     while True:
         first, second = await reader.readexactly(2)
-        mask, length = await reader.readexactly(4), second & 127
-        payload = await reader.readexactly(length)
-        plain = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
-        writer.write(bytes([first, length]) + plain)
+        size = {126: 2, 127: 8}.get(second & 127, 0)
+        extended = await reader.readexactly(size)
+        length = int.from_bytes(extended) if size else second & 127
+        mask = await reader.readexactly(4)
+        plain = masked(await reader.readexactly(length), mask)
+        writer.write(bytes([first, second & 127]) + extended + plain)
         await writer.drain()
         if first & 15 == 8:
             return False
@@ -289,6 +326,7 @@ DYNAMIC: dict[str, Callable[[Seen, asyncio.StreamWriter], Awaitable[None]]] = {
     "/echo": _echo,
     "/digest": _digest,
     "/big": _big,
+    "/big-page": _big_page,
     "/events": _events,
     "/slow": _slow,
 }

@@ -73,6 +73,13 @@ nginx-server:
 			apt-get update -qq && apt-get install -y -qq --no-install-recommends nginx libnginx-mod-http-js >/dev/null; \
 		else echo "The nginx tests need nginx with njs: install them (Debian: apt-get install nginx libnginx-mod-http-js) and run make again."; exit 1; fi; }
 
+.PHONY: wrk
+wrk:
+	@command -v wrk >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk >/dev/null; \
+		else echo "The benches need wrk: install it (Debian: apt-get install wrk) and run make again."; exit 1; fi; }
+
 # --- running ------------------------------------------------------------------------------------------
 
 .PHONY: run
@@ -106,6 +113,19 @@ test-browser: setup ## the tests that drive a real Chromium
 .PHONY: chaos
 chaos: setup ## kill, freeze and cut every part under load; SCALE shrinks the durations
 	SCALE=$(SCALE) $(PYTEST) tests -m chaos -q -s
+
+DURATION ?= 2
+ROUNDS ?= 3
+MINUTES ?= 30
+
+.PHONY: bench
+bench: $(VENV)/.dev nginx-server wrk ## fronts and collector beside nginx, mitmdump and aiohttp; DURATION=s, ROUNDS=n
+	$(BIN)/python -m tests.bench.fronts --duration $(DURATION) --rounds $(ROUNDS)
+	$(BIN)/python -m tests.bench.collector --duration $(DURATION) --rounds $(ROUNDS)
+
+.PHONY: soak
+soak: $(VENV)/.dev nginx-server wrk ## half the peak for MINUTES: nothing grows, pulled plugs change no page
+	$(BIN)/python -m tests.soak.run --minutes $(MINUTES)
 
 # Lists are never kept here: LISTS names a folder of them, SITES a sites.json to check instead.
 LISTS ?= $(wildcard ../shared/data/filterlists)

@@ -28,11 +28,15 @@ http {{
   client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
   uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
   types {{ text/html html; application/octet-stream bin; }} charset utf-8;
+  proxy_buffer_size 64k; proxy_buffers 4 64k; proxy_busy_buffers_size 128k;
   upstream origin {{ server 127.0.0.1:{upstream}; keepalive 128; }}
   server {{ listen 127.0.0.1:{port}; {server} }}
 }}
 """
-_ORIGIN = "root {folder}; gzip_static on;"
+_ORIGIN = (
+    "root {folder}; gzip_static on; "
+    "location = /slow.html {{ alias {folder}/page.html; limit_rate_after 1k; limit_rate 6k; }}"
+)
 _PLAIN = (
     "location / { proxy_pass http://origin; proxy_http_version 1.1; "
     'proxy_set_header Connection ""; proxy_set_header Host $host; '
@@ -54,9 +58,9 @@ class Bench:
 
 
 @contextmanager
-def origin(bench: Bench) -> Iterator[Running]:
-    """Start the origin: nginx with files, beside the load."""
-    port = free_port()
+def origin(bench: Bench, port: int = 0) -> Iterator[Running]:
+    """Start the origin: nginx with files, beside the load; it dribbles ``/slow.html``."""
+    port = port or free_port()
     with _nginx(
         bench, "origin", port, port, _ORIGIN.format(folder=bench.folder), bench.load_on
     ) as it:
@@ -78,7 +82,8 @@ def nginx_sub_filter(bench: Bench) -> Iterator[Running]:
     server = (
         "gzip on; gzip_comp_level 1; gzip_proxied any; gzip_http_version 1.1; "
         + _PLAIN
-        + f"proxy_set_header Accept-Encoding \"\"; sub_filter '<head>' '<head>{TAG}'; sub_filter_once on; }}"
+        + f"proxy_set_header Accept-Encoding \"\"; sub_filter '<head>' '<head>{TAG}'; "
+        + "sub_filter_once on; }"
     )
     port = free_port()
     with _nginx(bench, "nginx sub_filter", port, bench.origin_port, server, bench.serve_on) as it:

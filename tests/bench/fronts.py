@@ -9,6 +9,7 @@ Writes ``build/bench/fronts.json``; missed budgets are said and are no failure.
 import argparse
 import asyncio
 import gzip
+import os
 import statistics
 import sys
 import tempfile
@@ -23,8 +24,8 @@ from edge.fronts.nginx import Inject
 from tests.bench import contenders
 from tests.bench.contenders import Bench
 from tests.bench.machine import BenchError, Running, processors
-from tests.bench.paced import measure_latency
-from tests.bench.report import Ratio, print_ratios, print_rows, write_report
+from tests.bench.paced import measure_first_byte, measure_latency
+from tests.bench.report import Ratio, print_ratios, print_rows, say, write_report
 from tests.bench.wrk import run_wrk
 
 CONNECTIONS = (1, 16, 64)
@@ -97,6 +98,7 @@ def main() -> None:
     on = processors()
     with tempfile.TemporaryDirectory(prefix="statflow-bench-") as folder, ExitStack() as stack:
         bench = Bench(Path(folder), load_on=on[-1], serve_on=on[0])
+        os.sched_setaffinity(0, {bench.load_on})  # This program is load, too.
         bench.folder.chmod(0o755)  # Workers of an nginx that root started are somebody else.
         _write_files(bench.folder)
         origin = stack.enter_context(contenders.origin(bench))
@@ -106,8 +108,12 @@ def main() -> None:
             started[name] = stack.enter_context(CONTENDERS[name](bench))
         _check_all(started)
         rows = _measure(started, bench, options.duration, options.rounds)
-        added = _added_latency(started, rows) if "mitmproxy" in started else None
-    ratios = _ratios(rows, added)
+        ratios = _ratios(rows)
+        if "mitmproxy" in started:
+            ratios.append(_added_latency(started))
+        ratios += [
+            _first_byte(started, name) for name in ("mitmproxy", "direct") if name in started
+        ]
     print_rows(rows)
     print_ratios(ratios)
     write_report(Path("build/bench/fronts.json"), [asdict(row) for row in rows], ratios)
@@ -160,13 +166,10 @@ def _measure(started: dict[str, Running], bench: Bench, duration_s: int, rounds:
         for payload in PAYLOADS:
             for connections in CONNECTIONS:
                 for name, contender in started.items():
-                    sys.stderr.write(
-                        f"\rround {round_ + 1}: {name}, {payload.name}, {connections}  "
-                    )
+                    say(f"round {round_ + 1}: {name}, {payload.name}, {connections}")
                     row = _measure_one(contender, name, payload, connections, duration_s, bench)
                     rows.setdefault((name, payload.name, connections), []).append(row)
-    sys.stderr.write("\n")
-    return [_median(found) for found in rows.values()]
+    return [median_row(found) for found in rows.values()]
 
 
 def _measure_one(
@@ -189,7 +192,9 @@ def _measure_one(
     )
 
 
-def _median(rows: list[Row]) -> Row:
+def median_row(rows: list[Row]) -> Row:
+    """Take the middle of each figure."""
+
     def middle(name: str) -> float:
         return statistics.median(getattr(row, name) for row in rows)
 
@@ -198,24 +203,36 @@ def _median(rows: list[Row]) -> Row:
     return replace(rows[0], faults=faults, **{name: middle(name) for name in names})
 
 
-def _added_latency(started: dict[str, Running], rows: list[Row]) -> float:
-    """Measure what the mitmproxy front adds to the median, at half the load it can carry."""
-    peak = max(r.per_second for r in rows if (r.contender, r.payload) == ("mitmproxy", "page"))
-    fields = "".join(f"{name}: {value}\r\n" for name, value in BROWSER.items())
-    request = f"GET /page.html HTTP/1.1\r\nHost: 127.0.0.1\r\n{fields}\r\n".encode()
+def _added_latency(started: dict[str, Running]) -> Ratio:
+    """Measure what the mitmproxy front adds to the median, at half the rate that it reaches now."""
+    port = started["mitmproxy"].port
+    url = f"http://127.0.0.1:{port}/page.html"
 
-    def median(name: str) -> float:
-        work = measure_latency(started[name].port, request, peak / 2, 3.0)
+    def median(name: str, per_second: float) -> float:
+        work = measure_latency(started[name].port, _request("/page.html"), per_second, 2.0)
         return asyncio.run(work).p50_ms
 
-    pairs = [(median("mitmproxy"), median("origin")) for _ in range(3)]
-    return statistics.median(through - alone for through, alone in pairs)
+    added = []
+    for _ in range(5):
+        half = run_wrk(url, BROWSER, 16, 2, min(os.sched_getaffinity(0))).per_second / 2
+        added.append(median("mitmproxy", half) - median("origin", half))
+    return Ratio("mitmproxy: ms added at half load", statistics.median(added), 1.2, at_most=True)
 
 
-def _ratios(rows: list[Row], added_ms: float | None) -> list[Ratio]:
-    """Compare by processor time a request, at 16 connections; by rate where several cores work."""
+def _first_byte(started: dict[str, Running], name: str) -> Ratio:
+    """Measure how far into a page that its origin dribbles the first byte arrives."""
+    shares = [measure_first_byte(started[name].port, _request("/slow.html")) for _ in range(3)]
+    return Ratio(f"{name}: first byte / whole slow page", statistics.median(shares), 0.2, True)
+
+
+def _request(path: str) -> bytes:
+    fields = "".join(f"{name}: {value}\r\n" for name, value in BROWSER.items())
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{fields}\r\n".encode()
+
+
+def _ratios(rows: list[Row]) -> list[Ratio]:
+    """Compare by processor time a request, at 16 connections."""
     costs = {(r.contender, r.payload): r.cpu_us for r in rows if r.connections == 16}
-    rates = {(r.contender, r.payload): r.per_second for r in rows if r.connections == 64}
 
     def cost(what: str, one: str, other: str, payload: str, budget: float) -> list[Ratio]:
         if (one, payload) not in costs or (other, payload) not in costs:
@@ -231,12 +248,15 @@ def _ratios(rows: list[Row], added_ms: float | None) -> list[Ratio]:
         *cost("nginx front, documents / direct", "nginx edge", "direct", "page", 0.8),
         *cost("nginx njs / nginx sub_filter", "nginx njs", "nginx sub_filter", "page", 0.5),
     ]
-    if ("direct x2", "page") in rates and ("direct", "page") in rates:
-        ratio = rates["direct x2", "page"] / rates["direct", "page"]
-        found.append(Ratio("two workers / one (rate; the load shares a core)", ratio, 1.8))
-    if added_ms is not None:
-        found.append(Ratio("mitmproxy: ms added at half load", added_ms, 1.2, at_most=True))
-    return found
+    # With two processors the load takes its share of what the second worker could have; what two
+    # full processors would carry follows from what a request costs when two workers share them.
+    return [
+        *found,
+        *(
+            replace(ratio, value=2 * ratio.value)
+            for ratio in cost("two workers / one", "direct x2", "direct", "page", 1.8)
+        ),
+    ]
 
 
 if __name__ == "__main__":

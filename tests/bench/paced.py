@@ -6,6 +6,7 @@ counted from the moment at which its request was due.
 
 import asyncio
 import re
+import socket
 import statistics
 import time
 from dataclasses import dataclass
@@ -35,6 +36,22 @@ async def measure_latency(
     return Latency(
         statistics.median(waits) * 1000, waits[min(len(waits) - 1, len(waits) * 99 // 100)] * 1000
     )
+
+
+def measure_first_byte(port: int, request: bytes) -> float:
+    """Ask once for a page that comes slowly; returns the part of the wait that it began after."""
+    with socket.create_connection(("127.0.0.1", port), 30) as connection:
+        start = time.perf_counter()
+        connection.sendall(request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        got = b""
+        while b"<" not in got.partition(b"\r\n\r\n")[2]:
+            if not (data := connection.recv(65_536)):
+                raise OSError("the answer ended before its page began")
+            got += data
+        first = time.perf_counter()
+        while connection.recv(65_536):
+            pass
+        return (first - start) / (time.perf_counter() - start)
 
 
 async def _lane(

@@ -1,6 +1,7 @@
 """Print a bench's rows and ratios, and write them as CONTRACT 2 has it."""
 
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,12 @@ class Row(Protocol):
     cpu_us: float
     memory_mib: float
     faults: str
+
+
+def say(what: str) -> None:
+    """Show what is being measured, to whoever looks on."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{what}\r")
 
 
 def print_rows(rows: Iterable[Row]) -> None:

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 
 from tests.bench.machine import BenchError
@@ -30,8 +31,10 @@ class Load:
     faults: str
 
 
-def run_wrk(url: str, fields: dict[str, str], connections: int, duration_s: int, on: int) -> Load:
-    """Keep ``connections`` busy for a while, from one processor.
+def run_wrk(
+    url: str, fields: dict[str, str], connections: int, duration_s: int, on: int, body: str = ""
+) -> Load:
+    """Keep ``connections`` busy for a while, from one processor; a ``body`` is posted.
 
     Raises:
         BenchError: wrk is missing or failed.
@@ -40,13 +43,18 @@ def run_wrk(url: str, fields: dict[str, str], connections: int, duration_s: int,
     if program is None:
         raise BenchError("the bench needs wrk (Debian: apt-get install wrk)")
     headers = [part for name, value in fields.items() for part in ("-H", f"{name}: {value}")]
-    done = subprocess.run(
-        [program, "-t1", f"-c{connections}", f"-d{duration_s}s", "--latency", *headers, url],
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=lambda: os.sched_setaffinity(0, {on}),
-    )
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        if body:
+            script.write(f"wrk.method = 'POST'\nwrk.body = [[{body}]]\n")
+            script.flush()
+            headers += ["-s", script.name]
+        done = subprocess.run(
+            [program, "-t1", f"-c{connections}", f"-d{duration_s}s", "--latency", *headers, url],
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=lambda: os.sched_setaffinity(0, {on}),
+        )
     if done.returncode:
         raise BenchError(f"wrk failed: {done.stderr or done.stdout}")
     return parse_load(done.stdout)

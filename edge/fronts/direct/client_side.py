@@ -7,13 +7,11 @@ origin did not finish, and no byte of one request is ever read as part of anothe
 """
 
 import asyncio
-import socket
-import struct
 from collections.abc import Callable
-from enum import Enum, auto
 from http import HTTPStatus
 from typing import cast
 
+from edge.fronts.direct.client_state import State, reset
 from edge.fronts.direct.desk import Desk
 from edge.fronts.direct.exchange import Exchange
 from edge.fronts.direct.lines import answer_head, last_chunk
@@ -38,22 +36,6 @@ from edge.wire.refusal import BAD_REQUEST, ErrorPage, Refusal
 
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CLOSE = (b"Connection", b"close")
-_RESETS = struct.pack("ii", 1, 0)
-"""SO_LINGER of no time: closing sends a reset, which no client takes for the end of a body."""
-
-
-class _State(Enum):
-    PROXY = auto()
-    """The PROXY protocol's header comes first."""
-    HEAD = auto()
-    BODY = auto()
-    WAIT = auto()
-    """The request is complete, its answer is not."""
-    TUNNEL = auto()
-    LINGER = auto()
-    """All is said; what still comes is dropped, for closing on unread bytes would reset."""
-    CLOSING = auto()
-    """Closed, as soon as the client has taken what is written."""
 
 
 class ClientSide(asyncio.Protocol):
@@ -87,7 +69,7 @@ class ClientSide(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._peer = peer_address(None)
         self._tls = False
-        self._state = _State.PROXY if desk.proxy_protocol else _State.HEAD
+        self._state = State.PROXY if desk.proxy_protocol else State.HEAD
         self._since = desk.tick
         self._buffer = b""
         self._exchange: Exchange | None = None
@@ -102,7 +84,7 @@ class ClientSide(asyncio.Protocol):
     @property
     def is_idle(self) -> bool:
         """Tell whether nothing is under way."""
-        return self._state in {_State.HEAD, _State.PROXY} and not self._buffer
+        return self._state in {State.HEAD, State.PROXY} and not self._buffer
 
     def enforce(self, now: float) -> None:
         """End what takes too long.
@@ -110,13 +92,13 @@ class ClientSide(asyncio.Protocol):
         Units: ``now`` monotonic seconds.
         """
         match self._state:
-            case _State.HEAD | _State.PROXY:
+            case State.HEAD | State.PROXY:
                 self._limit(now, HEAD_TIMEOUT_S if self._buffer else IDLE_TIMEOUT_S)
-            case _State.LINGER:
+            case State.LINGER:
                 self._limit(now, LINGER_S)
-            case _State.CLOSING:
+            case State.CLOSING:
                 self._limit(now, BETWEEN_BYTES_TIMEOUT_S)
-            case _State.BODY if self._exchange is not None and self._exchange.is_over:
+            case State.BODY if self._exchange is not None and self._exchange.is_over:
                 self._limit(now, IDLE_TIMEOUT_S)
             case _ if self._exchange is not None:
                 self._exchange.enforce(FIRST_BYTE_TIMEOUT_S, BETWEEN_BYTES_TIMEOUT_S)
@@ -143,14 +125,12 @@ class ClientSide(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    # --- asyncio's callbacks ------------------------------------------------------------------
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Learn who is there."""
         self._transport = cast("asyncio.Transport", transport)
         self._peer = peer_address(transport.get_extra_info("peername"))
         self._since = self._desk.tick
-        if self._state is _State.PROXY and self._peer not in self._desk.trusted:
+        if self._state is State.PROXY and self._peer not in self._desk.trusted:
             transport.abort()  # type: ignore[attr-defined]  # only trusted peers may say who.
 
     def connection_lost(self, _error: Exception | None) -> None:
@@ -164,7 +144,7 @@ class ClientSide(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Read what the client sent."""
         state = self._state
-        if state is _State.HEAD:
+        if state is State.HEAD:
             if self._buffer:
                 data = self._buffer + data
             else:
@@ -173,16 +153,16 @@ class ClientSide(asyncio.Protocol):
             if self._is_choked and len(data) > MAX_HEAD_BYTES:
                 self.pause_upload()
             self._read_next()
-        elif state is _State.BODY:
+        elif state is State.BODY:
             self._read_body(data)
-        elif state is _State.TUNNEL:
+        elif state is State.TUNNEL:
             assert self._exchange
             self._exchange.tunnel_data(data)
-        elif state is _State.WAIT:
+        elif state is State.WAIT:
             self._buffer += data
             if len(self._buffer) > MAX_HEAD_BYTES:
                 self.pause_upload()
-        elif state is _State.PROXY:
+        elif state is State.PROXY:
             self._buffer += data
             self._read_proxy_header()
 
@@ -197,10 +177,8 @@ class ClientSide(asyncio.Protocol):
         self._is_choked = False
         if self._exchange is not None:
             self._exchange.resume_download()
-        elif self._state is _State.HEAD:
+        elif self._state is State.HEAD:
             self._read_next()
-
-    # --- reading ------------------------------------------------------------------------------
 
     def _read_proxy_header(self) -> None:
         try:
@@ -212,13 +190,13 @@ class ClientSide(asyncio.Protocol):
             return
         self._peer, self._tls = header.address or self._peer, header.tls
         self._buffer = self._buffer[header.size :]
-        self._state = _State.HEAD
+        self._state = State.HEAD
         if self._buffer:
             self._read_next()
 
     def _read_next(self) -> None:
         """Read the next request, if it is there."""
-        if self._state is _State.HEAD and self._buffer and not self._is_choked:
+        if self._state is State.HEAD and self._buffer and not self._is_choked:
             data = self._buffer
             if data[:2] == b"\r\n":  # Empty lines that some clients send first (RFC 9112 2.2).
                 self._buffer = data = data.lstrip(b"\r\n")
@@ -247,7 +225,7 @@ class ClientSide(asyncio.Protocol):
         self._head = head
         self._takes_interim = takes_interim(head.version, head.headers)
         self._closes = wants_close(head.version, head.headers) or head.version == b"HTTP/1.0"
-        self._state = _State.WAIT if length == 0 else _State.BODY
+        self._state = State.WAIT if length == 0 else State.BODY
         if length != 0:
             expected = values_of(head.headers, b"expect")
             self._expects = [value.lower() for value in expected] == [b"100-continue"]
@@ -275,14 +253,14 @@ class ClientSide(asyncio.Protocol):
                 piece = chunks.feed(data)
             except BrokenChunksError:
                 exchange.body_broken()
-                if self._state is _State.BODY:
+                if self._state is State.BODY:
                     self._linger()  # It is answered; where another begins nobody knows.
                 return
             done, rest, trailers = chunks.done, chunks.rest, chunks.trailers
         if piece:
             exchange.request_data(piece)
-        if done and self._state is _State.BODY:
-            self._state = _State.WAIT
+        if done and self._state is State.BODY:
+            self._state = State.WAIT
             self._buffer = rest
             if exchange.is_over:
                 self._done()
@@ -301,8 +279,6 @@ class ClientSide(asyncio.Protocol):
             self._is_paused = False
             self._transport.resume_reading()
 
-    # --- writing ------------------------------------------------------------------------------
-
     def go_on(self) -> None:
         """Tell a client that waits with its body to send it."""
         if self._expects and self._transport is not None and self._takes_interim:
@@ -319,7 +295,7 @@ class ClientSide(asyncio.Protocol):
     ) -> None:
         """Send the head of the answer; from now on ``send_data``."""
         if switches:
-            self._state, self._frame = _State.TUNNEL, Frame.CLOSE
+            self._state, self._frame = State.TUNNEL, Frame.CLOSE
             self._out.append(answer_head(status, reason, fields))
             held, self._buffer = self._buffer, b""
             if held and self._exchange is not None:
@@ -378,12 +354,8 @@ class ClientSide(asyncio.Protocol):
         self._exchange = None
         if self._transport is None:
             return
-        if self._frame is Frame.CLOSE:
-            raw = self._transport.get_extra_info("socket")
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESETS)
-            self._transport.abort()
-        elif self._is_choked:
-            self._transport.abort()
+        if self._frame is Frame.CLOSE or self._is_choked:
+            reset(self._transport)
         else:
             self._close()
 
@@ -395,30 +367,30 @@ class ClientSide(asyncio.Protocol):
     def _done(self) -> None:
         """Go on with the next request, once the rest of this one's body has come."""
         if self._closes:
-            self._linger() if self._buffer or self._state is _State.BODY else self._close()
+            self._linger() if self._buffer or self._state is State.BODY else self._close()
             return
-        if self._state is _State.BODY:
+        if self._state is State.BODY:
             self.resume_upload()
             return
         self._exchange = None
-        self._state = _State.HEAD
+        self._state = State.HEAD
         self._since = self._desk.tick
         if self._buffer:
             asyncio.get_running_loop().call_soon(self._read_next)
 
     def _close(self) -> None:
         self._exchange = None
-        self._state = _State.CLOSING
+        self._state = State.CLOSING
         self._since = self._desk.tick
         if self._transport is not None:
             self._transport.close()
 
     def _refuse(self, refusal: Refusal) -> None:
-        self._head = self._head if self._state is _State.BODY else None
+        self._head = self._head if self._state is State.BODY else None
         self.send_page(self._desk.error_page(refusal))
 
     def _linger(self) -> None:
-        self._state = _State.LINGER
+        self._state = State.LINGER
         self._exchange = None
         self._buffer = b""
         self._since = self._desk.tick

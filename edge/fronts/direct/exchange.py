@@ -7,13 +7,14 @@ second time only if the first cannot have had an effect.
 """
 
 import asyncio
-import time
 from http import HTTPStatus
 
-from edge.collector.endpoints import MAX_BODY_BYTES, EndpointRequest
+from edge.collector.endpoints import MAX_BODY_BYTES
 from edge.fronts.direct.desk import Desk
 from edge.fronts.direct.lines import chunk, last_chunk, request_head
 from edge.fronts.direct.origin_side import OriginSide
+from edge.fronts.direct.own import respond
+from edge.fronts.direct.pool import FRESH_S
 from edge.fronts.direct.seams import Client
 from edge.fronts.operating import Answered
 from edge.fronts.page import Page, PageCorruptError
@@ -37,9 +38,6 @@ from edge.wire.refusal import (
 
 _REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 _SWITCHING = 101
-FRESH_S = 1.0
-"""A request that cannot be repeated takes no connection that was idle for longer: servers close
-them without asking, some after two seconds."""
 _MOST_WAITING = 65_536
 """Bytes of an upload that wait for a connection before the client is slowed down."""
 
@@ -105,8 +103,6 @@ class Exchange:
         self._limit = 0
         self._taken = 0
         self._asked = False
-
-    # --- from the client ----------------------------------------------------------------------
 
     def begin(self, route: Prepared | Own | Forward) -> None:
         """Carry out where the request goes."""
@@ -189,8 +185,6 @@ class Exchange:
         elif silent > between_bytes_s and not (self._endless or self.is_tunnel):
             self._give_up(GATEWAY_TIMEOUT)
 
-    # --- from the origin ----------------------------------------------------------------------
-
     def interim(self, head: AnswerHead) -> None:
         """Pass an interim answer on."""
         self.touched_at = self._desk.tick
@@ -272,8 +266,6 @@ class Exchange:
         """Let the client go on."""
         self._client.resume_upload()
 
-    # --- inside -------------------------------------------------------------------------------
-
     def _take(self, own: Own) -> None:
         self._own, self._limit, self._site_id = own, MAX_BODY_BYTES, own.site.id
         if own.too_large:
@@ -284,22 +276,9 @@ class Exchange:
             self._client.go_on()
 
     async def _answer_own(self, own: Own) -> None:
-        method = self.method.decode("latin-1")
-        answer = await self._desk.endpoints.respond(
-            EndpointRequest(
-                method=method,
-                path=own.path,
-                query=own.query,
-                headers=tuple(self.head.headers),
-                body=b"".join(self._waiting),
-                address=own.address,
-                site=own.site,
-                received_at_ms=time.time_ns() // 1_000_000,
-                secure=own.secure,
-            )
-        )
+        answer = await respond(self._desk, self.head, own, b"".join(self._waiting))
         if not self.is_over:
-            body = b"" if method == "HEAD" else answer.body
+            body = b"" if self.method == b"HEAD" else answer.body
             self._sent = len(body)
             self._finish("own", status=answer.status)
             self._client.send_own(answer.status, list(answer.headers), body)

@@ -20,6 +20,9 @@ from edge.wire.limits import CONNECT_TIMEOUT_S
 
 IDLE_S = 30.0
 """How long an idle connection is kept; most servers close theirs after 60 or 75 s."""
+FRESH_S = 1.0
+"""A request that cannot be repeated takes no connection that was idle for longer: servers close
+them without asking, some after two seconds."""
 
 
 class Pool:

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from edge.fronts.direct.client_side import _State
+from edge.fronts.direct.client_state import State
 from edge.fronts.operating import Operating
 from tests.conformance.asking import get, post, wait_until
 from tests.edge.fronts.direct.conftest import Direct, Start
@@ -90,7 +90,7 @@ def test_a_slow_reader_gets_the_end_of_an_answer_that_closes(direct: Direct) -> 
         assert transport
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         client.send(get("/some", "Connection: close") + b"\r\n")
-        wait_until(lambda: side._state in {_State.CLOSING, _State.LINGER})
+        wait_until(lambda: side._state in {State.CLOSING, State.LINGER})
         assert transport.get_write_buffer_size()
         direct.move_on(100)
         assert client.read().complete

@@ -227,19 +227,23 @@ def _for_origin(
     host = site.upstream_host.encode("ascii") or authority
     if trusted or incoming.binary:
         fields = end_to_end_request(incoming.headers, _EXPECT)
-        fields = without_opt_out(joined_crumbs(fields) if incoming.binary else fields)
+        fields = joined_crumbs(fields) if incoming.binary else fields
         return with_forwarded(
-            with_host(fields, host),
+            _as_the_origin_is_asked(fields, host),
             peer=incoming.peer,
             trusted=trusted,
             secure=secure,
             authority=authority,
         )
     seen = seen_by_us(incoming.peer, secure, authority)
-    fields = end_to_end_request(incoming.headers, _OF_STRANGERS, seen)
-    if OPT_OUT in b";".join(values_of(incoming.headers, b"cookie")):
+    return _as_the_origin_is_asked(end_to_end_request(incoming.headers, _OF_STRANGERS, seen), host)
+
+
+def _as_the_origin_is_asked(fields: list[Field], host: bytes) -> list[Field]:
+    """Take our cookie out and put the host in; where neither is needed, nothing is copied."""
+    if OPT_OUT in b";".join(values_of(fields, b"cookie")):
         fields = without_opt_out(fields)
-    if values_of(incoming.headers, b"host") != [host]:
+    if values_of(fields, b"host") != [host]:
         fields = with_host(fields, host)
     return fields
 

@@ -9,7 +9,7 @@ Source: RFC 7239; DESIGN 5.3.
 """
 
 from edge.event import Address
-from edge.wire.fields import Field, Fields, values_of, without
+from edge.wire.fields import Field, Fields, Indexed, values_of, without
 
 _ADDRESS_CLAIMS = frozenset(
     {
@@ -56,13 +56,15 @@ def with_forwarded(
     element = _element(peer, address, scheme, authority)
     if values_of(fields, FRONT):
         return without(fields, frozenset({FRONT}))
-    return [
-        *without(fields, _REWRITTEN),
+    written = (
         (b"X-Forwarded-For", _appended(fields, b"x-forwarded-for", address)),
         (b"X-Forwarded-Proto", _scheme(fields) or scheme),
         (b"X-Forwarded-Host", _first(fields, b"x-forwarded-host") or authority),
         (b"Forwarded", _appended(fields, b"forwarded", element)),
-    ]
+    )
+    if isinstance(fields, Indexed):
+        return fields.but(_REWRITTEN, *written)
+    return [*without(fields, _REWRITTEN), *written]
 
 
 def takes_interim(version: bytes, fields: Fields) -> bool:

@@ -100,7 +100,7 @@ def main() -> None:
         bench = Bench(Path(folder), load_on=on[-1], serve_on=on[0])
         os.sched_setaffinity(0, {bench.load_on})  # This program is load, too.
         bench.folder.chmod(0o755)  # Workers of an nginx that root started are somebody else.
-        _write_files(bench.folder)
+        write_files(bench.folder)
         origin = stack.enter_context(contenders.origin(bench))
         bench = replace(bench, origin_port=origin.port)
         started = {"origin": origin}
@@ -127,7 +127,7 @@ def _read_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _write_files(folder: Path) -> None:
+def write_files(folder: Path) -> None:
     """Write the page, plain and compressed once, and something that is no page."""
     lines = "<p>The quick brown fox jumps over the lazy dog, number %d.</p>\n"
     text = '<!doctype html>\n<html lang="en">\n<head>\n<title>A page</title></head>\n<body>\n'

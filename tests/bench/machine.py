@@ -4,6 +4,7 @@ The load and the origin run on one processor, the contender on another (or sever
 counted is the contender's work. The one invariant: nothing that was started outlives ``Running``.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -50,6 +51,10 @@ class Running:
     def open_files(self) -> int:
         """Count the open descriptors of all of them."""
         return sum(_descriptors(pid) for pid in self.pids())
+
+    def sockets(self) -> int:
+        """Count the open sockets of all of them."""
+        return sum(_descriptors(pid, "socket:") for pid in self.pids())
 
 
 def free_port() -> int:
@@ -149,8 +154,10 @@ def _resident_pages(pid: int) -> int:
     return int(stat[21]) if stat else 0
 
 
-def _descriptors(pid: int) -> int:
-    try:
-        return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
-    except OSError:
-        return 0
+def _descriptors(pid: int, kind: str = "") -> int:
+    count = 0
+    with contextlib.suppress(OSError):
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):  # One that was closed just now.
+                count += str(entry.readlink()).startswith(kind)
+    return count

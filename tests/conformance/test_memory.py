@@ -22,6 +22,7 @@ CHUNKS = BODY_MIB * MIB // len(CHUNK)
 FLAT = 24 * MIB
 """Socket buffers and what an allocator keeps; a front that held bodies would need ten times it."""
 SAMPLED = 32 * MIB
+pytestmark = pytest.mark.timeout(60 + BODY_MIB // 8)
 
 
 @pytest.fixture(scope="module")

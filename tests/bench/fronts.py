@@ -107,7 +107,7 @@ def main() -> None:
         for name in options.only or CONTENDERS:
             started[name] = stack.enter_context(CONTENDERS[name](bench))
         _check_all(started)
-        rows = _measure(started, bench, options.duration, options.rounds)
+        rows = _measure(started, bench, options)
         ratios = _ratios(rows)
         if "mitmproxy" in started:
             ratios.append(_added_latency(started))
@@ -124,6 +124,9 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument("--duration", type=int, default=2, help="seconds a measurement")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each kind")
     parser.add_argument("--only", nargs="*", choices=list(CONTENDERS), help="some contenders")
+    parser.add_argument(
+        "--connections", nargs="*", type=int, default=CONNECTIONS, help="16 is needed for ratios"
+    )
     return parser.parse_args()
 
 
@@ -160,14 +163,16 @@ def _check_all(started: dict[str, Running]) -> None:
                 raise BenchError(f"{name}: {payload.name}: not {expected} tag(s)")
 
 
-def _measure(started: dict[str, Running], bench: Bench, duration_s: int, rounds: int) -> list[Row]:
+def _measure(started: dict[str, Running], bench: Bench, options: argparse.Namespace) -> list[Row]:
     rows: dict[tuple[str, str, int], list[Row]] = {}
-    for round_ in range(rounds):
+    for round_ in range(options.rounds):
         for payload in PAYLOADS:
-            for connections in CONNECTIONS:
+            for connections in options.connections:
                 for name, contender in started.items():
                     say(f"round {round_ + 1}: {name}, {payload.name}, {connections}")
-                    row = _measure_one(contender, name, payload, connections, duration_s, bench)
+                    row = _measure_one(
+                        contender, name, payload, connections, options.duration, bench
+                    )
                     rows.setdefault((name, payload.name, connections), []).append(row)
     return [median_row(found) for found in rows.values()]
 

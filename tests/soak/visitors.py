@@ -9,6 +9,7 @@ import asyncio
 import gzip
 import json
 import os
+import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -92,7 +93,8 @@ async def _by_the_clock(
     one: Callable[[Client], Awaitable[tuple[str, Answer, bytes]]],
     judge: Callable[[str, Answer, bytes], str],
 ) -> None:
-    due = time.perf_counter()
+    # Each starts at a moment of its own, or all would ask at once, for ever.
+    due = time.perf_counter() + random.random() / per_second
     async with Client(site.port) as client:
         while True:
             due = max(due + 1 / per_second, time.perf_counter() - BEHIND_S)

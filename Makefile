@@ -28,6 +28,9 @@ help: ## show this list
 setup: $(VENV)/.dev $(NPM)/.assets $(NPM)/adblock/installed.json ## install everything that running and testing need
 	@$(MAKE) --no-print-directory browser nginx-server
 
+.PHONY: install
+install: $(VENV)/.run $(NPM)/.assets ## install what running needs, and nothing for tests
+
 $(VENV)/.venv:
 	@python=$$($(find_python)); \
 	if [ -z "$$python" ]; then \

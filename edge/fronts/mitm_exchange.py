@@ -144,7 +144,7 @@ class MitmExchange:
         method = data.method.decode("latin-1")
         headers = self._page.request(method, data.path, route.headers, route.origin)
         if has_body and not values_of(headers, b"content-length"):
-            headers.append((b"Transfer-Encoding", b"chunked"))
+            headers = [*headers, (b"Transfer-Encoding", b"chunked")]
         data.headers = http.Headers(headers)
         data.authority = b""
 

@@ -73,9 +73,13 @@ def tokens_of(fields: Fields, name: bytes) -> tuple[bytes, ...]:
 
 
 def without(fields: Fields, names: frozenset[bytes]) -> list[Field]:
-    """Copy the fields, leaving out those whose lower-cased name is in ``names``."""
+    """Copy the fields, leaving out those whose lower-cased name is in ``names``.
+
+    The copy is a plain list, which its caller may change; ``Indexed.but`` keeps the index.
+    """
     if isinstance(fields, Indexed):
-        return fields.but(names)
+        pairs = zip(fields, fields.keys, strict=True)
+        return [field for field, key in pairs if key not in names]
     return [field for field in fields if field[0].lower() not in names]
 
 

@@ -143,11 +143,12 @@ async def test_a_worker_that_is_stuck_is_replaced(
     config = replace(a_config(tmp_path), port=shown.port, private_port=shown.private_port)
     stop = asyncio.Event()
     paths.prepare()
+    others = set(psutil.Process().children())
     running = asyncio.create_task(
         run_workers(workers_plan(config, paths, 2), stop, asyncio.Event())
     )
     await until(lambda: "statflow_workers 2.0" in shown.metrics())
-    stuck = psutil.Process().children()[0]
+    stuck = (set(psutil.Process().children()) - others).pop()
     stuck.suspend()
     await until(lambda: "statflow_worker_restarts_total 1.0" in shown.metrics())
     await until(lambda: "statflow_workers 2.0" in shown.metrics())

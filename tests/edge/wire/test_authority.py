@@ -3,6 +3,7 @@
 import pytest
 
 from edge.wire.authority import is_authority, resolve_authority, with_host
+from edge.wire.fields import Indexed, values_of, without
 from edge.wire.refusal import BAD_HOST
 
 HOST = (b"Host", b"shop.example")
@@ -49,3 +50,12 @@ def test_host_is_written_where_it_stood() -> None:
     assert with_host(fields, b"y") == [(b"A", b"1"), (b"hOST", b"y"), (b"B", b"2")]
     assert with_host(fields, b"x") == fields
     assert with_host(fields[:1], b"y") == [(b"Host", b"y"), (b"A", b"1")]
+
+
+def test_a_replaced_host_leaves_fields_that_can_be_changed_again() -> None:
+    fields = Indexed([(b"Accept", b"*/*"), (b"hOsT", b"a.example"), (b"X-Sf-Front", b"1")])
+    replaced = with_host(fields, b"inner.example")
+    assert replaced[1] == (b"hOsT", b"inner.example")
+    assert without(replaced, frozenset({b"x-sf-front"})) == replaced[:2]
+    assert values_of(replaced, b"host") == [b"inner.example"]
+    assert values_of(fields, b"host") == [b"a.example"]

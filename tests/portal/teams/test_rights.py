@@ -13,6 +13,7 @@ PAGES: dict[str, Right] = {
     "/sites/{host}/arrived": Right.VIEW_STATS,
     "/sites/{host}/cards/sources": Right.VIEW_STATS,
     "/sites/{host}/details/pages/top": Right.VIEW_STATS,
+    "/sites/{host}/edge": Right.VIEW_STATS,
     "/sites/{host}/settings": Right.EDIT_SITE,
 }
 FORMS: dict[str, Right] = {
@@ -20,7 +21,7 @@ FORMS: dict[str, Right] = {
     "/sites/{host}/delete": Right.DELETE_SITE,
 }
 TYPED = {
-    "upstream": "http://10.0.0.9:80",
+    "upstreams": "http://10.0.0.9:80",
     "timezone": "UTC",
     "mode": "on",
     "aliases": "",

@@ -5,8 +5,10 @@ be *quiet*: then all paths are drawn from the site's secret seed and a number th
 so that every edge and worker finds the same ones without talking. This module only names and
 recognises; answering is ``edge.collector.endpoints``, the tag is ``edge.collector.builds``.
 
-Names of a week answer from a week before it until 35 days after it, and the configured prefix
-answers for ever, because pages live in caches. The one invariant: no two names that answer at one
+Names of a week answer from a week before it until 35 days after it, the configured prefix answers
+as long as it is configured, and what a site was called before a change for the time that the change
+gave it (``Site.former_names``), because pages live in caches. Where former names and today's are
+the same path, it is today's. The one invariant: no two names that answer at one
 time are alike, for each week's prefix starts with another letter than those of the seven next.
 """
 
@@ -16,7 +18,7 @@ from dataclasses import dataclass, replace
 from hmac import digest as hmac_digest
 from math import inf
 
-from edge.sites import Site
+from edge.sites import FormerNames, Site
 
 WEEK_S = 604_800
 KEPT_WEEKS = 5
@@ -69,7 +71,8 @@ class Found:
 class Known:
     """All names that a site answers to from ``since_s`` until ``until_s``.
 
-    ``sets``: those in force first, the configured ones last.
+    ``sets``: those in force first, former ones last. ``hashed``: folders in which any hash names
+    the script, with their names.
     """
 
     site: Site
@@ -77,6 +80,7 @@ class Known:
     until_s: float
     sets: tuple[Names, ...]
     exact: dict[str, Found]
+    hashed: dict[str, Names]
     folders: tuple[str, ...]
 
     @property
@@ -88,7 +92,7 @@ class Known:
     def scripts(self) -> tuple[str, ...]:
         """Paths of every script that means a page is tagged; a final slash: any hash in there."""
         named = [names.script for names in self.sets if names.script]
-        return (*named, f"{self.site.prefix}/")
+        return (*named, *(f"{folder}/" for folder in self.hashed))
 
     def find(self, path: str) -> Found | None:
         """Find what a raw path leads to; None is the origin's."""
@@ -98,14 +102,14 @@ class Known:
         return self._find_hashed(path)
 
     def _find_hashed(self, path: str) -> Found | None:
-        """Find a script that is named by a hash: a module, or one under the configured prefix."""
+        """Find a script that is named by a hash: a module, or one under a configured prefix."""
         folder, _, name = path.rpartition("/")
         if not _HASHED.fullmatch(name):
             return None
         for names in self.sets:
             if names.modules[:-1] == folder:
                 return Found(MODULES + name, names)
-        return Found(name, self.sets[-1]) if folder == self.site.prefix else None
+        return Found(name, self.hashed[folder]) if folder in self.hashed else None
 
 
 class NameBook:
@@ -157,26 +161,32 @@ def recognise(site: Site, path: str, now_s: float) -> str:
 
 def known_names(site: Site, now_s: float) -> Known:
     """Work out all names that a site answers to."""
-    if not site.quiet_seed:
-        return _index(site, -inf, inf, (_configured(site),))
-    week = _week(site.quiet_seed, now_s)
-    others = (week + COMING_WEEKS, *range(week - 1, week - KEPT_WEEKS - 1, -1))
-    sets = [_drawn(site, number) for number in (week, *others)]
-    since_s = week * WEEK_S - _turn_s(site.quiet_seed)
-    return _index(site, since_s, since_s + WEEK_S, (*sets, _configured(site)))
+    since_s, until_s = -inf, inf
+    if site.quiet_seed:
+        since_s = _week(site.quiet_seed, now_s) * WEEK_S - _turn_s(site.quiet_seed)
+        until_s = since_s + WEEK_S
+    former = [names for names in site.former_names if now_s < names.until_s]
+    called = (site, *(_as_it_was(site, names) for names in former))
+    return _index(
+        site,
+        since_s,
+        min([until_s, *(names.until_s for names in former)]),
+        tuple(names for one in called for names in (*_all_drawn(one, now_s), _configured(one))),
+        tuple(map(_configured, called)),
+    )
 
 
 def list_paths(site: Site, now_s: float, weeks_ahead: int = COMING_WEEKS) -> list[str]:
-    """List the paths of quiet mode beside the configured prefix, for a router without this code.
+    """List the paths of ours outside the configured prefix, for a router without this code.
 
     A path that ends in a slash means all that is under it. ``weeks_ahead`` is for how long the
     list is to serve.
     """
-    if not site.quiet_seed:
-        return []
-    week = _week(site.quiet_seed, now_s)
-    sets = [_drawn(site, week + ahead) for ahead in range(-KEPT_WEEKS, weeks_ahead + 1)]
-    return [path for names in sets for path in (*_paths(names), names.modules)]
+    former = [_as_it_was(site, names) for names in site.former_names if now_s < names.until_s]
+    drawn = [names for one in (site, *former) for names in _all_drawn(one, now_s, weeks_ahead)]
+    prefixes = {one.prefix: f"{one.prefix}/" for one in former if one.prefix != site.prefix}
+    listed = [path for names in drawn for path in (*_paths(names), names.modules)]
+    return list(dict.fromkeys((*listed, *prefixes.values())))
 
 
 def is_neutral(text: str) -> bool:
@@ -197,24 +207,52 @@ def _configured(site: Site) -> Names:
     )
 
 
+def _as_it_was(site: Site, names: FormerNames) -> Site:
+    return replace(
+        site,
+        prefix=names.prefix,
+        script_name=names.script_name,
+        quiet_seed=names.quiet_seed,
+        former_names=(),
+    )
+
+
 def _paths(names: Names) -> dict[str, str]:
     """Map each path that needs no pattern to its inner name."""
     paths = {names.beacon: BEACON, names.pixel: PIXEL, names.opt_out: OPT_OUT}
     return paths | {names.script: SCRIPT} if names.script else paths
 
 
-def _index(site: Site, since_s: float, until_s: float, sets: tuple[Names, ...]) -> Known:
+def _index(
+    site: Site,
+    since_s: float,
+    until_s: float,
+    sets: tuple[Names, ...],
+    configured: tuple[Names, ...],
+) -> Known:
     exact: dict[str, Found] = {}
     for names in sets:
         for path, name in _paths(names).items():
             exact.setdefault(path, Found(name, names))
-    exact.setdefault(f"{site.prefix}/{SCRIPT}", Found(SCRIPT, sets[-1]))
-    exact.setdefault(f"{site.prefix}/{PIXEL_ALIAS}", Found(PIXEL, sets[-1]))
-    folders = (*(names.modules for names in sets[:-1]), f"{site.prefix}/")
-    return Known(site, since_s, until_s, sets, exact, folders)
+    hashed: dict[str, Names] = {}
+    for names in configured:
+        exact.setdefault(f"{names.prefix}/{SCRIPT}", Found(SCRIPT, names))
+        exact.setdefault(f"{names.prefix}/{PIXEL_ALIAS}", Found(PIXEL, names))
+        hashed.setdefault(names.prefix, names)
+    folders = (*(names.modules for names in sets), *(f"{folder}/" for folder in hashed))
+    return Known(site, since_s, until_s, sets, exact, hashed, folders)
 
 
 # --- quiet mode -----------------------------------------------------------------------------------
+
+
+def _all_drawn(site: Site, now_s: float, weeks_ahead: int = COMING_WEEKS) -> list[Names]:
+    """Draw the names of this week, then of the coming ones, then of those that still answer."""
+    if not site.quiet_seed:
+        return []
+    week = _week(site.quiet_seed, now_s)
+    others = (*range(1, weeks_ahead + 1), *range(-1, -KEPT_WEEKS - 1, -1))
+    return [_drawn(site, week + number) for number in (0, *others)]
 
 
 def _week(seed: str, now_s: float) -> int:

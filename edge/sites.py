@@ -99,6 +99,19 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class FormerNames:
+    """What a site's own addresses were called before a change; they answer until ``until_s``.
+
+    Units: ``until_s`` Unix seconds.
+    """
+
+    prefix: str
+    script_name: str
+    quiet_seed: str
+    until_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """One customer site, as every front and the collector see it."""
 
@@ -130,6 +143,8 @@ class Site:
     """Name of the script under the prefix, without ``.js``; empty: the hash of its bytes."""
     quiet_seed: str = ""
     """Secret that the rotating names of quiet mode come from; empty: no quiet mode."""
+    former_names: tuple[FormerNames, ...] = ()
+    """What pages in caches may still ask for, the latest first."""
     zone: ZoneInfo = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -308,12 +323,25 @@ def _list(value: Any) -> list[Any]:
     return value
 
 
+def _former(value: Any) -> FormerNames:
+    if not isinstance(value, dict) or value.keys() != _FORMER.keys():
+        raise ValueError(f"expected objects of {', '.join(_FORMER)}")
+    return FormerNames(**{name: read(value[name]) for name, read in _FORMER.items()})
+
+
 def _origins(value: Any) -> tuple[Origin, ...]:
     origins = tuple(Origin.parse(_text(url)) for url in _list(value))
     if not origins:
         raise ValueError("expected at least one upstream")
     return origins
 
+
+_FORMER: dict[str, Any] = {
+    "prefix": _prefix,
+    "script_name": _script_name,
+    "quiet_seed": _text,
+    "until_s": _count,
+}
 
 FIELDS: dict[str, tuple[str, Any]] = {
     "id": ("id", _count),
@@ -340,5 +368,6 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "maintenance": ("maintenance", _flag),
     "script_name": ("script_name", _script_name),
     "quiet_seed": ("quiet_seed", _text),
+    "former_names": ("former_names", lambda v: tuple(_former(names) for names in _list(v))),
 }
 """Field in the snapshot → attribute of Site and the reader that checks it."""

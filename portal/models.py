@@ -153,6 +153,7 @@ class Site(Base):
     maintenance: Mapped[bool] = mapped_column(default=False)
     script_name: Mapped[str] = mapped_column(String(64), default="")
     quiet_seed: Mapped[str] = mapped_column(String(64), default="")
+    former_names: Mapped[list[dict[str, str | int]]] = mapped_column(JSON, default=list)
     team: Mapped[Team] = relationship(back_populates="sites")
     hosts: Mapped[list["SiteHost"]] = relationship(
         back_populates="site", cascade="all, delete-orphan", order_by="SiteHost.position"

@@ -146,17 +146,15 @@ def _options(
 
 
 def _has_quiet(snapshot: "Snapshot") -> bool:
-    return any(site.quiet_seed for site in snapshot.sites)
+    return any(site.quiet_seed or site.former_names for site in snapshot.sites)
 
 
 def _quiet_names(snapshot: "Snapshot", now_s: float) -> dict[int, tuple[str, ...]]:
-    """List the names of quiet sites for the weeks to come: nginx cannot work them out."""
-    quiet = [site for site in snapshot.sites if site.quiet_seed]
-    if not quiet:
-        return {}
+    """List names outside the prefixes for the weeks to come: nginx cannot work them out."""
     from edge.names import list_paths
 
-    return {site.id: tuple(list_paths(site, now_s, _WEEKS_AHEAD)) for site in quiet}
+    listed = {site.id: tuple(list_paths(site, now_s, _WEEKS_AHEAD)) for site in snapshot.sites}
+    return {site_id: paths for site_id, paths in listed.items() if paths}
 
 
 def _date(time_s: float) -> str:

@@ -24,6 +24,7 @@ from edge.buffer.keys import ShardKeys
 from edge.buffer.lanes import NEVER, Call, Lane
 from edge.buffer.protocol import BufferUnavailable
 from edge.buffer.scripts import APPEND, connect
+from edge.crash import place_of
 from edge.outcomes import DropReason
 from edge.sites import Site, shard_of
 
@@ -179,10 +180,9 @@ class RedisBuffer:
             except (RedisError, OSError) as error:
                 settled = False
                 log.warning("buffer: Redis did not answer (%s)", type(error).__name__)
-            except Exception:
-                # The sender must outlive anything: a dead one would hang every later request.
+            except Exception as error:  # noqa: BLE001 - a dead sender would hang every later request.
                 settled = False
-                log.exception("buffer: a round failed")
+                log.error("buffer: a round failed: %s", place_of(error))  # noqa: TRY400 - no trace.
             if settled:
                 pause_s = 0.0
                 continue

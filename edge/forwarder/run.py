@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from edge.buffer.keys import ShardKeys
 from edge.buffer.scripts import connect, send_command
+from edge.crash import place_of
 from edge.forwarder.checkpoint import ShardStopped
 from edge.forwarder.lease import Lease, LeaseLost
 from edge.forwarder.shard import Prepared, ShardWriter
@@ -139,9 +140,9 @@ class Forwarder:
                 log.warning("shard %d: Redis is away (%s)", shard, type(error).__name__)
                 self._set_problem(shard, "Redis does not answer")
                 await pause.wait()
-            except Exception:
+            except Exception as error:  # noqa: BLE001 - told, and shown in health.
                 # A bug in one shard must not end the others; it shows in log, health and lag.
-                log.exception("shard %d failed", shard)
+                log.error("shard %d failed: %s", shard, place_of(error))  # noqa: TRY400 - no trace.
                 self._set_problem(shard, "it failed; see the log")
                 await pause.wait()
         with contextlib.suppress(RedisError, OSError):

@@ -40,6 +40,13 @@ class Exchange(Protocol):
     def respond(self, response: http.Response, *, has_body: bool) -> None:
         """Write the client's fields into the origin's answer and say how its body passes."""
 
+    @property
+    def withholds_head(self) -> bool:
+        """Tell whether the answer's head must wait for ``explain``."""
+
+    def explain(self, response: http.Response) -> None:
+        """Write what was done to the page into a head that waited for it."""
+
     def refuse_body(self) -> ErrorPage:
         """Answer a body that passed ``body_limit``."""
 

@@ -186,6 +186,16 @@ class MitmExchange:
         self.endless = any(kind.lower().startswith(b"text/event-stream") for kind in types)
         response.stream = self._pass_on if self._page.watches or self._record else True
 
+    @property
+    def withholds_head(self) -> bool:
+        """Tell whether the answer's head must wait for ``explain``."""
+        return self._page is not None and self._page.withholds_head
+
+    def explain(self, response: http.Response) -> None:
+        """Write what was done to the page into a head that waited for it."""
+        assert self._page
+        response.headers = http.Headers([*response.headers.fields, self._page.explanation])
+
     def refuse_body(self) -> ErrorPage:
         """Answer a body that passed ``body_limit``."""
         if self._own is None:

@@ -12,7 +12,6 @@ import contextlib
 import logging
 import sys
 import time
-import traceback
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.proxy import commands, events, layer, mode_specs, server, tunnel
 from mitmproxy.proxy.context import Context
 
+from edge.crash import place_of
 from edge.fronts.mitm_connect import OriginConnection, connect
 from edge.fronts.mitm_desk import AnswerHook, Desk, Drain, Room
 from edge.fronts.mitm_http1 import CUT_OFF, RESET
@@ -260,7 +260,8 @@ class EdgeHandler(server.LiveConnectionHandler):
         if level < logging.ERROR:
             return
         error = exc_info[1] if isinstance(exc_info, tuple) else None
-        _log.error("a connection failed: %s", _describe(error))
+        error = error or sys.exception()
+        _log.error("a connection failed: %s", place_of(error) if error else "unknown")
         self.abort()
 
     @override
@@ -342,13 +343,3 @@ class EdgeHandler(server.LiveConnectionHandler):
             if connection is not self.client:
                 connection.error = connection.error or RESET
             io.handler.cancel("over")
-
-
-def _describe(error: BaseException | None) -> str:
-    """Name an error by type and place: its text may quote a request."""
-    error = error or sys.exception()
-    if error is None:
-        return "unknown"
-    frames = traceback.extract_tb(error.__traceback__)[-3:]
-    places = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
-    return f"{type(error).__name__} in {places}"

@@ -6,17 +6,20 @@ framing says so; a reset connection is never taken for the end.
 """
 
 from abc import abstractmethod
-from typing import override
+from typing import NoReturn, override
 
 import h11
+from h11._readers import ChunkedReader
+from h11._receivebuffer import ReceiveBuffer
 from mitmproxy import http
 from mitmproxy.proxy import events
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import _http1
 from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
 
+from edge.wire.chunks import BrokenChunksError, ChunkReader
 from edge.wire.fields import Field, Fields
-from edge.wire.framing import Frame
+from edge.wire.framing import CHUNKED, Frame
 from edge.wire.head import is_token, is_valid_value
 from edge.wire.hop import UNFIT_FOR_TRAILERS
 from edge.wire.limits import MAX_HEAD_BYTES
@@ -25,6 +28,50 @@ CUT_OFF = "cut off"
 """``Connection.error`` of a client whose answer stays unfinished: the handler resets it."""
 RESET = "reset"
 """``Connection.error`` of an origin that reset the connection instead of ending it."""
+
+
+class StrictChunks(ChunkedReader):
+    """Read a chunked body as every front of ours does, in the place of h11's lenient reader."""
+
+    def __init__(self) -> None:
+        self._reader = ChunkReader()
+        self._ended = False
+
+    def __call__(self, buffer: ReceiveBuffer) -> h11.Data | h11.EndOfMessage | None:
+        """Take what was received, and put back what is behind the end.
+
+        Raises:
+            h11.RemoteProtocolError: The body is not framed as it must be.
+        """
+        reader = self._reader
+        if self._ended:
+            return h11.EndOfMessage(headers=reader.trailers)
+        data = buffer.maybe_extract_at_most(len(buffer))
+        if not data:
+            return None
+        try:
+            piece = reader.feed(bytes(data))
+        except BrokenChunksError as error:
+            raise h11.RemoteProtocolError(str(error)) from None
+        self._ended = reader.done
+        if self._ended:
+            buffer += reader.rest
+        return h11.Data(data=piece) if piece else self(buffer)
+
+    def read_eof(self) -> NoReturn:
+        """Tell that a body ended too early.
+
+        Raises:
+            h11.RemoteProtocolError: Always.
+        """
+        raise h11.RemoteProtocolError("cut off")
+
+
+def body_reader(size: int | None) -> _http1.TBodyReader:
+    """Read a body of ``size`` bytes: -1 to the connection's end, None in chunks."""
+    if size is CHUNKED:
+        return StrictChunks()
+    return _http1.make_body_reader(size)
 
 
 class Bodies(_http1.Http1Connection):

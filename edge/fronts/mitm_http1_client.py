@@ -20,7 +20,7 @@ from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
 
 from edge.fronts.mitm_connect import OriginConnection
 from edge.fronts.mitm_desk import OriginClosed
-from edge.fronts.mitm_http1 import Bodies, framed_data, last_chunk, safe_trailers
+from edge.fronts.mitm_http1 import Bodies, body_reader, framed_data, last_chunk, safe_trailers
 from edge.fronts.mitm_messages import make_response
 from edge.wire.answer import AnswerHead, parse_answer_head
 from edge.wire.fields import Field
@@ -96,7 +96,7 @@ class EdgeHttp1Client(Bodies, _http1.Http1Client):
             return
         self.response = response
         self._closes = head.closes
-        self.body_reader = _http1.make_body_reader(_reader_size(head))
+        self.body_reader = body_reader(_reader_size(head))
         self.state = self.read_body
         ends = head.frame is Frame.NONE or (head.frame is Frame.LENGTH and head.length == 0)
         yield ReceiveHttp(http_events.ResponseHeaders(self.stream_id, response, ends))

@@ -18,7 +18,14 @@ from mitmproxy.proxy.layers.http import _http1
 from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
 
 from edge.fronts.mitm_desk import Desk, Drain, Refused, refusal_for
-from edge.fronts.mitm_http1 import CUT_OFF, Bodies, framed_data, last_chunk, written_head
+from edge.fronts.mitm_http1 import (
+    CUT_OFF,
+    Bodies,
+    body_reader,
+    framed_data,
+    last_chunk,
+    written_head,
+)
 from edge.fronts.mitm_messages import make_request
 from edge.wire.fields import Field
 from edge.wire.forwarded import takes_interim
@@ -103,7 +110,7 @@ class EdgeHttp1Server(Bodies, _http1.Http1Server):
         self._closes = wants_close(head.version, head.headers) or head.version == b"HTTP/1.0"
         parts = (head.method, b"http", head.authority, head.target, head.version, head.headers)
         self.request = make_request(*parts)
-        self.body_reader = _http1.make_body_reader(length)
+        self.body_reader = body_reader(length)
         self.state = self.read_body
         yield ReceiveHttp(http_events.RequestHeaders(self.stream_id, self.request, length == 0))
         yield from self.state(event)

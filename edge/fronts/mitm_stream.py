@@ -29,6 +29,11 @@ from edge.wire.refusal import BAD_ANSWER, BAD_GATEWAY, GATEWAY_TIMEOUT, ErrorPag
 _FINAL = 200
 _SWITCHING = 101
 _SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+_BEHIND_A_HEAD = (
+    http_events.ResponseData,
+    http_events.ResponseTrailers,
+    http_events.ResponseEndOfMessage,
+)
 
 
 class ConnectOrigin(layers.GetHttpConnection):
@@ -65,6 +70,7 @@ class EdgeStream(layers.HttpStream):
         self._repeated = False
         self._ended = False
         self._timed_out = False
+        self._held_head: layers.SendHttp | None = None
 
     @property
     def origin(self) -> Connection:
@@ -110,8 +116,25 @@ class EdgeStream(layers.HttpStream):
             if isinstance(command, commands.StartHook):
                 yield from self._ask(command)
                 reply = None
+            elif isinstance(command, layers.SendHttp):
+                yield from self._in_turn(command)
+                reply = None
             else:
                 reply = yield command
+
+    def _in_turn(self, command: layers.SendHttp) -> CommandGenerator[None]:
+        """Send, but keep a head back that has to say what becomes of its page."""
+        event = command.event
+        if isinstance(event, http_events.ResponseHeaders) and self.exchange.withholds_head:
+            self._held_head = command
+            return
+        held = self._held_head
+        if held is not None and isinstance(event, _BEHIND_A_HEAD):
+            self._held_head = None
+            assert isinstance(held.event, http_events.ResponseHeaders)
+            self.exchange.explain(held.event.response)
+            yield held
+        yield command
 
     def _ask(self, hook: commands.StartHook) -> CommandGenerator[None]:
         """Answer mitmproxy's hooks on the spot: a task for each would cost a third of the time."""

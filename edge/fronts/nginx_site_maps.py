@@ -93,7 +93,7 @@ def _redirect_map(site: Site) -> Lines:
 
 
 def render_quiet_maps(snapshot: Snapshot, options: NginxOptions) -> Lines:
-    """Write, for quiet sites, which paths outside the prefix are ours."""
+    """Write which paths outside the prefix are ours: quiet names, and former ones."""
     sites = [site for site in snapshot.sites if is_quiet(site, options)]
     return [line for site in sites for line in _quiet_map(site, options)]
 

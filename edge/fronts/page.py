@@ -96,8 +96,8 @@ class Page:
         except Exception as error:  # noqa: BLE001 - fail open: the page passes without us.
             self._failed("response", error)
             self._rewriter, planned = None, original
-        if self._explains:
-            planned = [*planned, (_SAYS, self._explanation())]
+        if self._explains and not self.withholds_head:
+            planned = [*planned, self.explanation]
         self._added_s += perf_counter() - began
         return with_hsts(planned) if self._says_hsts else planned
 
@@ -124,6 +124,22 @@ class Page:
         same = values_of(original, _CODING) == values_of(plan.headers, _CODING)
         self._held = [] if same else None
         return plan.headers
+
+    @property
+    def withholds_head(self) -> bool:
+        """Tell whether the answer's head, which has to explain, must wait for ``explanation``.
+
+        That is known before the first bytes that ``feed`` or ``finish`` give back. Only requests
+        that may ask why are ever made to wait.
+        """
+        return self._explains and self._rewriter is not None and self._reason is None
+
+    @property
+    def explanation(self) -> Field:
+        """Say in a field what was done to the page, and why not more."""
+        outcome = SkipReason.FAILED if self._plan is None else self._reason or self._outcome()
+        said = outcome if outcome == INJECTED else f"skipped:{outcome}"
+        return _SAYS, said.encode()
 
     @property
     def watches(self) -> bool:
@@ -221,12 +237,6 @@ class Page:
             duration_ms=(self.now() - self._asked_at) * 1000,
             complete=complete,
         )
-
-    def _explanation(self) -> bytes:
-        """Say what is known when the fields go out; a page never waits for its explanation."""
-        if self._plan is not None and self._reason is None:
-            return b"trying"
-        return b"skipped:%s" % (self._reason or SkipReason.FAILED).encode()
 
     def _give_up(self, chunk: bytes, error: Exception) -> bytes:
         self._rewriter = None

@@ -15,6 +15,7 @@ and a visitor who gets a copy without the tag is one visit not counted.
 import logging
 from typing import NamedTuple
 
+from edge.crash import place_of
 from edge.inject import csp, decide, validators
 from edge.inject.codings import narrow_accept_encoding, open_codec, single_coding
 from edge.inject.decide import Fields, SkipReason
@@ -114,8 +115,8 @@ def plan_request(  # noqa: PLR0913 - a request has that many parts.
             sent = _narrow(sent, fields)
         reason, needs_evidence = stance.reason or declined, decide.is_unlabelled(fields)
         origin = origin or _origin_of(fields)
-    except Exception:  # noqa: BLE001 - fail open: the page comes before the tag
-        _log.exception("a request could not be planned; it passes unchanged")
+    except Exception as error:  # noqa: BLE001 - fail open: the page comes before the tag
+        _log.error("a request could not be planned, it passes unchanged: %s", place_of(error))
         sent, conditions = headers, validators.Conditions(headers)
         reason, is_document, needs_evidence = SkipReason.FAILED, True, False
     return RequestPlan(
@@ -138,8 +139,8 @@ def plan_response(plan: RequestPlan, status: int, headers: Headers) -> ResponseP
     """Decide what of a response the client sees, from its status and headers."""
     try:
         return _plan_response(plan, status, headers)
-    except Exception:  # noqa: BLE001 - fail open: the page comes before the tag
-        _log.exception("a response could not be planned; it passes unchanged")
+    except Exception as error:  # noqa: BLE001 - fail open: the page comes before the tag
+        _log.error("a response could not be planned, it passes unchanged: %s", place_of(error))
         return ResponsePlan(headers, None, SkipReason.FAILED)
 
 

@@ -11,6 +11,7 @@ A body that is cut inside its coding looks cut to the client too: its end mark i
 import logging
 from typing import Protocol
 
+from edge.crash import place_of
 from edge.inject.codings import Codec, Encoder, UndecodableError
 from edge.inject.decide import DeclinedError, SkipReason
 from edge.inject.prelude import SCAN_BYTES, PreludeScanner
@@ -64,8 +65,8 @@ def _ask(scanner: PreludeScanner, chunk: bytes | None) -> int | SkipReason | Non
     """Show the scanner a chunk, or the end; a bug in it must not cost the page."""
     try:
         return scanner.finish() if chunk is None else scanner.feed(chunk)
-    except Exception:  # noqa: BLE001 - fail open: the page comes before the tag
-        _log.exception("the scanner failed; the page passes unchanged")
+    except Exception as error:  # noqa: BLE001 - fail open: the page comes before the tag
+        _log.error("the scanner failed, the page passes unchanged: %s", place_of(error))
         return SkipReason.FAILED
 
 
@@ -152,8 +153,8 @@ class CodedRewriter:
             reason = declined.reason
         except UndecodableError:
             reason = SkipReason.UNDECODABLE
-        except Exception:  # noqa: BLE001 - fail open: the page comes before the tag
-            _log.exception("the rewriter failed")
+        except Exception as error:  # noqa: BLE001 - fail open: the page comes before the tag
+            _log.error("the rewriter failed: %s", place_of(error))
             reason = SkipReason.FAILED
         return self._give_back(reason)
 

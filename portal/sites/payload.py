@@ -40,6 +40,7 @@ _SAME_NAME = (
     "maintenance",
     "script_name",
     "quiet_seed",
+    "former_names",
 )
 
 

@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -22,6 +23,11 @@ from portal.sites.fields import (
     read_timezone,
     read_upstream,
 )
+
+FORMER_KEPT = timedelta(days=30)
+"""How long the names of ours that a change gives up go on answering."""
+MOST_FORMER = 8
+"""Former names kept at most; the oldest go first."""
 
 HTTPS = {
     "off": "Serve plain HTTP as well",
@@ -168,8 +174,12 @@ SWITCHES: dict[str, Switch] = {
 }
 
 
-def change_site(session: Session, site: Site, changes: Mapping[str, str]) -> None:
+def change_site(
+    session: Session, site: Site, changes: Mapping[str, str], *, now: datetime | None = None
+) -> None:
     """Change a site by the names of ``SWITCHES``; all of it or nothing.
+
+    Names of ours that a change gives up answer for ``FORMER_KEPT`` more.
 
     Raises:
         FieldError: A name is unknown, a value is wrong, or they do not go together.
@@ -183,11 +193,34 @@ def change_site(session: Session, site: Site, changes: Mapping[str, str]) -> Non
     canonical = values.get("canonical_host", site.canonical_host)
     if canonical and canonical not in {site.host, *site.aliases}:
         raise FieldError("canonical_host", f"{canonical} is not a name of this site.")
+    before = _names_of(site)
     if "quiet" in values:
         _set_quiet(site, quiet=values.pop("quiet"))
     for name, value in values.items():
         setattr(site, name, value)
+    _remember(site, before, now or datetime.now(UTC))
     session.flush()
+
+
+def _names_of(site: Site) -> dict[str, str | int]:
+    return {
+        "prefix": site.prefix,
+        "script_name": site.script_name,
+        "quiet_seed": site.quiet_seed,
+    }
+
+
+def _remember(site: Site, before: dict[str, str | int], now: datetime) -> None:
+    """Keep names that pages in caches still carry; to begin quiet mode gives up none."""
+    after = _names_of(site)
+    begins_quiet = after == {**before, "quiet_seed": site.quiet_seed} and not before["quiet_seed"]
+    until_s = int((now + FORMER_KEPT).timestamp())
+    kept = [] if begins_quiet or after == before else [{**before, "until_s": until_s}]
+    for former in site.former_names or []:
+        names = {name: former[name] for name in before}
+        if int(former["until_s"]) > now.timestamp() and names not in (before, after):
+            kept.append(former)
+    site.former_names = kept[:MOST_FORMER]
 
 
 def _set_quiet(site: Site, *, quiet: bool) -> None:

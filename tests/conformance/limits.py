@@ -16,15 +16,8 @@ _TRAILERS_UNREAD = "nginx drops trailers, whatever they are"
 _TABS = "nginx takes a tab for a part of a value"
 _METHODS = "nginx refuses TRACE, OPTIONS * and methods of other letters than A to Z, - and _"
 _LINES = "nginx forgives spaces and minor versions in a request line, and writes its own"
-_LENIENT = "h11 reads chunks and trailers as leniently as it reads heads; they are written anew"
 
 LIMITS: dict[str, dict[str, str]] = {
-    "mitmproxy": {
-        "a bare LF at the end": _LENIENT,
-        "a bare LF in the trailers": _LENIENT,
-        "a folded trailer": _LENIENT,
-        "a size beyond 64 bits": "h11 reads sizes of 20 digits, and waits for so much",
-    },
     "nginx": {
         "103 is passed on at once": _INTERIM,
         "102 comes as often as it was sent": _INTERIM,

@@ -1,6 +1,7 @@
 """Which paths are ours: plain, renamed and quiet."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from edge.names import WEEK_S, NameBook, Names, is_neutral, known_names, list_paths, names_of
 from edge.names import recognise as recognise_at
-from edge.sites import Site
+from edge.sites import FormerNames, Site
 from tests.support.factories import a_site
 
 NOW = 1_767_225_600.0
@@ -196,3 +197,56 @@ def test_a_router_can_be_told_all_paths() -> None:
 def test_every_script_that_answers_means_a_tagged_page() -> None:
     known = known_names(quiet("s", prefix="/q", script_name="app"), NOW)
     assert [*known.scripts] == [names.script for names in known.sets] + ["/q/"]
+
+
+def former(until_s: float = NOW + 30 * DAY_S, **names: str) -> FormerNames:
+    return FormerNames(**{"prefix": "/sf", "script_name": "", "quiet_seed": "", **names},
+                       until_s=int(until_s))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        (former(), a_site(prefix="/new")),
+        (former(script_name="menu"), a_site()),
+        (former(quiet_seed="old"), a_site()),
+        (former(quiet_seed="old", prefix="/q"), a_site(quiet_seed="new", prefix="/r")),
+    ],
+)
+def test_names_given_up_answer_for_their_time(was: FormerNames, now: Site) -> None:
+    before = replace(now, prefix=was.prefix, script_name=was.script_name, quiet_seed=was.quiet_seed)
+    after = replace(now, former_names=(was,))
+    for path in paths_of(names_of(before, NOW)):
+        inner = recognise(before, path)
+        assert inner
+        assert recognise(after, path) == inner
+        assert recognise(after, path, was.until_s - 1) == inner
+    for path in set(paths_of(names_of(before, NOW))) - set(paths_of(names_of(now, NOW))):
+        at_end = recognise(after, path, was.until_s)
+        assert at_end in {"", recognise(now, path, was.until_s)}
+    assert names_of(after, NOW) == names_of(now, NOW)
+
+
+def test_a_name_of_today_goes_before_a_former_one() -> None:
+    site = replace(a_site(prefix="/q", script_name="e"), former_names=(former(prefix="/q"),))
+    assert recognise(site, "/q/e.js") == "tracker.js"
+    assert recognise(site, "/q/e") == "e"
+
+
+def test_a_router_is_told_of_former_names() -> None:
+    was = former(quiet_seed="old", prefix="/was")
+    site = replace(a_site(prefix="/q"), former_names=(was,))
+    drawn = list_paths(quiet("old", prefix="/was"), NOW)
+    assert list_paths(site, NOW) == [*drawn, "/was/"]
+    assert list_paths(site, was.until_s) == []
+
+
+def test_a_name_book_forgets_former_names_in_time() -> None:
+    clock = [NOW]
+    book = NameBook(lambda: clock[0])
+    site = replace(a_site(prefix="/q"), former_names=(former(),))
+    assert book.owns(site, "/sf/e")
+    assert book.known(site).scripts == ("/q/", "/sf/")
+    clock[0] += 30 * DAY_S
+    assert not book.owns(site, "/sf/e")
+    assert book.owns(site, "/q/e")

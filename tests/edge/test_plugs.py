@@ -72,7 +72,7 @@ def test_pages_do_not_notice_what_is_gone(plugged: Plugged) -> None:
         first = client.ask(ASK)
         tag = first.body.replace(START, b"").partition(b"<title>")[0]
         assert first.body.replace(tag, b"") == PAGE
-        assert first.value("x-statflow") == b"trying"
+        assert first.value("x-statflow") == b"injected"
         for trouble in troubles:
             trouble()
             for _ in range(3):

@@ -52,6 +52,7 @@ class Exchange:
         "_desk",
         "_endless",
         "_framed",
+        "_held_head",
         "_length",
         "_limit",
         "_origin",
@@ -103,6 +104,7 @@ class Exchange:
         self._limit = 0
         self._taken = 0
         self._asked = False
+        self._held_head: tuple[int, bytes, list[Field]] | None = None
 
     def begin(self, route: Prepared | Own | Forward) -> None:
         """Carry out where the request goes."""
@@ -204,7 +206,18 @@ class Exchange:
         )
         for kind in values_of(head.headers, b"content-type"):
             self._endless = self._endless or kind.lower().startswith(b"text/event-stream")
-        self._client.send_head(head.status, head.reason, fields)
+        if self._page.withholds_head:
+            self._held_head = (head.status, head.reason, fields)
+        else:
+            self._client.send_head(head.status, head.reason, fields)
+
+    def _release_head(self) -> None:
+        """Send a head that had to wait for what it explains."""
+        held, self._held_head = self._held_head, None
+        if held is not None:
+            assert self._page
+            status, reason, fields = held
+            self._client.send_head(status, reason, [*fields, self._page.explanation])
 
     def answer_data(self, data: bytes) -> None:
         """Pass a piece of the body on."""
@@ -217,6 +230,8 @@ class Exchange:
                 self._cut()
                 return
         if data:
+            if self._held_head is not None:
+                self._release_head()
             self._sent += len(data)
             self._client.send_data(data)
 
@@ -229,6 +244,7 @@ class Exchange:
             except PageCorruptError:
                 self._cut()
                 return
+            self._release_head()
             if rest:
                 self._sent += len(rest)
                 self._client.send_data(rest)

@@ -242,7 +242,7 @@ def test_a_site_that_fails_again_and_again_is_left_alone_for_a_while(
     assert is_untouched(reply, "plain")
     assert reply.value("x-statflow") == b"skipped:breaker"
     number_sites_anew(stack, 108, debug=True)
-    assert visit(stack, "plain").value("x-statflow") == b"trying"
+    assert visit(stack, "plain").value("x-statflow") == b"injected"
 
 
 def test_nothing_of_a_failure_but_its_type_is_said(
@@ -262,24 +262,24 @@ def test_switches_act_on_the_next_request_of_an_open_connection(stack: FrontStac
     on = stack.snapshot
     shop, *others = on.sites
     steps: list[tuple[Snapshot, bytes]] = [
-        (on, b"trying"),
+        (on, b"injected"),
         (replace(on, injection=False), b"skipped:killed"),
-        (on, b"trying"),
+        (on, b"injected"),
         (Snapshot(3, (replace(shop, mode=Mode.OFF), *others)), b"skipped:off"),
         (Snapshot(4, (replace(shop, mode=Mode.SHADOW), *others)), b"skipped:shadow"),
         (
             Snapshot(5, (replace(shop, mode=Mode.CANARY, canary_percent=0), *others)),
             b"skipped:canary",
         ),
-        (Snapshot(6, (replace(shop, mode=Mode.CANARY, canary_percent=100), *others)), b"trying"),
+        (Snapshot(6, (replace(shop, mode=Mode.CANARY, canary_percent=100), *others)), b"injected"),
     ]
     with RawClient(stack.port) as client:
         for snapshot, said in steps:
             stack.snapshot = snapshot
             reply = client.ask(get("/plain", *PROGRAM))
             assert reply.value("x-statflow") == said
-            assert (MARKUP in reply.body) is (said == b"trying")
-            assert is_untouched(reply, "plain") is (said != b"trying")
+            assert (MARKUP in reply.body) is (said == b"injected")
+            assert is_untouched(reply, "plain") is (said != b"injected")
 
 
 def test_a_canary_is_sticky_by_page_or_by_visitor(stack: FrontStack) -> None:

@@ -117,7 +117,7 @@ def test_a_crash_closes_the_connection_and_tells_only_where(
         client.read()
         assert client.is_closed()
 
-    assert "RuntimeError in crash" in caplog.text
+    assert "RuntimeError at test_mitm_limits.py" in caplog.text
     assert "127.0.0.1" not in caplog.text
     assert "secret" not in caplog.text
 

@@ -1,5 +1,7 @@
 """Changing a site by the names of its switches, as the command line does."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from portal.commands import add_site, site_named
 from portal.database import Database
 from portal.sites.fields import FieldError
 from portal.sites.payload import injection_is_on, publication, set_injection, site_payload
-from portal.sites.switches import SWITCHES, change_site
+from portal.sites.switches import MOST_FORMER, SWITCHES, change_site
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,41 @@ def test_quiet_mode_keeps_its_seed_until_it_is_switched_off(database: Database) 
         seed = site.quiet_seed
         change_site(session, site, {"quiet": "on", "mode": "shadow"})
         assert site.quiet_seed == seed != ""
+
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_names_given_up_are_remembered_for_thirty_days(database: Database) -> None:
+    with database.writing() as session:
+        site = add_site(session, "one.example", "http://a:1")
+        change_site(session, site, {"mode": "shadow"}, now=NOW)
+        change_site(session, site, {"quiet": "on"}, now=NOW)
+        assert site.former_names == []
+        seed = site.quiet_seed
+        change_site(session, site, {"quiet": "off"}, now=NOW)
+        until_s = int((NOW + timedelta(days=30)).timestamp())
+        quiet = {"prefix": "/sf", "script_name": "", "quiet_seed": seed, "until_s": until_s}
+        assert site.former_names == [quiet]
+        change_site(session, site, {"prefix": "/q", "script_name": "menu"}, now=NOW)
+        assert site.former_names == [{**quiet, "quiet_seed": ""}, quiet]
+        assert parse_site(site_payload(site)).former_names[1].quiet_seed == seed
+        later = NOW + timedelta(days=31)
+        change_site(session, site, {"prefix": "/r"}, now=later)
+        assert [names["prefix"] for names in site.former_names] == ["/q"]
+
+
+def test_names_that_come_back_are_no_former_ones(database: Database) -> None:
+    with database.writing() as session:
+        site = add_site(session, "one.example", "http://a:1")
+        for prefix in ("/a", "/sf", "/a"):
+            change_site(session, site, {"prefix": prefix}, now=NOW)
+        assert [names["prefix"] for names in site.former_names] == ["/sf"]
+        for number in range(20):
+            change_site(session, site, {"prefix": f"/a{number}"}, now=NOW)
+        assert [names["prefix"] for names in site.former_names] == [
+            f"/a{number}" for number in range(18, 18 - MOST_FORMER, -1)
+        ]
 
 
 def test_a_site_is_found_by_any_of_its_names(database: Database) -> None:

@@ -17,7 +17,7 @@ from edge.sites import Site
 type Address = IPv4Address | IPv6Address
 type Scalar = str | int | float | bool
 
-ROW_FORMAT = 1
+ROW_FORMAT = 2
 """Version of the encoded Event. A forwarder must be able to read the formats still in a stream."""
 
 PAGEVIEW = "pageview"
@@ -74,8 +74,10 @@ class Event(NamedTuple):
 
     ``visitor`` is the hash under the salt of ``local_day``; ``previous`` the hash under the salt of
     the day before, present (non-zero) only in the first 60 minutes of a local day and never stored
-    in a table. ``local_day`` is days since 1970-01-01 in the site's zone. Fields from ``referrer``
-    to ``bot`` describe the visit and are taken from its first event.
+    in a table. ``local_day`` is days since 1970-01-01 in the site's zone. ``load_id`` is that of the
+    document the edge served, 0 where it gave none; ``is_first`` marks the first page view of that
+    load. Fields from ``referrer`` to ``evidence`` describe the visit and are taken from its first
+    event; ``evidence`` is a mask of ``rules.evidence``.
 
     Units: ``ts_ms`` Unix ms; ``engaged_ms`` milliseconds; ``scroll`` percent, 255 unknown.
     """
@@ -94,6 +96,8 @@ class Event(NamedTuple):
     currency: str
     engaged_ms: int
     scroll: int
+    load_id: int
+    is_first: bool
     referrer: str
     source: str
     channel: str
@@ -114,10 +118,17 @@ class Event(NamedTuple):
     screen: str
     language: str
     bot: str
+    operator: str
+    evidence: int
 
 
 VISIT_ATTRIBUTES: tuple[str, ...] = Event._fields[Event._fields.index("referrer") :]
 """The fields of an Event that belong to the visit and never change within it."""
+
+
+_BEFORE_BOTS = 1
+"""The format without load id, operator and evidence."""
+_LOAD_AT = Event._fields.index("load_id") + 1
 
 
 def encode_event(event: Event) -> bytes:
@@ -132,6 +143,8 @@ def decode_event(raw: bytes) -> Event:
         ValueError: The bytes are not an event of a format this release knows.
     """
     row = orjson.loads(raw)
+    if isinstance(row, list) and row and row[0] == _BEFORE_BOTS:
+        row = [ROW_FORMAT, *row[1:_LOAD_AT], 0, False, *row[_LOAD_AT:], "", 0]
     if not isinstance(row, list) or len(row) != len(Event._fields) + 1 or row[0] != ROW_FORMAT:
         raise ValueError("not an encoded event of a known format")
     del row[0]

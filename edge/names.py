@@ -5,11 +5,10 @@ be *quiet*: then all paths are drawn from the site's secret seed and a number th
 so that every edge and worker finds the same ones without talking. This module only names and
 recognises; answering is ``edge.collector.endpoints``, the tag is ``edge.collector.builds``.
 
-Names of a week answer from a week before it until 35 days after it, the configured prefix answers
-as long as it is configured, and what a site was called before a change for the time that the change
-gave it (``Site.former_names``), because pages live in caches. Where former names and today's are
-the same path, it is today's. The one invariant: no two names that answer at one
-time are alike, for each week's prefix starts with another letter than those of the seven next.
+Because pages live in caches, names of a week answer from a week before it until 35 days after it,
+and what a site was called before a change (``Site.former_names``) for 30 days. The two invariants:
+a former name never leads elsewhere than today's names do, and no two names of a seed that answer at
+one time are alike, for each week's prefix starts with another letter than those of the seven next.
 """
 
 import re
@@ -18,13 +17,15 @@ from dataclasses import dataclass, replace
 from hmac import digest as hmac_digest
 from math import inf
 
-from edge.sites import FormerNames, Site
+from edge.sites import Site
 
 WEEK_S = 604_800
 KEPT_WEEKS = 5
 """Weeks after its own in which a week's names answer: at least 30 days, for whoever came last."""
 COMING_WEEKS = 1
 """Weeks before its own in which they answer: another edge's clock may be ahead."""
+FORMER_S = 30 * 86_400
+"""How long before ``FormerNames.until_s`` the change was that gave the names up."""
 
 BEACON, PIXEL, OPT_OUT, SCRIPT, MODULES = "e", "p.gif", "opt-out", "tracker.js", "m/"
 """Inner names: what an endpoint is called whatever its path."""
@@ -40,8 +41,9 @@ LISTED_WORDS = (
 """What filter lists look for in addresses; no drawn name has any of these in it."""
 
 _HASHED = re.compile(r"[0-9a-f]{8,12}\.js")
-_CONSONANTS, _VOWELS, _HEX, _DIGITS = "bflmnrvw", "aeiou", "0123456789abcdef", "23456789"
-_SPELLS = "bfhmnrvwz" + _DIGITS
+_CONSONANTS, _VOWELS, _HEX, _DIGITS = "bcfhlmnrsv", "aeiou", "abcdef012", "123"
+_SPELLS = _CONSONANTS + "13"
+"""With letters that the script is full of anyway, a name compresses better."""
 _LEADS = 8
 """First letters that take turns; more than there are weeks that answer at one time."""
 
@@ -68,48 +70,50 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class _Index:
+    """Look-up by path: whole paths, and folders in which a hash names a script.
+
+    ``hashed``: folder without its final slash → what its inner names begin with, and its set.
+    """
+
+    exact: dict[str, Found]
+    hashed: dict[str, tuple[str, Names]]
+
+    def find(self, path: str) -> Found | None:
+        found = self.exact.get(path)
+        if found is not None:
+            return found
+        folder, _, name = path.rpartition("/")
+        under = self.hashed.get(folder)
+        if under is None or not _HASHED.fullmatch(name):
+            return None
+        return Found(under[0] + name, under[1])
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """All names that a site answers to from ``since_s`` until ``until_s``.
 
-    ``sets``: those in force first, former ones last. ``hashed``: folders in which any hash names
-    the script, with their names.
+    ``sets``: those in force first, then the configured ones, then former ones.
     """
 
     site: Site
     since_s: float
     until_s: float
     sets: tuple[Names, ...]
-    exact: dict[str, Found]
-    hashed: dict[str, Names]
-    folders: tuple[str, ...]
+    scripts: tuple[str, ...]
+    """Paths of every script that means a page is tagged; a final slash: any hash in there."""
+    _today: _Index
+    _former: _Index
 
     @property
     def current(self) -> Names:
         """The names that new pages get."""
         return self.sets[0]
 
-    @property
-    def scripts(self) -> tuple[str, ...]:
-        """Paths of every script that means a page is tagged; a final slash: any hash in there."""
-        named = [names.script for names in self.sets if names.script]
-        return (*named, *(f"{folder}/" for folder in self.hashed))
-
     def find(self, path: str) -> Found | None:
         """Find what a raw path leads to; None is the origin's."""
-        found = self.exact.get(path)
-        if found is not None or not path.startswith(self.folders):
-            return found
-        return self._find_hashed(path)
-
-    def _find_hashed(self, path: str) -> Found | None:
-        """Find a script that is named by a hash: a module, or one under a configured prefix."""
-        folder, _, name = path.rpartition("/")
-        if not _HASHED.fullmatch(name):
-            return None
-        for names in self.sets:
-            if names.modules[:-1] == folder:
-                return Found(MODULES + name, names)
-        return Found(name, self.hashed[folder]) if folder in self.hashed else None
+        return self._today.find(path) or self._former.find(path)
 
 
 class NameBook:
@@ -161,32 +165,43 @@ def recognise(site: Site, path: str, now_s: float) -> str:
 
 def known_names(site: Site, now_s: float) -> Known:
     """Work out all names that a site answers to."""
-    since_s, until_s = -inf, inf
-    if site.quiet_seed:
-        since_s = _week(site.quiet_seed, now_s) * WEEK_S - _turn_s(site.quiet_seed)
-        until_s = since_s + WEEK_S
-    former = [names for names in site.former_names if now_s < names.until_s]
-    called = (site, *(_as_it_was(site, names) for names in former))
-    return _index(
-        site,
-        since_s,
-        min([until_s, *(names.until_s for names in former)]),
-        tuple(names for one in called for names in (*_all_drawn(one, now_s), _configured(one))),
-        tuple(map(_configured, called)),
+    before = former_sites(site, now_s)
+    today = (*_drawn_now(site, now_s), _configured(site))
+    former = [n for one in before for n in (*_drawn_now(one, now_s), _configured(one))]
+    sets = tuple(dict.fromkeys((*today, *former)))
+    configured = dict.fromkeys(one.prefix for one in (site, *before))
+    scripts = (*(names.script for names in sets if names.script), *(f"{p}/" for p in configured))
+    since_s, until_s = _span(site, now_s)
+    return Known(
+        site, since_s, until_s, sets, tuple(dict.fromkeys(scripts)), _index(today), _index(former)
     )
 
 
-def list_paths(site: Site, now_s: float, weeks_ahead: int = COMING_WEEKS) -> list[str]:
-    """List the paths of ours outside the configured prefix, for a router without this code.
+def former_sites(site: Site, now_s: float) -> list[Site]:
+    """Give a site as it was before each change whose former names still answer."""
+    return [
+        replace(
+            site,
+            prefix=former.prefix,
+            script_name=former.script_name,
+            quiet_seed=former.quiet_seed,
+            former_names=(),
+        )
+        for former in site.former_names
+        if now_s < former.until_s
+    ]
 
-    A path that ends in a slash means all that is under it. ``weeks_ahead`` is for how long the
-    list is to serve.
+
+def list_paths(site: Site, now_s: float, weeks_ahead: int = COMING_WEEKS) -> list[str]:
+    """List the paths of quiet mode, also a former one, for a router without this code.
+
+    Not in it is what lies under configured prefixes. A path that ends in a slash means all that is
+    under it. ``weeks_ahead`` is for how long the list is to serve.
     """
-    former = [_as_it_was(site, names) for names in site.former_names if now_s < names.until_s]
-    drawn = [names for one in (site, *former) for names in _all_drawn(one, now_s, weeks_ahead)]
-    prefixes = {one.prefix: f"{one.prefix}/" for one in former if one.prefix != site.prefix}
-    listed = [path for names in drawn for path in (*_paths(names), names.modules)]
-    return list(dict.fromkeys((*listed, *prefixes.values())))
+    sets = _drawn_now(site, now_s, weeks_ahead)
+    for one in former_sites(site, now_s):
+        sets += _drawn_now(one, now_s)
+    return list(dict.fromkeys(p for names in sets for p in (*_paths(names), names.modules)))
 
 
 def is_neutral(text: str) -> bool:
@@ -207,46 +222,43 @@ def _configured(site: Site) -> Names:
     )
 
 
-def _as_it_was(site: Site, names: FormerNames) -> Site:
-    return replace(
-        site,
-        prefix=names.prefix,
-        script_name=names.script_name,
-        quiet_seed=names.quiet_seed,
-        former_names=(),
-    )
-
-
 def _paths(names: Names) -> dict[str, str]:
     """Map each path that needs no pattern to its inner name."""
     paths = {names.beacon: BEACON, names.pixel: PIXEL, names.opt_out: OPT_OUT}
     return paths | {names.script: SCRIPT} if names.script else paths
 
 
-def _index(
-    site: Site,
-    since_s: float,
-    until_s: float,
-    sets: tuple[Names, ...],
-    configured: tuple[Names, ...],
-) -> Known:
+def _index(sets: Sequence[Names]) -> _Index:
+    """Index sets of names; where two have the same path, the first one's holds."""
     exact: dict[str, Found] = {}
+    hashed: dict[str, tuple[str, Names]] = {}
     for names in sets:
         for path, name in _paths(names).items():
             exact.setdefault(path, Found(name, names))
-    hashed: dict[str, Names] = {}
-    for names in configured:
-        exact.setdefault(f"{names.prefix}/{SCRIPT}", Found(SCRIPT, names))
-        exact.setdefault(f"{names.prefix}/{PIXEL_ALIAS}", Found(PIXEL, names))
-        hashed.setdefault(names.prefix, names)
-    folders = (*(names.modules for names in sets), *(f"{folder}/" for folder in hashed))
-    return Known(site, since_s, until_s, sets, exact, hashed, folders)
+        hashed.setdefault(names.modules[:-1], (MODULES, names))
+    for names in sets:
+        if names.beacon == f"{names.prefix}/{BEACON}":
+            exact.setdefault(f"{names.prefix}/{SCRIPT}", Found(SCRIPT, names))
+            exact.setdefault(f"{names.prefix}/{PIXEL_ALIAS}", Found(PIXEL, names))
+            hashed.setdefault(names.prefix, ("", names))
+    return _Index(exact, hashed)
+
+
+def _span(site: Site, now_s: float) -> tuple[float, float]:
+    """Tell since when a site has had all its names, and until when it will."""
+    changes = [former.until_s - FORMER_S for former in site.former_names]
+    ends = [former.until_s for former in site.former_names if now_s < former.until_s]
+    since_s, until_s = -inf, inf
+    if site.quiet_seed:
+        since_s = _week(site.quiet_seed, now_s) * WEEK_S - _turn_s(site.quiet_seed)
+        until_s = since_s + WEEK_S
+    return max([since_s, *(at for at in changes if at <= now_s)]), min([until_s, *ends])
 
 
 # --- quiet mode -----------------------------------------------------------------------------------
 
 
-def _all_drawn(site: Site, now_s: float, weeks_ahead: int = COMING_WEEKS) -> list[Names]:
+def _drawn_now(site: Site, now_s: float, weeks_ahead: int = COMING_WEEKS) -> list[Names]:
     """Draw the names of this week, then of the coming ones, then of those that still answer."""
     if not site.quiet_seed:
         return []
@@ -284,38 +296,37 @@ class _Draws:
     def one_of(self, items: Sequence[str]) -> str:
         return items[self.below(len(items))]
 
-    def several_of(self, items: str, least: int, most: int) -> str:
-        length = least + self.below(most - least + 1)
-        return "".join(self.one_of(items) for _ in range(length))
-
     def shuffled(self, items: str) -> str:
         return "".join(sorted(items, key=lambda _: self.below(2**32)))
 
 
-def _word(draws: _Draws) -> str:
-    syllables = range(2 + draws.below(2))
-    return "".join(draws.one_of(_CONSONANTS) + draws.one_of(_VOWELS) for _ in syllables)
+def _word(draws: _Draws, length: int) -> str:
+    return "".join(draws.one_of(_VOWELS if i % 2 else _CONSONANTS) for i in range(length))
 
 
-def _numbered(draws: _Draws) -> str:
-    return _word(draws) + draws.several_of(_DIGITS, 1, 2)
+def _numbered(draws: _Draws, length: int) -> str:
+    return _word(draws, length - 1) + draws.one_of(_DIGITS)
 
 
-def _hexadecimal(draws: _Draws) -> str:
-    return draws.several_of(_HEX, 5, 8)
+def _hexadecimal(draws: _Draws, length: int) -> str:
+    return "".join(draws.one_of(_HEX) for _ in range(length))
 
 
-def _spelled(draws: _Draws) -> str:
-    return draws.several_of(_SPELLS, 4, 7)
+def _spelled(draws: _Draws, length: int) -> str:
+    return "".join(draws.one_of(_SPELLS) for _ in range(length))
 
 
-_STYLES: tuple[tuple[str, Callable[[_Draws], str]], ...] = (
+_STYLES: tuple[tuple[str, Callable[[_Draws, int], str]], ...] = (
     (_CONSONANTS, _word),
     (_CONSONANTS, _numbered),
     (_HEX, _hexadecimal),
     (_SPELLS, _spelled),
 )
 """What a name may look like: the letters that it may start with, and how it is drawn."""
+
+_FOLDER_LENGTH, _OUTER_LENGTH, _NAME_LENGTH = 4, 3, 2
+"""Letters of a folder, of one with another folder in it, and of what is inside: the script, whose
+budget has no room for more, holds two such paths."""
 
 
 def _drawn(site: Site, week: int) -> Names:
@@ -327,11 +338,12 @@ def _drawn(site: Site, week: int) -> Names:
     lead = look.shuffled(letters)[:_LEADS][week % _LEADS]
     draws = _Draws(site.quiet_seed, f"week {week}")
     taken = {site.prefix.split("/")[1]}
-    prefix = "/" + _new(lambda: lead + draw_folder(draws)[1:], taken)
+    length = _OUTER_LENGTH if is_deep else _FOLDER_LENGTH
+    prefix = "/" + _new(lambda: lead + draw_folder(draws, length)[1:], taken)
     if is_deep:
-        prefix += "/" + _new(lambda: draw_name(draws), taken)
+        prefix += "/" + _new(lambda: draw_name(draws, _NAME_LENGTH), taken)
     script, beacon, pixel, modules, opt_out = (
-        f"{prefix}/{_new(lambda: draw_name(draws), taken)}" for _ in range(5)
+        f"{prefix}/{_new(lambda: draw_name(draws, _NAME_LENGTH), taken)}" for _ in range(5)
     )
     return Names(prefix, f"{script}.js", beacon, pixel, f"{modules}/", opt_out)
 

@@ -134,19 +134,19 @@ class TrackerBuilds:
 def script_settings(site: Site, names: Names) -> bytes:
     """Write what the tracker must know of a site; it names the keys in tracker/src/settings.js.
 
+    A JavaScript object, not JSON: the quotes of the keys, and zeros, would cost bytes.
+
+    ``h``: what follows ``#`` is a page of its own.
     ``k``: the site keeps parameters of its own, so the script leaves the query to the pipeline.
     ``n``: the site does not follow Do Not Track and Global Privacy Control.
     """
-    settings: dict[str, str | int] = {
-        "e": names.beacon,
-        "p": names.pixel,
-        "h": int(site.hash_routes),
-    }
-    if site.kept_params:
-        settings["k"] = 1
-    if not site.respect_dnt:
-        settings["n"] = 1
-    return orjson.dumps(settings)
+    flags = (("k", site.kept_params), ("n", not site.respect_dnt), ("h", site.hash_routes))
+    pairs = [
+        b"e:" + orjson.dumps(names.beacon),
+        b"p:" + orjson.dumps(names.pixel),
+        *(b"%s:1" % key.encode() for key, is_set in flags if is_set),
+    ]
+    return b"{%s}" % b",".join(pairs)
 
 
 def _compress(body: bytes) -> Script:

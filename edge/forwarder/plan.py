@@ -11,8 +11,10 @@ import orjson
 
 from edge.forwarder.visit import StreamId
 
-BATCH_FORMAT = 1
-"""Version of the rows made from entries. A release must repeat plans of its own version only."""
+BATCH_FORMAT = 2
+"""Version of the rows made from entries."""
+KNOWN_FORMATS = frozenset({1, BATCH_FORMAT})
+"""Plans that this release repeats. Rows of format 1 lack only columns that have defaults."""
 
 
 @dataclass(frozen=True, slots=True)

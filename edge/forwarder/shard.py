@@ -23,7 +23,7 @@ from edge.forwarder.batches import Columns, event_columns, marker_columns, sessi
 from edge.forwarder.checkpoint import Checkpoint, Outcome, ShardStopped
 from edge.forwarder.entries import RawEntry, decode_entries
 from edge.forwarder.lease import Lease
-from edge.forwarder.plan import BATCH_FORMAT, Plan
+from edge.forwarder.plan import BATCH_FORMAT, KNOWN_FORMATS, Plan
 from edge.forwarder.visit import StreamId
 from edge.forwarder.visits import Visits
 from store.client import Store
@@ -159,7 +159,7 @@ class ShardWriter:
             plan = Plan.parse(recorded)
         except ValueError as error:
             raise ShardStopped(f"the recorded plan cannot be read: {error}") from error
-        if plan.format != BATCH_FORMAT:
+        if plan.format not in KNOWN_FORMATS:
             raise ShardStopped(f"the recorded plan is of format {plan.format}, not {BATCH_FORMAT}")
         if plan.generation != self._generation:
             raise ShardStopped("the recorded plan is of another life of the stream")

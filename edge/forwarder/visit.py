@@ -11,6 +11,8 @@ import orjson
 
 from edge.event import ENGAGEMENT, PAGEVIEW, VISIT_ATTRIBUTES, Event
 
+_SINCE_BOTS = ("", 0)
+"""Operator and evidence, which visits kept by a release before them do not have."""
 _ATTRIBUTES_AT = Event._fields.index(VISIT_ATTRIBUTES[0])
 
 
@@ -185,7 +187,8 @@ class Visit:
         for name, value in zip(_KEPT, values, strict=True):
             setattr(visit, name, value)
         visit.opened, visit.last = StreamId(opened_ms, opened_seq), StreamId(last_ms, last_seq)
-        visit.attributes = tuple(visit.attributes)
+        known = tuple(visit.attributes)
+        visit.attributes = known if len(known) == len(VISIT_ATTRIBUTES) else (*known, *_SINCE_BOTS)
         visit.batch = 0
         return visit
 

@@ -96,6 +96,10 @@ class Draft:
     screen: str = ""
     language: str = ""
     bot: str = ""
+    operator: str = ""
+    evidence: int = 0
+    load_id: int = 0
+    is_first: bool = False
 
     def to_event(self) -> Event:
         """Give the finished event."""
@@ -116,6 +120,8 @@ class Draft:
             currency=revenue.currency if revenue else "",
             engaged_ms=beacon.engaged_ms,
             scroll=beacon.scroll,
+            load_id=self.load_id,
+            is_first=self.is_first,
             referrer=self.referrer,
             source=self.source,
             channel=self.channel,
@@ -136,4 +142,6 @@ class Draft:
             screen=self.screen,
             language=self.language,
             bot=self.bot,
+            operator=self.operator,
+            evidence=self.evidence,
         )

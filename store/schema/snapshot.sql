@@ -34,6 +34,8 @@ CREATE TABLE events
     `currency` LowCardinality(String),
     `engaged_ms` UInt32,
     `scroll` UInt8,
+    `load_id` UInt64 CODEC(ZSTD(1)) TTL toDateTime(ts) + toIntervalDay(3),
+    `is_first` Bool,
     `referrer` String CODEC(ZSTD(1)),
     `source` LowCardinality(String),
     `channel` LowCardinality(String),
@@ -54,6 +56,8 @@ CREATE TABLE events
     `screen` LowCardinality(String),
     `language` LowCardinality(String),
     `bot` LowCardinality(String),
+    `operator` LowCardinality(String),
+    `evidence` UInt32,
     INDEX local_day_range local_day TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
@@ -114,6 +118,8 @@ CREATE TABLE sessions
     `screen` LowCardinality(String),
     `language` LowCardinality(String),
     `bot` LowCardinality(String),
+    `operator` LowCardinality(String),
+    `evidence` UInt32,
     `shard` UInt8,
     `generation` UInt64 CODEC(ZSTD(1)),
     `last_stream_ms` UInt64 CODEC(Delta(8), ZSTD(1)),

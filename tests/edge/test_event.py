@@ -1,5 +1,6 @@
 """The serial form of an event, which streams hold across releases."""
 
+import orjson
 import pytest
 
 from edge.event import VISIT_ATTRIBUTES, decode_event, encode_event
@@ -19,5 +20,13 @@ def test_foreign_bytes_are_refused(raw: bytes) -> None:
 
 def test_visit_attributes_name_no_identity() -> None:
     assert VISIT_ATTRIBUTES[0] == "referrer"
-    assert VISIT_ATTRIBUTES[-1] == "bot"
+    assert VISIT_ATTRIBUTES[-1] == "evidence"
     assert not {"visitor", "previous", "path", "ts_ms"} & set(VISIT_ATTRIBUTES)
+
+
+def test_an_event_of_the_release_before_is_read() -> None:
+    event = an_event(path="/é", bot="seo")
+    values = [1, *event]
+    for name in ("evidence", "operator", "is_first", "load_id"):
+        del values[event._fields.index(name) + 1]
+    assert decode_event(orjson.dumps(values)) == event

@@ -324,3 +324,9 @@ def test_the_kept_form_of_a_visit_reads_back_the_same(events: list[Event]) -> No
         assert again.session() == visit.session()
         assert again.render() == visit.render()
         assert (again.opened, again.keys) == (visit.opened, visit.keys)
+
+
+def test_a_visit_kept_by_the_release_before_is_read() -> None:
+    visit = Visit(1, StreamId(1, 0), an_event(bot="seo"))
+    visit.attributes = visit.attributes[:-2]
+    assert Visit.parse(visit.render()).attributes == (*visit.attributes, "", 0)

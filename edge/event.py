@@ -74,10 +74,10 @@ class Event(NamedTuple):
 
     ``visitor`` is the hash under the salt of ``local_day``; ``previous`` the hash under the salt of
     the day before, present (non-zero) only in the first 60 minutes of a local day and never stored
-    in a table. ``local_day`` is days since 1970-01-01 in the site's zone. ``load_id`` is that of the
-    document the edge served, 0 where it gave none; ``is_first`` marks the first page view of that
-    load. Fields from ``referrer`` to ``evidence`` describe the visit and are taken from its first
-    event; ``evidence`` is a mask of ``rules.evidence``.
+    in a table. ``local_day`` is days since 1970-01-01 in the site's zone. ``load_id`` is that of
+    the document the edge served, 0 where it gave none; ``is_first`` marks the first page view of
+    that load. Fields from ``referrer`` to ``evidence`` describe the visit and are taken from its
+    first event; ``evidence`` is a mask of signals (``rules.evidence``).
 
     Units: ``ts_ms`` Unix ms; ``engaged_ms`` milliseconds; ``scroll`` percent, 255 unknown.
     """

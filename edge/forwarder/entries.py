@@ -15,7 +15,10 @@ from edge.event import Event, decode_event
 from edge.forwarder.visit import StreamId
 
 _PREVIOUS_AT = Event._fields.index("previous") + 1
-_WHOLE_NUMBERS = ("site_id", "ts_ms", "local_day", "visitor", "previous", "engaged_ms", "scroll", "load_id", "evidence")
+_WHOLE_NUMBERS = (
+    *("site_id", "ts_ms", "local_day", "visitor", "previous"),
+    *("engaged_ms", "scroll", "load_id", "evidence"),
+)
 _numbers_of = itemgetter(*(Event._fields.index(name) for name in _WHOLE_NUMBERS))
 
 type RawEntry = Sequence[Any]

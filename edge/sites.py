@@ -144,7 +144,7 @@ class Site:
     quiet_seed: str = ""
     """Secret that the rotating names of quiet mode come from; empty: no quiet mode."""
     former_names: tuple[FormerNames, ...] = ()
-    """What pages in caches may still ask for, the latest first."""
+    """What pages in caches may still ask for, the latest first: it goes before earlier ones."""
     zone: ZoneInfo = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

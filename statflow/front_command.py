@@ -89,7 +89,7 @@ def front_nginx(context: Context, inject: str, sites: Path | None, **given: Any)
 
     settings = context.settings
     file = sites or settings.sites_file or context.paths.sites_file
-    snapshot = _read_snapshot(file, settings.default_site)
+    snapshot = _without_expired(_read_snapshot(file, settings.default_site), time.time())
     options = _options(context, Inject(inject), snapshot, **given)
     click.echo(render_nginx(snapshot, options), nl=False)
 
@@ -145,8 +145,22 @@ def _options(
     )
 
 
+def _without_expired(snapshot: "Snapshot", now_s: float) -> "Snapshot":
+    """Take out former names that answer no more: their paths are the origin's alone."""
+    return replace(
+        snapshot,
+        sites=tuple(
+            replace(
+                site,
+                former_names=tuple(name for name in site.former_names if now_s < name.until_s),
+            )
+            for site in snapshot.sites
+        ),
+    )
+
+
 def _has_quiet(snapshot: "Snapshot") -> bool:
-    return any(site.quiet_seed or site.former_names for site in snapshot.sites)
+    return any(site.quiet_seed for site in snapshot.sites)
 
 
 def _quiet_names(snapshot: "Snapshot", now_s: float) -> dict[int, tuple[str, ...]]:

@@ -7,6 +7,7 @@ nothing, and one that might be ours is never answered by an origin while the edg
 """
 
 import re
+from collections.abc import Sequence
 
 from edge.fronts.nginx_inject import page_location
 from edge.fronts.nginx_maps import CLAIMS, ERRORS, claim_variable
@@ -204,13 +205,26 @@ def _to_edge(site: Site) -> Lines:
 
 
 def _own_locations(site: Site, options: NginxOptions) -> Lines:
-    """Let the edge judge everything under the prefix.
+    """Let the edge judge everything under the prefix and under former ones, which it forgets.
 
     What is surely ours is never asked for elsewhere; all else there is the origin's when the edge
     is dead.
     """
-    own = re.escape(site.prefix).replace("\\-", "-")
-    names = _OWN_NAMES + (f"|{site.script_name}\\.js" if site.script_name else "")
+    scripts: dict[str, dict[str, None]] = {site.prefix: {site.script_name: None}}
+    for former in site.former_names:
+        scripts.setdefault(former.prefix, {})[former.script_name] = None
+    return [
+        line
+        for prefix, names in scripts.items()
+        for line in _prefix_location(site, options, prefix, [name for name in names if name])
+    ]
+
+
+def _prefix_location(
+    site: Site, options: NginxOptions, prefix: str, scripts: Sequence[str]
+) -> Lines:
+    own = re.escape(prefix).replace("\\-", "-")
+    names = "|".join((_OWN_NAMES, *(f"{name}\\.js" for name in scripts)))
     surely = block(
         f'location ~ "^{own}/(?:{names})$"', [*_check_host(), *error_pages(), *_to_edge(site)]
     )
@@ -221,7 +235,7 @@ def _own_locations(site: Site, options: NginxOptions) -> Lines:
         *error_pages(but=frozenset({502, 504})),
         *_to_edge(site),
     ]
-    return block(f"location ^~ {site.prefix}/", ["client_max_body_size 0;"], surely, rest)
+    return block(f"location ^~ {prefix}/", ["client_max_body_size 0;"], surely, rest)
 
 
 def _quiet_location(site: Site) -> Lines:

@@ -93,13 +93,13 @@ def _redirect_map(site: Site) -> Lines:
 
 
 def render_quiet_maps(snapshot: Snapshot, options: NginxOptions) -> Lines:
-    """Write which paths outside the prefix are ours: quiet names, and former ones."""
+    """Write which paths outside the prefixes are ours: those of quiet mode, also a former one."""
     sites = [site for site in snapshot.sites if is_quiet(site, options)]
     return [line for site in sites for line in _quiet_map(site, options)]
 
 
 def is_quiet(site: Site, options: NginxOptions) -> bool:
-    """Tell whether a site has paths of ours outside its prefix."""
+    """Tell whether a site has paths of ours outside its prefixes."""
     return bool(options.names.get(site.id))
 
 

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -27,7 +28,7 @@ from portal.sites.fields import (
 FORMER_KEPT = timedelta(days=30)
 """How long the names of ours that a change gives up go on answering."""
 MOST_FORMER = 8
-"""Former names kept at most; the oldest go first."""
+"""Former names kept at most; those that were in force the shortest go first, the oldest never."""
 
 HTTPS = {
     "off": "Serve plain HTTP as well",
@@ -215,12 +216,27 @@ def _remember(site: Site, before: dict[str, str | int], now: datetime) -> None:
     after = _names_of(site)
     begins_quiet = after == {**before, "quiet_seed": site.quiet_seed} and not before["quiet_seed"]
     until_s = int((now + FORMER_KEPT).timestamp())
-    kept = [] if begins_quiet or after == before else [{**before, "until_s": until_s}]
-    for former in site.former_names or []:
+    kept: list[dict[str, Any]] = []
+    if not begins_quiet and after != before:
+        kept.append({**before, "until_s": until_s})
+    for former in site.former_names:
         names = {name: former[name] for name in before}
         if int(former["until_s"]) > now.timestamp() and names not in (before, after):
             kept.append(former)
-    site.former_names = kept[:MOST_FORMER]
+    site.former_names = _most_used(kept)
+
+
+def _most_used(former: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Keep the names that were in force the longest: most pages in caches carry those.
+
+    Each was in force from the change before it, the next in the list, until its own.
+    """
+    while len(former) > MOST_FORMER:
+        ends = [int(names["until_s"]) for names in former]
+        spans = [later - earlier for later, earlier in pairwise(ends)]
+        shortest = min(range(len(spans)), key=lambda i: (spans[i], -i))
+        del former[shortest]
+    return former
 
 
 def _set_quiet(site: Site, *, quiet: bool) -> None:

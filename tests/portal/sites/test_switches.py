@@ -81,8 +81,36 @@ def test_names_that_come_back_are_no_former_ones(database: Database) -> None:
         for number in range(20):
             change_site(session, site, {"prefix": f"/a{number}"}, now=NOW)
         assert [names["prefix"] for names in site.former_names] == [
-            f"/a{number}" for number in range(18, 18 - MOST_FORMER, -1)
+            *(f"/a{number}" for number in range(18, 19 - MOST_FORMER, -1)),
+            "/sf",
         ]
+
+
+def test_of_too_many_names_those_in_force_the_longest_are_remembered(database: Database) -> None:
+    with database.writing() as session:
+        site = add_site(session, "one.example", "http://a:1")
+        days = [*range(MOST_FORMER + 1), MOST_FORMER + 1, MOST_FORMER + 3]
+        days[4] = 3
+        for number, day in enumerate(days):
+            at = NOW + timedelta(days=day)
+            change_site(session, site, {"prefix": f"/p{number}"}, now=at)
+        kept = [names["prefix"] for names in site.former_names]
+        assert len(kept) == MOST_FORMER
+        assert kept[-1] == "/sf"
+        assert kept[0] == f"/p{len(days) - 2}"
+        assert "/p3" not in kept
+
+
+def test_quiet_mode_off_and_on_again_is_a_rotation(database: Database) -> None:
+    with database.writing() as session:
+        site = add_site(session, "one.example", "http://a:1")
+        seeds = []
+        for _ in range(2):
+            change_site(session, site, {"quiet": "on"}, now=NOW)
+            seeds.append(site.quiet_seed)
+            change_site(session, site, {"quiet": "off"}, now=NOW)
+        assert [names["quiet_seed"] for names in site.former_names] == seeds[::-1]
+        assert len(set(seeds)) == 2
 
 
 def test_a_site_is_found_by_any_of_its_names(database: Database) -> None:

@@ -41,6 +41,9 @@ def test_a_snapshot_finds_sites_without_port_case_and_final_dot() -> None:
     assert snapshot.find("shop.example.evil.example") is None
 
 
+FORMER = {"prefix": "/q", "script_name": "", "quiet_seed": "", "until_s": 1}
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -55,6 +58,9 @@ def test_a_snapshot_finds_sites_without_port_case_and_final_dot() -> None:
         ({"mode": "maybe"}, "mode"),
         ({"respect_dnt": "yes"}, "respect_dnt"),
         ({"colour": "red"}, "colour"),
+        ({"former_names": [{"prefix": "/q"}]}, "former_names: expected objects of prefix"),
+        ({"former_names": [FORMER | {"prefix": "q"}]}, "expected a path"),
+        ({"former_names": [FORMER | {"until_s": "soon"}]}, "whole number"),
         ({"id": -1}, "id"),
         ({"id": True}, "id"),
     ],

@@ -63,6 +63,25 @@ def test_quiet_names_are_listed_for_weeks(tmp_path: Path) -> None:
     assert "secret" not in text
 
 
+def test_former_names_are_in_it_until_they_are_over(tmp_path: Path) -> None:
+    plain = {"script_name": "menu", "quiet_seed": ""}
+    later, over = {"until_s": 4_000_000_000}, {"until_s": 1_000}
+    former = [
+        {**plain, "prefix": "/was", **later},
+        {**plain, "prefix": "/sf", "quiet_seed": "secret", **later},
+        {**plain, "prefix": "/gone", **over},
+    ]
+    result = run(tmp_path, site={"former_names": former})
+
+    assert "location ^~ /was/ {" in result.stdout
+    assert result.stdout.count(r"menu\.js)$") == 2
+    assert result.stdout.count(" 1;\n") > 30
+    assert "/gone" not in result.stdout
+    assert "secret" not in result.stdout
+    assert "Names of quiet sites are known until" not in result.stdout
+    assert check_config(result.stdout, tmp_path) == ""
+
+
 @pytest.mark.parametrize(
     ("options", "site", "env", "said"),
     [

@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from edge.sites import render_snapshot
+from edge.sites import parse_site, render_snapshot
 from tests.statflow.test_cli import data, printed, run
 
 __all__ = ["data"]
@@ -30,6 +30,16 @@ def test_switches_are_changed_by_name(data: Path) -> None:
     )
     assert (changed["mode"], changed["canary_percent"]) == ("canary", 5)
     assert changed["quiet_seed"]
+    assert changed["former_names"] == []
+
+
+def test_names_that_are_given_up_are_told_to_the_edges(data: Path) -> None:
+    run(data, "site", "add", "shop.example", "--upstream", "http://127.0.0.1:3000")
+    seed = printed(run(data, "site", "set", "shop.example", "quiet=on"))["quiet_seed"]
+    changed = printed(run(data, "site", "set", "shop.example", "quiet=off", "prefix=/q"))
+    (former,) = changed["former_names"]
+    assert (former["prefix"], former["script_name"], former["quiet_seed"]) == ("/sf", "", seed)
+    assert [names.quiet_seed for names in parse_site(changed).former_names] == [seed]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from datetime import date
 from edge.buffer.protocol import BufferUnavailable, EventBuffer
 from edge.collector.payload import PayloadError, Rejection, parse_payload
 from edge.collector.rate import RateLimits
-from edge.event import Beacon, Sender, encode_event
+from edge.event import Beacon, Event, Sender, encode_event
 from edge.outcomes import DropReason, count
 from edge.pipeline.agents import Agents
 from edge.pipeline.days import GRACE_MS, day_before, day_start_ms, days_since_epoch, local_day
@@ -91,6 +91,16 @@ class Collector:
         if payload.rejected:
             self._count_drop(site, DropReason.INVALID_PAYLOAD, len(payload.rejected))
         return await self._take(payload.beacons, payload.rejected, sender, opted_out)
+
+    async def preview(
+        self, beacon: Beacon, sender: Sender, *, opted_out: bool
+    ) -> Event | DropReason:
+        """Tell what would become of an event that nobody sent; nothing is counted or kept.
+
+        Raises:
+            SaltsUnavailable: The salt store cannot be asked.
+        """
+        return process(beacon, sender, await self._context([beacon], sender, opted_out))
 
     async def _take(
         self,

@@ -10,7 +10,7 @@ import hmac
 import logging
 from base64 import b64decode
 from dataclasses import replace
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 import orjson
 from prometheus_client import Counter
@@ -32,10 +32,13 @@ from edge.collector.messages import (
 )
 from edge.collector.opt_out import respond_with_opt_out
 from edge.collector.origins import cors_headers, is_own_origin
+from edge.collector.proof import render_proof
 from edge.collector.script import respond_with_script
-from edge.event import Sender
+from edge.event import PAGEVIEW, Beacon, Sender
 from edge.names import BEACON, MODULES, OPT_OUT, PIXEL
 from edge.outcomes import DropReason
+from edge.pipeline.page import is_own_host
+from edge.pipeline.salts import SaltsUnavailable
 from edge.sites import Site
 from edge.wire.cookies import has_opt_out
 
@@ -89,7 +92,8 @@ class Endpoints:
         if found.name == PIXEL:
             return await self._pixel(request, opted_out)
         if found.name == OPT_OUT:
-            return respond_with_opt_out(request, opted_out=opted_out)
+            proof = await self._proof(request, opted_out) if request.method == "GET" else ""
+            return respond_with_opt_out(request, opted_out=opted_out, proof=proof)
         script = self._builds.script(request.site, found.names)
         return respond_with_script(request, script, found.name)
 
@@ -105,6 +109,21 @@ class Endpoints:
         verdict = await self._collector.collect(request.body, _sender(request), opted_out=opted_out)
         return _refused(verdict.refusal, request) if verdict.refusal else _taken(verdict, request)
 
+    async def _proof(self, request: EndpointRequest, opted_out: bool) -> str:
+        """Show what would be stored about a view of the page that the visitor comes from."""
+        sender = _sender(request)
+        page = first_value(request.headers, b"referer").decode("latin-1")
+        host = urlsplit(page).hostname if _is_url(page) else None
+        if host is None or not is_own_host(request.site, host):
+            page = f"http{'s' if request.secure else ''}://{request.site.host}/"
+        try:
+            outcome = await self._collector.preview(
+                Beacon(PAGEVIEW, page), sender, opted_out=opted_out
+            )
+        except SaltsUnavailable:
+            return ""
+        return render_proof(outcome, sender.address)
+
     async def _pixel(self, request: EndpointRequest, opted_out: bool) -> EndpointResponse:
         """Count a page view without JavaScript; the picture comes whatever becomes of it."""
         if request.method not in {"GET", "HEAD"}:
@@ -117,6 +136,13 @@ class Endpoints:
             verdict = await self._collector.collect(body, _sender(request), opted_out=opted_out)
             extra = (*extra, *_debug_header(verdict, request))
         return render_response(200, b"image/gif", _GIF, extra, head=request.method == "HEAD")
+
+
+def _is_url(text: str) -> bool:
+    try:
+        return bool(urlsplit(text).hostname)
+    except ValueError:
+        return False
 
 
 def _safe(headers: Headers) -> Headers:

@@ -1,9 +1,9 @@
-"""The page where a visitor switches counting off, and the one cookie there is.
+"""The page where a visitor sees what is stored and switches counting off: the one cookie there is.
 
-Plain HTML without script or style: it works everywhere and needs nothing of the site's policy. That
-the cookie is obeyed is a step of the pipeline, that the origin never sees it is
-``edge.wire.cookies``. The one invariant: the cookie is set and removed only by the visitor's own
-click on a page of the site itself.
+Plain HTML without script or style: it works everywhere and needs nothing of the site's policy. What
+would be stored is written by ``edge.collector.proof``; that the cookie is obeyed is a step of the
+pipeline, that the origin never sees it is ``edge.wire.cookies``. The one invariant: the cookie is
+set and removed only by the visitor's own click on a page of the site itself.
 """
 
 from urllib.parse import parse_qs
@@ -47,10 +47,12 @@ _PAGE = """<!doctype html>
 <button name="count" value="{value}">{label}</button>
 </form>
 <p>{remark}</p>
+<!--proof-->
 </main>
 </body>
 </html>
 """
+_PROOF = "<!--proof-->"
 _COUNTED = _PAGE.format(
     state="Your visits are counted.",
     value="no",
@@ -65,10 +67,12 @@ _NOT_COUNTED = _PAGE.format(
 )
 
 
-def respond_with_opt_out(request: EndpointRequest, *, opted_out: bool) -> EndpointResponse:
-    """Show the page, or take the visitor's choice."""
+def respond_with_opt_out(
+    request: EndpointRequest, *, opted_out: bool, proof: str = ""
+) -> EndpointResponse:
+    """Show the page with its ``proof``, which is HTML, or take the visitor's choice."""
     if request.method in {"GET", "HEAD"}:
-        page = (_NOT_COUNTED if opted_out else _COUNTED).encode()
+        page = (_NOT_COUNTED if opted_out else _COUNTED).replace(_PROOF, proof).encode()
         return render_response(200, _HTML, page, _GUARD, head=request.method == "HEAD")
     if request.method != "POST":
         return refuse_method(b"GET, HEAD, POST")

@@ -29,8 +29,9 @@ class PortalConfig:
 
     ``publish`` sends the whole list of sites to the edges and may raise; ``edge_health`` gives what
     each edge process said last of each site, and may raise; ``edge_reasons`` are the meanings of
-    the edges' reasons for leaving a page alone; ``public_url`` is where browsers reach
-    the portal (https makes cookies secure); ``edge_url`` is shown to people.
+    the edges' reasons for leaving a page alone; ``account`` gives what became of a site's events,
+    and may raise; ``drop_reasons`` are the meanings of why one was not kept; ``public_url`` is
+    where browsers reach the portal (https makes cookies secure); ``edge_url`` is shown to people.
     """
 
     database_url: str
@@ -39,6 +40,8 @@ class PortalConfig:
     publish: Callable[[Publication], None]
     edge_health: Callable[[], list[dict[str, Any]]] = list
     edge_reasons: Mapping[str, str] = field(default_factory=dict)
+    account: Callable[[int], dict[str, Any]] = lambda _: {}
+    drop_reasons: Mapping[str, str] = field(default_factory=dict)
     public_url: str = ""
     edge_url: str = ""
     api_per_hour: int = 600

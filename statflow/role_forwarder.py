@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from pathlib import Path
 
+from edge.buffer.accounts import AccountKeeper
 from edge.forwarder.run import Forwarder, ForwarderConfig
 from edge.private import PrivatePort
 from edge.sites import SHARDS
@@ -52,9 +53,14 @@ async def serve_forwarder(
     async def check() -> dict[str, str]:
         return forwarder.check()
 
+    keeper = AccountKeeper(
+        config.redis_url, config.shards, lambda shard: bool(forwarder.states[shard].lease.epoch)
+    )
     private = PrivatePort(check)
     await private.start(port=port or 0, path=path)
     try:
-        await forwarder.run(stop)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(keeper.run(stop))
+            tasks.create_task(forwarder.run(stop))
     finally:
         await private.stop()

@@ -4,8 +4,10 @@ import logging
 import threading
 from functools import partial
 
+from edge.buffer.accounts import read_account
 from edge.health_feed import read_health
 from edge.inject.decide import REASONS
+from edge.outcomes import REASONS as DROP_REASONS
 from portal.app import create_app
 from portal.config import PortalConfig
 from portal.database import Database
@@ -43,6 +45,8 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         secret_key=secret_key(settings, paths),
         store=Store(store_url(settings, paths)),
         publish=partial(send, settings, paths),
+        account=partial(read_account, redis_url(settings, paths)),
+        drop_reasons={str(row.reason): row.meaning for row in DROP_REASONS},
         edge_health=partial(read_health, redis_url(settings, paths)),
         edge_reasons={str(row.reason): row.meaning for row in REASONS},
         public_url=settings.public_url or f"http://localhost:{port}",

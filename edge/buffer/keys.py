@@ -12,6 +12,7 @@ Layout:
     ``{s07}:plan``            the batch being written, or absent
     ``{s07}:done``            id of the last entry that is stored
     ``{s07}:visits``          hash: one field a kept visit, and ``state`` (generation, watermark)
+    ``{s07}:accounts``        list of what ``counts`` and the stream were, one a minute, for a day
     ``{s07}:dead``            stream of entries that could not be read, bounded
 """
 
@@ -35,6 +36,7 @@ class ShardKeys:
     done: str
     visits: str
     dead: str
+    accounts: str
     producers: str
 
     @classmethod

@@ -4,6 +4,9 @@ Each change goes through ``portal.commands`` and is then published to the edges.
 """
 
 import logging
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -141,6 +144,32 @@ def _health(site_id: int) -> EdgeHealth | None:
         return None
     now_ms = int(here().now().timestamp() * 1000)
     return put_together(reports, site_id, now_ms, config.edge_reasons)
+
+
+@blueprint.get("/sites/<host>/events")
+def events(host: str) -> ResponseReturnValue:
+    """Show what became of every event of a site: stored, left out and why, waiting."""
+    site = site_or_stop(host)
+    return render_template(
+        "sites/events.html",
+        site=site,
+        account=_account(site),
+        reasons=here().config.drop_reasons,
+        may_edit=site.id in {s.id for s in sites_with(reading(), me().id, Right.EDIT_SITE)},
+    )
+
+
+def _account(site: Site) -> dict[str, Any] | None:
+    """Read the account, its minutes by the site's clock; None while it cannot be read."""
+    try:
+        account = here().config.account(site.id)
+    except Exception:
+        log.exception("the account cannot be read")
+        return None
+    zone = ZoneInfo(site.timezone)
+    for row in account.get("minutes", ()):
+        row["at"] = datetime.fromtimestamp(row["at_s"], zone)
+    return account
 
 
 @blueprint.post("/injection")

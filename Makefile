@@ -117,6 +117,12 @@ test-browser: setup ## the tests that drive a real Chromium
 chaos: setup ## kill, freeze and cut every part under load; SCALE shrinks the durations
 	SCALE=$(SCALE) $(PYTEST) tests -m chaos -q -s
 
+SECONDS_EACH ?= 60
+
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## look for bytes that break a promise, SECONDS_EACH for each target; CI replays the corpus
+	$(BIN)/python -m tests.fuzz.fuzz --seconds $(SECONDS_EACH)
+
 DURATION ?= 2
 ROUNDS ?= 3
 MINUTES ?= 30

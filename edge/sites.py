@@ -66,6 +66,14 @@ class ClientIpSource(StrEnum):
     TRUE_CLIENT_IP = "true-client-ip"
 
 
+class SaltPeriod(StrEnum):
+    """For how long a visitor is known again; each period has a salt of its own."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """One upstream of a site: where its pages come from."""
@@ -145,6 +153,7 @@ class Site:
     """Secret that the rotating names of quiet mode come from; empty: no quiet mode."""
     former_names: tuple[FormerNames, ...] = ()
     """What pages in caches may still ask for, the latest first: it goes before earlier ones."""
+    salt_period: SaltPeriod = SaltPeriod.DAY
     zone: ZoneInfo = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -368,6 +377,7 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "maintenance": ("maintenance", _flag),
     "script_name": ("script_name", _script_name),
     "quiet_seed": ("quiet_seed", _text),
+    "salt_period": ("salt_period", SaltPeriod),
     "former_names": ("former_names", lambda v: tuple(_former(names) for names in _list(v))),
 }
 """Field in the snapshot → attribute of Site and the reader that checks it."""

@@ -140,8 +140,9 @@ class Collector:
         days = [] if opted_out else _days_needed(beacons, sender.site, now_ms)
         salts: dict[int, bytes] = {}
         for day in days:
+            site = sender.site
             salt = await self._salts.for_day(
-                sender.site.id, day, sender.site.zone, sender.received_at_ms
+                site.id, day, site.zone, sender.received_at_ms, site.salt_period
             )
             if salt is not None:
                 salts[days_since_epoch(day)] = salt

@@ -1,12 +1,15 @@
 """Local days of a site's zone: which one a moment belongs to, when it starts, when its salt ends.
 
-A salt period is a local day (INGESTION 1.1), so all of ingestion asks here. Days are counted from
-1970-01-01. The one invariant: a day starts where the day before it ends, also where clocks change.
+A salt period is a local day, or by a site's choice an ISO week or a month of days (INGESTION 1.1),
+so all of ingestion asks here. Days are counted from 1970-01-01. The one invariant: a day starts
+where the day before it ends, also where clocks change.
 """
 
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+from edge.sites import SaltPeriod
 
 GRACE_MS = 3_600_000
 """How long a day's salt outlives its day: 60 minutes."""
@@ -30,9 +33,26 @@ def day_start_ms(day: date, zone: ZoneInfo) -> int:
     return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() * 1_000)
 
 
-def salt_end_ms(day: date, zone: ZoneInfo) -> int:
-    """Find when a day's salt must be gone: the next local midnight and 60 minutes."""
-    return day_start_ms(day + _ONE_DAY, zone) + GRACE_MS
+def period_start(day: date, period: SaltPeriod = SaltPeriod.DAY) -> date:
+    """Find the first day of the salt period that a day lies in."""
+    if period is SaltPeriod.WEEK:
+        return day - day.weekday() * _ONE_DAY
+    return day.replace(day=1) if period is SaltPeriod.MONTH else day
+
+
+def period_after(day: date, period: SaltPeriod = SaltPeriod.DAY) -> date:
+    """Find the first day of the salt period after the one that a day lies in."""
+    start = period_start(day, period)
+    if period is SaltPeriod.WEEK:
+        return start + 7 * _ONE_DAY
+    if period is SaltPeriod.MONTH:
+        return (start + 31 * _ONE_DAY).replace(day=1)
+    return start + _ONE_DAY
+
+
+def salt_end_ms(day: date, zone: ZoneInfo, period: SaltPeriod = SaltPeriod.DAY) -> int:
+    """Find when the salt of a day must be gone: 60 minutes after its period."""
+    return day_start_ms(period_after(day, period), zone) + GRACE_MS
 
 
 def day_before(day: date) -> date:

@@ -1,7 +1,7 @@
-"""Steps: who, for one local day only: the visitor hash and the country.
+"""Steps: who, for one salt period only: the visitor hash and the country.
 
 The salt comes from ``edge.pipeline.salts``; these are the last steps that see the address. The one
-invariant: without the day's salt the hash cannot be computed again, by anybody.
+invariant: without the period's salt the hash cannot be computed again, by anybody.
 
 Source: INGESTION 1.2 and 1.5.
 """
@@ -21,11 +21,13 @@ def put_place(draft: Draft) -> None:
 
 
 def put_visitor(draft: Draft) -> None:
-    """Set the hash of the event's day, and the day before's in the first hour of a day."""
+    """Set the hash of the event's period, and the one before's in the first hour of a period."""
     salts = draft.context.salts
-    draft.visitor = visitor_hash(salts[draft.local_day], draft.sender)
-    if draft.is_first_hour and (salt := salts.get(draft.local_day - 1)):
-        draft.previous = visitor_hash(salt, draft.sender)
+    salt = salts[draft.local_day]
+    draft.visitor = visitor_hash(salt, draft.sender)
+    before = salts.get(draft.local_day - 1) if draft.is_first_hour else None
+    if before is not None and before != salt:
+        draft.previous = visitor_hash(before, draft.sender)
 
 
 def visitor_hash(salt: bytes, sender: Sender) -> int:

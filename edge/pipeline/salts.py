@@ -1,7 +1,8 @@
 """What the collector asks of a salt store, and the fence around a process that holds salts.
 
 The stores are ``salts_file`` (one machine) and ``salts_redis`` (many edges). The one invariant: a
-salt belongs to one site and one local day of it, and is gone everywhere 60 minutes after that day.
+salt belongs to one site and one salt period of it, a local day unless the site chose a longer one,
+and is gone everywhere 60 minutes after that period.
 
 Source: INGESTION 1.
 """
@@ -17,6 +18,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from edge.pipeline.days import day_start_ms, salt_end_ms
+from edge.sites import SaltPeriod
 
 SALT_BYTES = 32
 EXPIRY_INTERVAL_S = 30.0
@@ -39,7 +41,14 @@ class Salts(Protocol):
     def offset_ms(self) -> int:
         """Tell how far the store's clock is ahead of this machine's; the day is the store's."""
 
-    async def for_day(self, site_id: int, day: date, zone: ZoneInfo, now_ms: int) -> bytes | None:
+    async def for_day(
+        self,
+        site_id: int,
+        day: date,
+        zone: ZoneInfo,
+        now_ms: int,
+        period: SaltPeriod = SaltPeriod.DAY,
+    ) -> bytes | None:
         """Give the salt of a day, minted if need be; None if the day's is gone or not yet due.
 
         ``now_ms`` is this machine's clock.
@@ -52,9 +61,9 @@ class Salts(Protocol):
         """Wipe what has ended by this machine's clock, and count it."""
 
 
-def is_due(day: date, zone: ZoneInfo, now_ms: int) -> bool:
-    """Tell whether a day's salt may exist: its day has begun and its grace has not ended."""
-    return day_start_ms(day, zone) <= now_ms < salt_end_ms(day, zone)
+def is_due(day: date, zone: ZoneInfo, now_ms: int, period: SaltPeriod = SaltPeriod.DAY) -> bool:
+    """Tell whether a day's salt may exist: its day has begun, its period's grace has not ended."""
+    return day_start_ms(day, zone) <= now_ms < salt_end_ms(day, zone, period)
 
 
 async def keep_expiring(salts: Salts, now_ms: Callable[[], int], stop: asyncio.Event) -> None:

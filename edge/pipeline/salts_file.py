@@ -6,8 +6,8 @@ that reads as empty. Minting holds a POSIX lock on the file. An ended salt is ov
 zeros, in the file and out of every cache. The one invariant: all processes that share the file give
 the same salt for the same site and day.
 
-Layout, little-endian: site id u64, day since 1970-01-01 i64, end in Unix ms i64, salt 32 bytes,
-reserved u32, CRC-32 of what stands before u32.
+Layout, little-endian: site id u64, first day of the period since 1970-01-01 i64, end in Unix ms
+i64, salt 32 bytes, kind of period u32 (0 day, 1 week, 2 month), CRC-32 of what stands before u32.
 """
 
 import fcntl
@@ -22,14 +22,20 @@ from typing import NamedTuple, Self
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
-from edge.pipeline.days import days_since_epoch, salt_end_ms
+from edge.pipeline.days import days_since_epoch, period_start, salt_end_ms
 from edge.pipeline.salts import SALT_BYTES, SaltsUnavailable, is_due
+from edge.sites import SaltPeriod
 
 _BODY = struct.Struct(f"<Qqq{SALT_BYTES}sI")
 _CHECKSUM = struct.Struct("<I")
 RECORD_BYTES = _BODY.size + _CHECKSUM.size
 _EMPTY = bytes(RECORD_BYTES)
 _OWNER_ONLY = 0o600
+
+
+_KINDS = {period: number for number, period in enumerate(SaltPeriod)}
+type _Key = tuple[int, int, int]
+"""Site, first day and kind of a period."""
 
 
 class _Record(NamedTuple):
@@ -39,9 +45,14 @@ class _Record(NamedTuple):
     day: int
     end_ms: int
     salt: bytes
+    kind: int
+
+    @property
+    def key(self) -> _Key:
+        return self.site_id, self.day, self.kind
 
     def pack(self) -> bytes:
-        body = _BODY.pack(self.site_id, self.day, self.end_ms, self.salt, 0)
+        body = _BODY.pack(*self)
         return body + _CHECKSUM.pack(crc32(body))
 
     @classmethod
@@ -49,7 +60,7 @@ class _Record(NamedTuple):
         body, checksum = raw[: _BODY.size], raw[_BODY.size :]
         if raw == _EMPTY or _CHECKSUM.pack(crc32(body)) != checksum:
             return None
-        return cls(*_BODY.unpack(body)[:4])
+        return cls(*_BODY.unpack(body))
 
 
 class FileSalts:
@@ -67,7 +78,7 @@ class FileSalts:
             OSError: It cannot be opened.
         """
         self._random_bytes = random_bytes
-        self._cache: dict[tuple[int, int], _Record] = {}
+        self._cache: dict[_Key, _Record] = {}
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY)
         if os.fstat(self._fd).st_nlink and os.fstat(self._fd).st_mode & 0o077:
             os.close(self._fd)
@@ -78,16 +89,23 @@ class FileSalts:
         self._cache.clear()
         os.close(self._fd)
 
-    async def for_day(self, site_id: int, day: date, zone: ZoneInfo, now_ms: int) -> bytes | None:
+    async def for_day(
+        self,
+        site_id: int,
+        day: date,
+        zone: ZoneInfo,
+        now_ms: int,
+        period: SaltPeriod = SaltPeriod.DAY,
+    ) -> bytes | None:
         """Give the salt of a day; see ``Salts.for_day``."""
-        key = (site_id, days_since_epoch(day))
+        key = (site_id, days_since_epoch(period_start(day, period)), _KINDS[period])
         record = self._cache.get(key)
         if record is None or now_ms >= record.end_ms:
             self._cache.pop(key, None)
-            if not is_due(day, zone, now_ms):
+            if not is_due(day, zone, now_ms, period):
                 return None
             try:
-                record = self._find_or_mint(key, salt_end_ms(day, zone), now_ms)
+                record = self._find_or_mint(key, salt_end_ms(day, zone, period), now_ms)
             except OSError as error:
                 raise SaltsUnavailable(f"the salt file cannot be used: {error.strerror}") from None
             self._cache[key] = record
@@ -102,7 +120,7 @@ class FileSalts:
                 os.pwrite(self._fd, _EMPTY, at)
         return len(ended)
 
-    def _find_or_mint(self, key: tuple[int, int], end_ms: int, now_ms: int) -> _Record:
+    def _find_or_mint(self, key: _Key, end_ms: int, now_ms: int) -> _Record:
         """Take the record of a day, or write a new one over the first that is free or has ended."""
         with self._locked():
             free: int | None = None
@@ -110,9 +128,10 @@ class FileSalts:
             for at, record in self._records():
                 if record is None or record.end_ms <= now_ms:
                     free = at if free is None else free
-                elif (record.site_id, record.day) == key:
+                elif record.key == key:
                     return record
-            minted = _Record(*key, end_ms, self._random_bytes(SALT_BYTES))
+            site_id, day, kind = key
+            minted = _Record(site_id, day, end_ms, self._random_bytes(SALT_BYTES), kind)
             os.pwrite(self._fd, minted.pack(), at + RECORD_BYTES if free is None else free)
             return minted
 

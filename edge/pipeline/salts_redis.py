@@ -23,8 +23,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from edge.pipeline.days import salt_end_ms
+from edge.pipeline.days import period_start, salt_end_ms
 from edge.pipeline.salts import SALT_BYTES, SaltsUnavailable, is_due
+from edge.sites import SaltPeriod
 
 _log = logging.getLogger(__name__)
 
@@ -115,19 +116,28 @@ class RedisSalts:
         self._cache.clear()
         await self._redis.aclose()
 
-    async def for_day(self, site_id: int, day: date, zone: ZoneInfo, now_ms: int) -> bytes | None:
+    async def for_day(
+        self,
+        site_id: int,
+        day: date,
+        zone: ZoneInfo,
+        now_ms: int,
+        period: SaltPeriod = SaltPeriod.DAY,
+    ) -> bytes | None:
         """Give the salt of a day; see ``Salts.for_day``."""
         if not self._run_id:
             await self.observe()
-        key = f"salt:{site_id}:{day.isoformat()}"
+        key = f"salt:{site_id}:{period_start(day, period).isoformat()}"
+        if period is not SaltPeriod.DAY:
+            key += f":{period}"
         store_ms = now_ms + self._offset_ms
         held = self._cache.get(key)
         if held is not None and store_ms < held[1]:
             return held[0]
         self._cache.pop(key, None)
-        if not is_due(day, zone, store_ms):
+        if not is_due(day, zone, store_ms, period):
             return None
-        end_ms = salt_end_ms(day, zone)
+        end_ms = salt_end_ms(day, zone, period)
         salt = await self._find_or_mint(key, end_ms)
         self._cache[key] = (salt, end_ms)
         return salt

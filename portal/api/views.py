@@ -15,9 +15,10 @@ from portal.commands import SCOPES, find_token
 from portal.config import here
 from portal.models import ApiToken, Site
 from portal.sessions import end_reading, reading
+from portal.sites.access import query_site
 from portal.teams.rights import find_site
 from store.client import StoreError, StoreUnavailable
-from store.query.model import QueryError, QuerySite
+from store.query.model import QueryError
 from store.query.parse import parse_query
 from store.query.run import run_query
 
@@ -54,7 +55,7 @@ def query() -> ResponseReturnValue:
     if not isinstance(payload, dict):
         return problem(400, "invalid_json", "The body must be a JSON object.")
     site = _site(token, payload.get("site_id"))
-    asked = QuerySite(id=site.id, host=site.host, timezone=site.timezone)
+    asked = query_site(site)
     _note_use(token)
     end_reading()
     try:

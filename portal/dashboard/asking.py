@@ -7,8 +7,9 @@ from portal.config import here
 from portal.dashboard.questions import Asker
 from portal.models import Site
 from portal.security import request_id
+from portal.sites.access import query_site
 from store.client import StoreError, StoreUnavailable
-from store.query.model import QueryError, QuerySite, Result
+from store.query.model import QueryError, Result
 from store.query.run import current_visitors
 
 log = logging.getLogger(__name__)
@@ -19,8 +20,7 @@ REFUSED = "The store could not answer this question."
 
 def asker_for(site: Site) -> Asker:
     """Prepare to ask about a site the person may see."""
-    asked = QuerySite(id=site.id, host=site.host, timezone=site.timezone)
-    return Asker(here().store, asked, here().now())
+    return Asker(here().store, query_site(site), here().now())
 
 
 def answer_or_trouble(asker: Asker, payload: dict[str, Any]) -> Result | str:

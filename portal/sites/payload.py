@@ -41,6 +41,7 @@ _SAME_NAME = (
     "script_name",
     "quiet_seed",
     "former_names",
+    "salt_period",
 )
 
 

@@ -47,6 +47,11 @@ CLIENT_IP = {
     "true-client-ip": "True-Client-IP (Akamai, Cloudflare)",
     "peer": "None: the address that connects",
 }
+SALT_PERIODS = {
+    "day": "A day: nobody is known again tomorrow",
+    "week": "A week, Monday to Sunday",
+    "month": "A month",
+}
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]{1,64}){1,4}")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PARAMETER = re.compile(r"[^\s&=#?]{1,64}")
@@ -159,6 +164,7 @@ SWITCHES: dict[str, Switch] = {
         Switch("quiet", _flag("quiet"), "rotating names instead of prefix and script name"),
         Switch("csp", _choice("csp", CSP), "amend, reuse or off"),
         Switch("respect_dnt", _flag("respect_dnt"), "obey Do Not Track and GPC"),
+        Switch("salt_period", _choice("salt_period", SALT_PERIODS), "day, week or month"),
         Switch("hash_routes", _flag("hash_routes"), "what follows # is a page of its own"),
         Switch("kept_params", _names, "query parameters kept besides utm_* and click ids"),
         Switch("currency", _currency, "for revenue without one"),

@@ -25,7 +25,7 @@ from portal.sites.fields import MODES, FieldError, timezones
 from portal.sites.forms import AddSiteForm, SiteSettingsForm, as_typed, split_names
 from portal.sites.payload import injection_is_on, set_injection
 from portal.sites.publishing import publish_sites
-from portal.sites.switches import CLIENT_IP, CSP, HTTPS, change_site
+from portal.sites.switches import CLIENT_IP, CSP, HTTPS, SALT_PERIODS, change_site
 from portal.teams.rights import Right, sites_with, teams_with
 
 blueprint = Blueprint("sites", __name__)
@@ -107,7 +107,13 @@ def settings(host: str) -> ResponseReturnValue:
         form=form,
         may_delete=may_delete,
         timezones=timezones(),
-        choices={"mode": MODES, "https": HTTPS, "csp": CSP, "client_ip": CLIENT_IP},
+        choices={
+            "mode": MODES,
+            "https": HTTPS,
+            "csp": CSP,
+            "client_ip": CLIENT_IP,
+            "salt_period": SALT_PERIODS,
+        },
     )
     return page, 422 if form.errors else 200
 

@@ -19,6 +19,8 @@ class QuerySite:
     id: int
     host: str
     timezone: str
+    salt_period: str = "day"
+    """For how long a visitor is known again: ``day``, ``week`` or ``month``."""
 
 
 class QueryError(Exception):

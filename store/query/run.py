@@ -32,6 +32,22 @@ LIMITS: dict[str, int] = {
 }
 """Settings of every statement: seconds, bytes, and no writing."""
 
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A salt period: its name in answers, its plural, the series whose buckets lie within one."""
+
+    name: str
+    plural: str
+    dimensions: frozenset[str]
+
+
+_PERIODS: dict[str, _Known] = {
+    "day": _Known("local_day", "days", frozenset({"time:hour", "time:day"})),
+    "week": _Known("iso_week", "weeks", frozenset({"time:hour", "time:day", "time:week"})),
+    "month": _Known("month", "months", frozenset({"time:hour", "time:day", "time:month"})),
+}
+
 CURRENT_MINUTES = 5
 _REGEX_REFUSED = 427
 _TOO_EXPENSIVE = frozenset({158, 159, 160, 241, 307, 396})
@@ -267,14 +283,23 @@ def _total_rows(store: QueryStore, asked: Asked) -> int:
 
 
 def _about_visitors(asked: Asked) -> dict[str, Any]:
-    """Say how visitors were counted (NUMBERS 14): a visitor is known again only within a day."""
-    daily = {"time:hour", "time:day"} & set(asked.dimensions)
-    summed = asked.period.first != asked.period.last and not daily
-    about: dict[str, Any] = {"visitors": {"salt_period": "local_day", "sum_of_days": summed}}
+    """Say how visitors were counted (NUMBERS 14): one is known again only within a salt period."""
+    salt_period = asked.site.salt_period
+    known = _PERIODS[salt_period]
+    by_period = bool(known.dimensions & set(asked.dimensions))
+    first, last = (_start_of(day, salt_period) for day in (asked.period.first, asked.period.last))
+    summed = first != last and not by_period
+    about: dict[str, Any] = {"visitors": {"salt_period": known.name, "sum_of_days": summed}}
     if summed:
-        message = "Visitors over several days are the sum of the days."
+        message = f"Visitors over several {known.plural} are the sum of the {known.plural}."
         about["metric_warnings"] = {"visitors": {"code": "sum_of_days", "message": message}}
     return about
+
+
+def _start_of(day: date, salt_period: str) -> date:
+    if salt_period == "week":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if salt_period == "month" else day
 
 
 def _echo(asked: Asked) -> dict[str, Any]:

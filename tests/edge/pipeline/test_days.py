@@ -13,8 +13,11 @@ from edge.pipeline.days import (
     day_start_ms,
     days_since_epoch,
     local_day,
+    period_after,
+    period_start,
     salt_end_ms,
 )
+from edge.sites import SaltPeriod
 
 HOUR_MS = 3_600_000
 ZONES = ["UTC", "Europe/Berlin", "America/Santiago", "Asia/Beirut", "Australia/Lord_Howe",
@@ -47,3 +50,22 @@ def test_every_moment_lies_in_its_day(zone: str, ts_ms: int) -> None:
 def test_days_are_counted_from_1970() -> None:
     assert days_since_epoch(date(1970, 1, 1)) == 0
     assert days_since_epoch(day_before(date(2026, 1, 1))) == 20453
+
+
+@pytest.mark.parametrize(
+    ("day", "period", "start", "after"),
+    [
+        ("2026-03-11", SaltPeriod.DAY, "2026-03-11", "2026-03-12"),
+        ("2026-03-09", SaltPeriod.WEEK, "2026-03-09", "2026-03-16"),
+        ("2026-03-15", SaltPeriod.WEEK, "2026-03-09", "2026-03-16"),
+        ("2025-12-31", SaltPeriod.WEEK, "2025-12-29", "2026-01-05"),
+        ("2026-02-28", SaltPeriod.MONTH, "2026-02-01", "2026-03-01"),
+        ("2025-12-31", SaltPeriod.MONTH, "2025-12-01", "2026-01-01"),
+    ],
+)
+def test_a_salt_period_is_whole_days(day: str, period: SaltPeriod, start: str, after: str) -> None:
+    at = date.fromisoformat(day)
+    assert period_start(at, period) == date.fromisoformat(start)
+    assert period_after(at, period) == date.fromisoformat(after)
+    end = day_start_ms(date.fromisoformat(after), ZoneInfo("UTC"))
+    assert salt_end_ms(at, ZoneInfo("UTC"), period) == end + GRACE_MS

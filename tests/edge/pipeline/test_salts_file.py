@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from edge.pipeline.days import salt_end_ms
 from edge.pipeline.salts_file import RECORD_BYTES, FileSalts
+from edge.sites import SaltPeriod
 
 ROOT = Path(__file__).parents[3]
 UTC = ZoneInfo("UTC")
@@ -167,3 +169,15 @@ def test_a_process_killed_while_minting_harms_nothing(path: Path) -> None:
         minting.send_signal(signal.SIGKILL)
     assert _ask(path) == before
     assert path.stat().st_size % RECORD_BYTES == 0
+
+
+async def test_a_longer_period_has_one_salt_and_keeps_it_to_its_end(path: Path) -> None:
+    salts = FileSalts(path)
+    monday, sunday = date(2025, 12, 29), date(2026, 1, 4)
+    early = await salts.for_day(1, monday, UTC, DAWN_MS, SaltPeriod.WEEK)
+    assert early is not None
+    end_ms = salt_end_ms(sunday, UTC, SaltPeriod.WEEK)
+    assert await salts.for_day(1, sunday, UTC, end_ms - 1, SaltPeriod.WEEK) == early
+    assert await salts.for_day(1, sunday, UTC, end_ms, SaltPeriod.WEEK) is None
+    of_days = {await salts.for_day(1, DAY, UTC, DAWN_MS, period) for period in SaltPeriod}
+    assert len(of_days) == len(SaltPeriod)

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -127,6 +128,34 @@ def test_the_answer_says_how_visitors_were_counted(pages: Traffic) -> None:
     assert day == {"visitors": {"salt_period": "local_day", "sum_of_days": False}}
     assert not ask(pages, dimensions=["time:day"]).meta["visitors"]["sum_of_days"]
     assert ask(pages, metrics=["visits"]).meta == {}
+
+
+@pytest.mark.parametrize(
+    ("salt_period", "name", "visitors"), [("week", "iso_week", [3]), ("month", "month", [2])]
+)
+def test_with_a_longer_salt_a_visitor_counts_once_in_it(
+    stored: Stored,
+    monkeypatch: pytest.MonkeyPatch,
+    salt_period: str,
+    name: str,
+    visitors: list[int],
+) -> None:
+    """One visitor on Sunday, Monday and Tuesday, another on Monday."""
+    periods = {"week": lambda day: day.isocalendar()[1], "month": lambda day: day.month}
+    monkeypatch.setattr(
+        "tests.store.query.dataset.hash_of",
+        lambda event: event.visitor * 100 + periods[salt_period](event.day),
+    )
+    days = ("2026-03-08", "2026-03-09", "2026-03-10")
+    mine = [a_visit(start=f"{day}T08:00:00", visitor=5).view("/a") for day in days]
+    traffic = stored(*mine, a_visit(start="2026-03-09T09:00:00", visitor=6).view("/a"))
+    traffic = replace(traffic, site=replace(traffic.site, salt_period=salt_period))
+    whole = {"date_range": ["2026-03-08", "2026-03-14"]}
+    found = ask(traffic, **whole)
+    assert found.results[0]["metrics"] == visitors
+    assert found.meta["visitors"] == {"salt_period": name, "sum_of_days": salt_period == "week"}
+    weeks = ask(traffic, dimensions=["time:week"], **whole)
+    assert [row["metrics"][0] for row in weeks.results] == [1, 2]
 
 
 def test_the_answer_repeats_the_query_as_it_was_understood(pages: Traffic) -> None:

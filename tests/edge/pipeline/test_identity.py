@@ -79,6 +79,12 @@ def test_no_previous_hash_once_yesterdays_salt_is_gone(a_draft: Make) -> None:
     assert (draft.visitor != 0, draft.previous) == (True, 0)
 
 
+def test_within_a_longer_period_there_is_no_previous_hash(a_draft: Make) -> None:
+    week = {DAY: b"a" * 32, DAY - 1: b"a" * 32}
+    draft = _visitor(a_draft(salts=week, now_ms=NOON_MS - 12 * HOUR_MS))
+    assert (draft.visitor != 0, draft.previous) == (True, 0)
+
+
 def test_the_place_is_looked_up(a_draft: Make) -> None:
     draft = a_draft()
     put_place(draft)

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from redis.asyncio import Redis
 
-from edge.pipeline.days import day_start_ms, local_day, salt_end_ms
+from edge.pipeline.days import day_start_ms, local_day, period_start, salt_end_ms
 from edge.pipeline.salts import SaltsUnavailable
 from edge.pipeline.salts_redis import RedisSalts, check_salt_store
+from edge.sites import SaltPeriod
 from tests.support.redis_server import RedisServer
 
 UTC = ZoneInfo("UTC")
@@ -65,6 +66,20 @@ async def test_only_days_that_are_due_have_a_salt(server: RedisServer) -> None:
         assert await salts.for_day(1, tomorrow, UTC, now_ms) is None
         assert await salts.for_day(1, date(2020, 1, 1), UTC, now_ms) is None
         assert await salts.for_day(1, tomorrow, UTC, day_start_ms(tomorrow, UTC)) is not None
+
+
+async def test_a_longer_period_has_one_salt_to_its_end(server: RedisServer) -> None:
+    now_ms = await _now_ms(server)
+    day = local_day(now_ms, UTC)
+    async with an_edge(server) as salts, Redis.from_url(server.url) as redis:
+        of_period = {
+            period: await salts.for_day(1, day, UTC, now_ms, period) for period in SaltPeriod
+        }
+        assert len(set(of_period.values()) - {None}) == len(SaltPeriod)
+        first = period_start(day, SaltPeriod.WEEK)
+        assert await salts.for_day(1, first, UTC, now_ms, SaltPeriod.WEEK) == of_period["week"]
+        key = f"salt:1:{first.isoformat()}:week"
+        assert await redis.expiretime(key) == salt_end_ms(day, UTC, SaltPeriod.WEEK) // 1_000
 
 
 async def test_the_day_is_that_of_the_stores_clock(server: RedisServer) -> None:

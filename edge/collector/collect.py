@@ -7,7 +7,7 @@ is durable in the buffer before ``collect`` returns.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from edge.buffer.protocol import BufferUnavailable, EventBuffer
@@ -16,10 +16,12 @@ from edge.collector.rate import RateLimits
 from edge.event import Beacon, Event, Sender, encode_event
 from edge.outcomes import DropReason, count
 from edge.pipeline.agents import Agents
+from edge.pipeline.bots import count_marks
 from edge.pipeline.days import GRACE_MS, day_before, day_start_ms, days_since_epoch, local_day
 from edge.pipeline.draft import Context
 from edge.pipeline.geo import Geo
 from edge.pipeline.moment import MAX_AGE_MS
+from edge.pipeline.pace import Pace
 from edge.pipeline.salts import Salts, SaltsUnavailable
 from edge.pipeline.steps import process
 from edge.sites import Site
@@ -68,6 +70,7 @@ class Collector:
         self._geo = geo
         self._agents = agents
         self._limits = limits or RateLimits()
+        self._pace = Pace()
 
     def refuse(self, site: Site, refusal: Refusal, events: int = 1) -> Verdict:
         """Count events that are not taken; a body that was not read counts as one."""
@@ -115,11 +118,13 @@ class Collector:
         except SaltsUnavailable as error:
             refusal = _unavailable(DropReason.NO_SALT, error.retry_after_s)
             return self.refuse(site, refusal, len(beacons))
+        context = replace(context, pace=self._pace)
         outcomes = [process(beacon, sender, context) for beacon in beacons]
         drops = Counter(outcome for outcome in outcomes if isinstance(outcome, DropReason))
         for reason, n in drops.items():
             self._count_drop(site, reason, n)
-        events = [encode_event(event) for event in outcomes if not isinstance(event, DropReason)]
+        kept = [event for event in outcomes if not isinstance(event, DropReason)]
+        events = [encode_event(event) for event in kept]
         if events:
             try:
                 await self._buffer.append(site, events)
@@ -127,6 +132,8 @@ class Collector:
                 refusal = _unavailable(DropReason.BUFFER_UNAVAILABLE, error.retry_after_s)
                 return self.refuse(site, refusal, len(events))
             count(site.id, None, len(events))
+            for event in kept:
+                count_marks(event)
         return Verdict(len(events), tuple(drops), rejected)
 
     async def _context(self, beacons: Sequence[Beacon], sender: Sender, opted_out: bool) -> Context:

@@ -84,13 +84,15 @@ class Agents:
         found: PartialResult = self._resolve(agent, Domain.ALL)
         browser, browser_version = _browser(found.user_agent)
         system, system_version = _system(found.os)
+        bot = self._classes.classify(agent, is_spider=_is_spider(found.device))
         return Device(
             browser=browser,
             browser_version=browser_version,
             os=system,
             os_version=system_version,
             device=device_class(agent, system),
-            bot=self._classes.classify(agent, is_spider=_is_spider(found.device)),
+            bot=bot,
+            operator=self._classes.operator(agent) if bot else "",
         )
 
 

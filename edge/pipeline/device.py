@@ -1,14 +1,14 @@
-"""Steps: device, screen class, language and the mark of a bot.
+"""Steps: device, screen class and language.
 
-The user agent is read by ``edge.pipeline.agents``. The one invariant: only classes and major
-versions are kept, nothing as fine as a build number or a size in pixels.
+The user agent is read by ``edge.pipeline.agents``; bots are ``edge.pipeline.bots``. The one
+invariant: only classes and major versions are kept, nothing as fine as a build number or a size in
+pixels.
 """
 
 import re
 
 from edge.pipeline.draft import Draft
 
-AUTOMATION = "automation"
 SCREENS = ((576, "Mobile"), (992, "Tablet"), (1_440, "Laptop"))
 """Viewport widths in CSS pixels below which a screen is of a class; from there on ``Desktop``."""
 _WIDEST = "Desktop"
@@ -18,11 +18,6 @@ _LANGUAGE = re.compile(rb"\s*([A-Za-z]{2,3})(?=[-_,;\s]|$)")
 def put_device(draft: Draft) -> None:
     """Set browser, system and device class with their major versions."""
     draft.device = draft.context.devices.read(draft.sender.agent)
-
-
-def put_bot(draft: Draft) -> None:
-    """Mark automated traffic; it is stored, never dropped."""
-    draft.bot = draft.device.bot or (AUTOMATION if draft.beacon.automation else "")
 
 
 def put_screen(draft: Draft) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from edge.event import Address, Beacon, Event, Sender
+from edge.pipeline.pace import Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What a user agent says; ``bot`` is empty for a person, else a class of CONTRACT 1."""
+    """What a user agent says; ``bot`` is empty for a person, else a class of CONTRACT 1.
+
+    ``operator`` names who runs the bot, where that is known.
+    """
 
     browser: str = ""
     browser_version: str = ""
@@ -30,6 +34,7 @@ class Device:
     os_version: str = ""
     device: str = ""
     bot: str = ""
+    operator: str = ""
 
 
 class Places(Protocol):
@@ -62,6 +67,8 @@ class Context:
     places: Places
     devices: Devices
     opted_out: bool = False
+    pace: Pace | None = None
+    """Where page views are counted by client; None for an event that nobody sent."""
 
 
 @dataclass(slots=True)

@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from edge.event import Beacon, Event, Sender
 from edge.outcomes import DropReason
+from edge.pipeline.bots import put_bot
 from edge.pipeline.consent import drop_dnt, drop_gpc, drop_opted_out
-from edge.pipeline.device import put_bot, put_device, put_language, put_screen
+from edge.pipeline.device import put_device, put_language, put_screen
 from edge.pipeline.draft import Context, Draft
 from edge.pipeline.identity import put_place, put_visitor
 from edge.pipeline.moment import drop_day_without_salt, drop_too_old, put_moment
@@ -44,11 +45,11 @@ STEPS: tuple[Step, ...] = (
     put_source,
     put_channel,
     put_device,
-    put_bot,
     put_screen,
     put_language,
     put_place,
     put_visitor,
+    put_bot,
 )
 
 

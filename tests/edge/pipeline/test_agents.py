@@ -37,7 +37,7 @@ AGENTS = Agents()
         ("Mozilla/5.0 (PlayStation; PlayStation 5/8.00) AppleWebKit/605 Version/16.4 Safari/605",
          ("Safari", "16", "", "", "Console", "")),
         ("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
-         ("Googlebot", "2", "", "", "", "search")),
+         ("Googlebot", "2", "", "", "", "search", "Google")),
         ("", ("", "", "", "", "", "unknown")),
     ],
 )  # fmt: skip

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from edge.pipeline.device import put_bot, put_device, put_language, screen_class
-from edge.pipeline.draft import Device, Draft
+from edge.pipeline.device import put_device, put_language, screen_class
+from edge.pipeline.draft import Draft
 
 type Make = Callable[..., Draft]
 
@@ -30,14 +30,7 @@ def test_language_has_no_region(a_draft: Make, header: bytes, language: str) -> 
     assert draft.language == language
 
 
-@pytest.mark.parametrize(
-    ("known", "automation", "bot"),
-    [("", False, ""), ("", True, "automation"), ("search", False, "search"), ("seo", True, "seo")],
-)
-def test_bots_are_marked(a_draft: Make, known: str, automation: bool, bot: str) -> None:
-    draft = a_draft(automation=automation)
+def test_the_agent_is_read(a_draft: Make) -> None:
+    draft = a_draft()
     put_device(draft)
     assert draft.device.browser == "Firefox"
-    draft.device = Device(bot=known)
-    put_bot(draft)
-    assert draft.bot == bot

@@ -1,0 +1,68 @@
+"""Step: mark automated traffic, with its class, its operator and the signs of it.
+
+Agents are read by ``edge.pipeline.agents``, signs weighed by ``rules.evidence``. The one invariant:
+a bot is marked and stored, never dropped, and every mark is counted.
+"""
+
+from prometheus_client import Counter
+
+from edge.event import PAGEVIEW, Event
+from edge.pipeline.draft import Draft
+from rules.agents import AUTOMATION, HUMAN, UNKNOWN
+from rules.evidence import SIGNALS, Evidence, beacon_headers, names, viewport, weigh
+
+_BOTS = Counter(
+    "statflow_bots_total",
+    "Events marked as automated traffic, by site and class.",
+    ["site", "class"],
+)
+_SIGNS = Counter(
+    "statflow_bot_evidence_total",
+    "Events with a sign of automated traffic, whether or not it made a bot of the sender.",
+    ["site", "evidence"],
+)
+_PROGRAM = Evidence.AUTOMATION | Evidence.HEADLESS
+
+
+def put_bot(draft: Draft) -> None:
+    """Set bot class, operator and evidence; runs after the visitor hash and the device."""
+    evidence = gather(draft)
+    bot = draft.device.bot
+    if not bot and weigh(evidence):
+        bot = AUTOMATION if evidence & _PROGRAM else UNKNOWN
+    draft.bot, draft.evidence = bot, int(evidence)
+    draft.operator = draft.device.operator if bot else ""
+
+
+def gather(draft: Draft) -> Evidence:
+    """Gather every sign that a beacon gives."""
+    beacon, sender, context = draft.beacon, draft.sender, draft.context
+    evidence = viewport(beacon.viewport_px)
+    if draft.device.bot != HUMAN:
+        evidence |= Evidence.AGENT
+    if beacon.automation:
+        evidence |= Evidence.AUTOMATION
+    # A server that sends for its visitors gives their agent and its own headers.
+    if context.headers.get(b"user-agent") == sender.agent:
+        secure = beacon.url.startswith("https://")
+        evidence |= beacon_headers(context.headers, sender.agent, secure=secure)
+    if beacon.name == PAGEVIEW and context.pace is not None:
+        now_ms, visitor = context.now_ms, draft.visitor
+        if context.pace.is_too_fast(sender.site.id, visitor, now_ms):
+            evidence |= Evidence.RATE
+    return evidence
+
+
+def count_marks(event: Event) -> None:
+    """Count an event's class of bot and its signs, for events that are kept."""
+    if not event.bot and not event.evidence:
+        return
+    site = str(event.site_id)
+    if event.bot:
+        _BOTS.labels(site, event.bot).inc()
+    for name in names(event.evidence):
+        _SIGNS.labels(site, name).inc()
+
+
+SIGNS: tuple[str, ...] = tuple(str(signal.bit.name).lower() for signal in SIGNALS)
+"""Every value of the label ``evidence``."""

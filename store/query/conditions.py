@@ -8,7 +8,7 @@ matching rows sum to more than zero, which is what FINAL would say (INGESTION 5.
 from dataclasses import dataclass
 
 from store.query.dimensions import (
-    BOT,
+    BOT_DIMENSIONS,
     ROLE_COLUMNS,
     Dimension,
     PageRole,
@@ -89,7 +89,7 @@ def names_in(filters: tuple[Filter, ...]) -> set[str]:
 
 def shows_bots(filters: tuple[Filter, ...], dimensions: tuple[str, ...]) -> bool:
     """Say whether a query speaks of bots itself, so that they are not left out."""
-    return BOT in dimensions or BOT in names_in(filters)
+    return not BOT_DIMENSIONS.isdisjoint((*dimensions, *names_in(filters)))
 
 
 def event_condition(condition: Filter, scope: Scope) -> Fragment:

@@ -105,6 +105,7 @@ DIMENSIONS: tuple[Dimension, ...] = (
     _place("region", "Region"),
     _place("city", "City"),
     _fixed("bot", HUMAN, "Class of bot; to filter or group by it makes bots visible"),
+    _fixed("operator", NOT_SET, "Who runs the bot; to filter or group by it makes bots visible"),
 )
 
 TIME_DIMENSIONS: tuple[str, ...] = ("time", "time:hour", "time:day", "time:week", "time:month")
@@ -120,7 +121,8 @@ ROLE_COLUMNS: dict[tuple[str, PageRole], str] = {
 }
 """Columns of a visit that stand for an event's page where the visit itself is counted."""
 
-BOT = "visit:bot"
+BOT_DIMENSIONS: frozenset[str] = frozenset({"visit:bot", "visit:operator"})
+"""Who names one of these asks for bots as well."""
 
 
 def find_dimension(name: str) -> Dimension | None:

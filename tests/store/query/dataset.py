@@ -32,6 +32,7 @@ ATTRIBUTES = {
     "screen": ("", "md", "lg"),
     "language": ("", "fr", "en"),
     "bot": ("", "", "", "", "", "ai_training"),
+    "operator": ("", "OpenAI"),
 }
 PAGES = ("/", "/a", "/A/b", "/blog/1", "/blog/2", "/100%_\\x")
 HOSTS = ("shop.example", "Blog.example")
@@ -144,7 +145,10 @@ def random_events(seed: int, zone: str, first: date, days: int, visits: int) -> 
         if rng.random() < 0.2:
             start = midnight.astimezone(UTC) + timedelta(hours=23, minutes=rng.randrange(30, 59))
         local_day = start.astimezone(ZoneInfo(zone)).date()
-        attributes = {name: rng.choice(values) for name, values in ATTRIBUTES.items()}
+        attributes = {
+            name: rng.choice(values) for name, values in ATTRIBUTES.items() if name != "operator"
+        }
+        attributes["operator"] = "OpenAI" if attributes["bot"] else ""
         base = Event(
             rng.getrandbits(64), rng.choice(visitors), start, local_day, attributes=attributes
         )

@@ -69,7 +69,7 @@ class Reference:
         self.filters: list[Any] = body.get("filters", [])
         self.by_hour = "time:hour" in self.dimensions
         self.all_events = list(events)
-        shows_bots = "visit:bot" in str(body)
+        shows_bots = "visit:bot" in str(body) or "visit:operator" in str(body)
         self.visits = [
             visit
             for visit in visits_of(self.all_events)

@@ -1,0 +1,49 @@
+"""The pack that is made from a package's list."""
+
+from pathlib import Path
+
+import yaml
+
+from rules.agents import CLASSES
+from rules.update import LIST, PACKAGE, TARGET, bounded, is_linear, operator, render_pack, rows
+
+
+def test_the_pack_is_what_its_package_gives() -> None:
+    from importlib.metadata import distribution  # noqa: PLC0415 - only this test asks for it.
+
+    package = distribution(PACKAGE)
+    kept = TARGET.read_text(encoding="utf-8")
+    if yaml.safe_load(kept)["version"] == package.version:
+        entries = yaml.safe_load(Path(str(package.locate_file(LIST))).read_text(encoding="utf-8"))
+        assert render_pack(entries, package.version) == kept
+
+
+def test_rows_carry_class_and_operator() -> None:
+    entries = [
+        {"regex": "AcmeBot", "category": "Search bot", "producer": {"name": "Acme, Inc."}},
+        {"regex": "Other", "category": "Crawler"},
+        {"regex": "Back(?!track)", "category": "Crawler"},
+    ]
+    assert list(rows(entries)) == [
+        [bounded("AcmeBot"), "search", "Acme"],
+        [bounded("Other"), "unknown", ""],
+    ]
+
+
+def test_companies_are_called_by_their_names() -> None:
+    assert operator("Google Inc.") == "Google"
+    assert operator("Microsoft Corporation") == "Microsoft"
+    assert operator("Acme GmbH & Co. KG") == "Acme"
+    assert operator("CloudFlare") == "Cloudflare"
+    assert operator("") == ""
+
+
+def test_patterns_that_need_backtracking_are_left_out() -> None:
+    assert is_linear("a+b")
+    assert not is_linear("(?<=a)b")
+
+
+def test_every_row_of_the_pack_is_of_a_class() -> None:
+    bots = yaml.safe_load(TARGET.read_text(encoding="utf-8"))["bots"]
+    assert len(bots) > 500
+    assert {row[1] for row in bots} <= set(CLASSES)

@@ -35,6 +35,9 @@ class DropReason(StrEnum):
     OPTED_OUT = "opted_out"
     DNT = "dnt"
     GPC = "gpc"
+    SHIELDED_IP = "shielded_ip"
+    SHIELDED_COUNTRY = "shielded_country"
+    SHIELDED_PATH = "shielded_path"
     HOSTNAME_NOT_ALLOWED = "hostname_not_allowed"
     SPAM_REFERRER = "spam_referrer"
     TOO_OLD = "too_old"
@@ -69,16 +72,28 @@ REASONS: tuple[Reason, ...] = (
     Reason(DropReason.DNT, Stage.PIPELINE, False, "The browser sent DNT: 1."),
     Reason(DropReason.GPC, Stage.PIPELINE, False, "The browser sent Sec-GPC: 1."),
     Reason(
+        DropReason.SHIELDED_IP, Stage.PIPELINE, False, "A rule of the site keeps the address out."
+    ),
+    Reason(
+        DropReason.SHIELDED_COUNTRY,
+        Stage.PIPELINE,
+        False,
+        "A rule of the site keeps the country out.",
+    ),
+    Reason(
+        DropReason.SHIELDED_PATH, Stage.PIPELINE, False, "A rule of the site keeps the page out."
+    ),
+    Reason(
         DropReason.HOSTNAME_NOT_ALLOWED,
         Stage.PIPELINE,
         False,
-        "The page's host is not one of the site's.",
+        "The page's host is not one of the site's, or a rule keeps it out.",
     ),
     Reason(
         DropReason.SPAM_REFERRER,
         Stage.PIPELINE,
         False,
-        "The referrer is on the referrer spam list.",
+        "The referrer is on the list of spam, or a rule keeps it out.",
     ),
     Reason(
         DropReason.TOO_OLD,

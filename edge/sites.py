@@ -18,6 +18,10 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from rules.loader import parse_rules
+from rules.model import Rule
+from rules.policy import Policy, policy_of
+
 SCHEMA = 1
 SHARDS = 64
 """Logical shards; fixed for an installation. A site always lives in one."""
@@ -154,6 +158,9 @@ class Site:
     former_names: tuple[FormerNames, ...] = ()
     """What pages in caches may still ask for, the latest first: it goes before earlier ones."""
     salt_period: SaltPeriod = SaltPeriod.DAY
+    rules: tuple[Rule, ...] = ()
+    policy: Policy = field(init=False, compare=False, repr=False)
+    """``rules``, compiled."""
     zone: ZoneInfo = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -161,6 +168,7 @@ class Site:
         if self.canonical_host and self.canonical_host not in self.hosts:
             raise SnapshotError(f"canonical_host {self.canonical_host!r} is no name of the site")
         object.__setattr__(self, "zone", ZoneInfo(self.timezone))
+        object.__setattr__(self, "policy", policy_of(self.rules))
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -378,6 +386,7 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "script_name": ("script_name", _script_name),
     "quiet_seed": ("quiet_seed", _text),
     "salt_period": ("salt_period", SaltPeriod),
+    "rules": ("rules", parse_rules),
     "former_names": ("former_names", lambda v: tuple(_former(names) for names in _list(v))),
 }
 """Field in the snapshot → attribute of Site and the reader that checks it."""

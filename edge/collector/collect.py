@@ -6,7 +6,7 @@ is durable in the buffer before ``collect`` returns.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -18,6 +18,7 @@ from edge.outcomes import DropReason, count
 from edge.pipeline.agents import Agents
 from edge.pipeline.bots import count_marks
 from edge.pipeline.days import GRACE_MS, day_before, day_start_ms, days_since_epoch, local_day
+from edge.pipeline.derived import derive_event
 from edge.pipeline.draft import Context
 from edge.pipeline.geo import Geo
 from edge.pipeline.moment import MAX_AGE_MS
@@ -25,6 +26,7 @@ from edge.pipeline.pace import Pace
 from edge.pipeline.salts import Salts, SaltsUnavailable
 from edge.pipeline.steps import process
 from edge.sites import Site
+from rules.ranges import BotRanges, read_ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,14 @@ class Collector:
         geo: Geo,
         agents: Agents,
         limits: RateLimits | None = None,
+        ranges: BotRanges | None = None,
     ) -> None:
         self._buffer = buffer
         self._salts = salts
         self._geo = geo
         self._agents = agents
         self._limits = limits or RateLimits()
+        self._ranges = ranges or read_ranges()
         self._pace = Pace()
 
     def refuse(self, site: Site, refusal: Refusal, events: int = 1) -> Verdict:
@@ -119,7 +123,7 @@ class Collector:
             refusal = _unavailable(DropReason.NO_SALT, error.retry_after_s)
             return self.refuse(site, refusal, len(beacons))
         context = replace(context, pace=self._pace)
-        outcomes = [process(beacon, sender, context) for beacon in beacons]
+        outcomes = list(_outcomes(beacons, sender, context))
         drops = Counter(outcome for outcome in outcomes if isinstance(outcome, DropReason))
         for reason, n in drops.items():
             self._count_drop(site, reason, n)
@@ -160,6 +164,7 @@ class Collector:
             places=self._geo,
             devices=self._agents,
             opted_out=opted_out,
+            ranges=self._ranges,
         )
 
     def _count_drop(self, site: Site, reason: DropReason, n: int) -> None:
@@ -167,6 +172,18 @@ class Collector:
         if n:
             count(site.id, reason, n)
             self._buffer.count_drop(site.id, reason, n)
+
+
+def _outcomes(
+    beacons: Sequence[Beacon], sender: Sender, context: Context
+) -> Iterator[Event | DropReason]:
+    """Process each event and, behind a page view that is kept, what the site's rules make of it."""
+    for beacon in beacons:
+        outcome = process(beacon, sender, context)
+        yield outcome
+        derived = None if isinstance(outcome, DropReason) else derive_event(beacon, sender.site)
+        if derived is not None:
+            yield process(derived, sender, context)
 
 
 def _days_needed(beacons: Sequence[Beacon], site: Site, now_ms: int) -> list[date]:

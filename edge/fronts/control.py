@@ -66,6 +66,7 @@ _SHADOW: Permission = (stance.SHADOW, None)
 _OUTSIDE: Permission = (stance.OUTSIDE_CANARY, None)
 _OFF: Permission = (stance.OFF, None)
 _KILLED: Permission = (stance.KILLED, None)
+_RULED_OUT: Permission = (stance.RULED_OUT, None)
 _BROKEN: Permission = (stance.BROKEN, None)
 
 
@@ -107,6 +108,8 @@ class Control:
             return _OFF
         if not self._sites().injection:
             return _KILLED
+        if not site.policy.may_inject(target.decode("utf-8", "replace")):
+            return _RULED_OUT
         state = self.state(site.id)
         if state is State.OPEN:
             return _BROKEN

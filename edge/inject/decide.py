@@ -32,6 +32,7 @@ class SkipReason(StrEnum):
 
     OFF = "off"
     KILLED = "killed"
+    RULE = "rule"
     BREAKER = "breaker"
     SHADOW = "shadow"
     METHOD = "method"
@@ -91,6 +92,7 @@ _REQUEST, _RESPONSE, _BODY = Stage.REQUEST, Stage.RESPONSE, Stage.BODY
 REASONS: tuple[Reason, ...] = (
     Reason(SkipReason.OFF, _REQUEST, False, "Injection is switched off for the site."),
     Reason(SkipReason.KILLED, _REQUEST, False, "Injection is switched off for all sites."),
+    Reason(SkipReason.RULE, _REQUEST, False, "A rule keeps the script out of this page."),
     Reason(
         SkipReason.BREAKER,
         _REQUEST,

@@ -42,6 +42,7 @@ SHADOW = Stance(shadow=True, may_tag=False)
 OUTSIDE_CANARY = Stance(ask=_outside, may_tag=False)
 OFF = Stance(reason=SkipReason.OFF, may_tag=False)
 KILLED = Stance(reason=SkipReason.KILLED, may_tag=False)
+RULED_OUT = Stance(reason=SkipReason.RULE, may_tag=False)
 BROKEN = Stance(reason=SkipReason.BREAKER, may_tag=False)
 
 _BY_MODE = {Mode.ON: TAGS, Mode.CANARY: TAGS, Mode.SHADOW: SHADOW, Mode.OFF: OFF}

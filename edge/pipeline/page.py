@@ -5,18 +5,17 @@ the visit came from is ``edge.pipeline.source``. The one invariant: whatever is 
 """
 
 import re
-from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from edge.event import Scalar
 from edge.outcomes import DropReason
 from edge.pipeline.draft import Draft
 from edge.pipeline.masking import mask
 from edge.sites import Site
+from rules.matcher import plain_path
 
 _MAX_PARAMS = 200
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
-_ENCODED_DELIMITER = re.compile(r"%(?:2[35f]|3f|[01][0-9a-f]|7f)", re.IGNORECASE)
-"""Escapes that would mean something else when decoded: ``#``, ``%``, ``/``, ``?`` and controls."""
 _LARGEST_EXACT = 2**53
 
 
@@ -60,9 +59,7 @@ def parse_params(query: str) -> dict[str, str]:
 
 def normal_path(path: str) -> str:
     """Decode a path for people to read, unless that would change what it means, and mask it."""
-    if "%" in path and not _ENCODED_DELIMITER.search(path):
-        path = _decoded(path)
-    return mask(path) or "/"
+    return mask(plain_path(path)) or "/"
 
 
 def clean_text(text: str) -> str:
@@ -71,20 +68,19 @@ def clean_text(text: str) -> str:
 
 
 def _path(parts: SplitResult, params: dict[str, str], site: Site) -> str:
-    path = normal_path(parts.path)
-    kept = [(name, mask(params[name])) for name in site.kept_params if name in params]
+    path = _ruled(parts.path, site)
+    names = (*site.kept_params, *site.policy.kept_params)
+    kept = [(name, mask(params[name])) for name in dict.fromkeys(names) if name in params]
     if kept:
         path = f"{path}?{urlencode(kept, safe='[]/')}"
     if site.hash_routes and parts.fragment:
-        path = f"{path}#{normal_path(parts.fragment.partition('?')[0])}"
+        path = f"{path}#{_ruled(parts.fragment.partition('?')[0], site)}"
     return path
 
 
-def _decoded(path: str) -> str:
-    try:
-        return unquote(path, errors="strict")
-    except UnicodeDecodeError:
-        return path
+def _ruled(path: str, site: Site) -> str:
+    """Write a path as the site's rules of privacy say, and mask what is left."""
+    return mask(site.policy.mask_path(plain_path(path))) or "/"
 
 
 def _prop(value: Scalar) -> str:

@@ -17,6 +17,13 @@ from edge.pipeline.draft import Context, Draft
 from edge.pipeline.identity import put_place, put_visitor
 from edge.pipeline.moment import drop_day_without_salt, drop_too_old, put_moment
 from edge.pipeline.page import drop_foreign_host, put_page, put_props
+from edge.pipeline.shields import (
+    drop_shielded_country,
+    drop_shielded_host,
+    drop_shielded_ip,
+    drop_shielded_path,
+    drop_shielded_referrer,
+)
 from edge.pipeline.source import (
     drop_spam_referrer,
     put_campaign,
@@ -33,14 +40,18 @@ STEPS: tuple[Step, ...] = (
     drop_opted_out,
     drop_dnt,
     drop_gpc,
+    drop_shielded_ip,
     drop_too_old,
     put_page,
     drop_foreign_host,
+    drop_shielded_host,
+    drop_shielded_path,
     put_moment,
     drop_day_without_salt,
     put_props,
     put_referrer,
     drop_spam_referrer,
+    drop_shielded_referrer,
     put_campaign,
     put_source,
     put_channel,
@@ -48,6 +59,7 @@ STEPS: tuple[Step, ...] = (
     put_screen,
     put_language,
     put_place,
+    drop_shielded_country,
     put_visitor,
     put_bot,
 )

@@ -42,6 +42,7 @@ _SAME_NAME = (
     "quiet_seed",
     "former_names",
     "salt_period",
+    "rules",
 )
 
 

@@ -1,4 +1,4 @@
-"""Every case beside a pack holds, every rule of a pack has one, and a false case is told by line."""
+"""Every case beside a pack holds, and a false case is told by its line."""
 
 from pathlib import Path
 

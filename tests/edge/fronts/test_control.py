@@ -157,3 +157,10 @@ def test_only_who_may_know_is_told(
     control = Control(debug=debug)
     headers = [(b"X-Statflow-Debug", sent)] if sent else []
     assert control.explains(a_site(**site), headers) is explains
+
+
+def test_a_rule_keeps_the_script_out_of_its_pages_only() -> None:
+    rule = {"id": "r", "kind": "inject", "action": "exclude", "paths": ["/private/**"]}
+    site = a_site(rules=[rule])
+    assert Control().permit(site, b"/private/x?y", (), None)[0].reason is SkipReason.RULE
+    assert Control().permit(site, b"/privates", (), None)[0].reason is None

@@ -11,6 +11,9 @@ from edge.pipeline.page import drop_foreign_host, put_page, put_props
 
 type Make = Callable[..., Draft]
 
+MASK = {"id": "m", "kind": "privacy", "action": "mask", "paths": ["/users/*"], "to": "/users/:id"}
+KEEP = {"id": "k", "kind": "privacy", "action": "keep", "params": ["q"]}
+
 
 @pytest.mark.parametrize(
     ("url", "path"),
@@ -42,6 +45,10 @@ def test_of_a_url_only_the_path_is_kept(a_draft: Make, url: str, path: str) -> N
         ({"hash_routes": True}, "/app#/cart?token=1", "/app#/cart"),
         ({"hash_routes": True}, "/app#", "/app"),
         ({"hash_routes": False}, "/app#/cart", "/app"),
+        ({"rules": [MASK]}, "/users/7", "/users/:id"),
+        ({"rules": [MASK]}, "/user/7", "/user/7"),
+        ({"rules": [MASK], "hash_routes": True}, "/app#/users/7", "/app#/users/:id"),
+        ({"rules": [KEEP], "kept_params": ["a"]}, "/s?q=1&a=2&b=3", "/s?a=2&q=1"),
     ],
 )
 def test_a_site_may_keep_more(a_draft: Make, site: dict[str, Any], url: str, path: str) -> None:

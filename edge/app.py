@@ -36,6 +36,7 @@ from edge.private import PrivatePort
 from edge.request_log import RequestLog
 from edge.sites import EMPTY, Site
 from edge.sites_feed import SitesFeed
+from rules.ranges import read_ranges
 
 log = logging.getLogger(__name__)
 
@@ -140,6 +141,7 @@ def _build_listeners(
         geo=Geo(config.geo),
         agents=Agents(),
         limits=RateLimits(config.rate_client, config.rate_site),
+        ranges=read_ranges(config.bot_ranges),
     )
 
     def tag_for(site: Site) -> Tag:

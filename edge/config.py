@@ -50,6 +50,7 @@ class EdgeConfig:
     private_socket: Path | None
     debug: bool
     version: str
+    bot_ranges: Path | None = None
 
     @property
     def hosts(self) -> list[str]:

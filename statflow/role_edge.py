@@ -41,6 +41,7 @@ def edge_config(  # noqa: PLR0913 - one argument an option of the command
         salt_assured=settings.salt_assured,
         salts_file=salts_file or paths.salts,
         geo=geo_database(settings),
+        bot_ranges=settings.bot_ranges,
         trusted_proxies=settings.trusted_proxies,
         upstream_ranges=settings.upstream_ranges,
         acme_dir=settings.acme_dir,

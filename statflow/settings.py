@@ -116,6 +116,13 @@ SETTINGS: tuple[Setting, ...] = (
         _path,
     ),
     Setting(
+        "BOT_RANGES",
+        "",
+        "folder",
+        "Address ranges of bots, one file an agent (docs/bots.md); they confirm and deny.",
+        _path,
+    ),
+    Setting(
         "SECRET_KEY",
         "",
         "text",
@@ -238,6 +245,7 @@ class Settings:
     salt_url: str
     salt_assured: bool
     geoip_db: Path | None
+    bot_ranges: Path | None
     secret_key: str
     password: str
     trusted_proxies: str

@@ -30,8 +30,10 @@ def put_bot(draft: Draft) -> None:
     bot = draft.device.bot
     if not bot and weigh(evidence):
         bot = AUTOMATION if evidence & _PROGRAM else UNKNOWN
+    if evidence & Evidence.SPOOFED:
+        bot = UNKNOWN
     draft.bot, draft.evidence = bot, int(evidence)
-    draft.operator = draft.device.operator if bot else ""
+    draft.operator = draft.device.operator if bot and not evidence & Evidence.SPOOFED else ""
 
 
 def gather(draft: Draft) -> Evidence:
@@ -40,6 +42,9 @@ def gather(draft: Draft) -> Evidence:
     evidence = viewport(beacon.viewport_px)
     if draft.device.bot != HUMAN:
         evidence |= Evidence.AGENT
+        if context.ranges is not None:
+            agent = sender.agent.decode("latin-1")
+            evidence |= context.ranges.judge(agent, sender.address)
     if beacon.automation:
         evidence |= Evidence.AUTOMATION
     # A server that sends for its visitors gives their agent and its own headers.

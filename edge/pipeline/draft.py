@@ -10,6 +10,7 @@ from typing import Protocol
 
 from edge.event import Address, Beacon, Event, Sender
 from edge.pipeline.pace import Pace
+from rules.ranges import BotRanges
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Context:
     places: Places
     devices: Devices
     opted_out: bool = False
+    ranges: BotRanges | None = None
     pace: Pace | None = None
     """Where page views are counted by client; None for an event that nobody sent."""
 

@@ -5,7 +5,17 @@ from pathlib import Path
 import yaml
 
 from rules.agents import CLASSES
-from rules.update import LIST, PACKAGE, TARGET, bounded, is_linear, operator, render_pack, rows
+from rules.update import (
+    LIST,
+    PACKAGE,
+    TARGET,
+    bounded,
+    is_linear,
+    operator,
+    render_pack,
+    render_ranges,
+    rows,
+)
 
 
 def test_the_pack_is_what_its_package_gives() -> None:
@@ -47,3 +57,27 @@ def test_every_row_of_the_pack_is_of_a_class() -> None:
     bots = yaml.safe_load(TARGET.read_text(encoding="utf-8"))["bots"]
     assert len(bots) > 500
     assert {row[1] for row in bots} <= set(CLASSES)
+
+
+def test_the_pack_of_ranges_names_source_and_day() -> None:
+    data = {
+        "crawlers": {"acmebot": {"name": "AcmeBot"}},
+        "sources": {
+            "a": {
+                "covers": ["acmebot"],
+                "upstream_url": "https://acme.example/bot.json",
+                "fetched_at": "2026-09-02T14:41:05+00:00",
+                "ipv4": ["192.0.2.0/24"],
+            },
+            "b": {"covers": []},
+        },
+    }
+    pack = yaml.safe_load(render_ranges(data, "1.0"))
+    assert pack["sources"] == [
+        {
+            "agents": ["AcmeBot"],
+            "from": "https://acme.example/bot.json",
+            "fetched": "2026-09-02",
+            "networks": ["192.0.2.0/24"],
+        }
+    ]

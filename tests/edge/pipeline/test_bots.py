@@ -11,6 +11,7 @@ from edge.pipeline.draft import Device, Draft
 from edge.pipeline.pace import MOST_VIEWS, Pace
 from edge.pipeline.steps import process
 from rules.evidence import Evidence
+from rules.ranges import BotRanges, ranges
 
 type Make = Callable[..., Draft]
 
@@ -95,3 +96,21 @@ def test_marks_are_counted_by_site_class_and_sign(a_draft: Make) -> None:
         labels = {"site": "74001", "evidence": sign}
         assert REGISTRY.get_sample_value("statflow_bot_evidence_total", labels) == 1
         assert sign in SIGNS
+
+
+@pytest.mark.parametrize(
+    ("address", "bot", "operator", "sign"),
+    [
+        ("192.0.2.1", "search", "Acme", Evidence.VERIFIED),
+        ("198.51.100.1", "unknown", "", Evidence.SPOOFED),
+    ],
+)
+def test_an_agent_that_is_not_who_it_says_has_no_operator(
+    a_draft: Make, address: str, bot: str, operator: str, sign: Evidence
+) -> None:
+    draft = a_draft(address=address, agent=b"Acmebot/1.0")
+    lists = BotRanges({"acmebot": ranges(["192.0.2.0/24"], complete=True)})
+    object.__setattr__(draft.context, "ranges", lists)
+    draft.device = Device(bot="search", operator="Acme")
+    assert _marked(draft) == (bot, Evidence.AGENT | sign)
+    assert draft.operator == operator

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntFlag, StrEnum
+from functools import lru_cache
 
 
 class Evidence(IntFlag):
@@ -121,6 +122,7 @@ PROBED_PATHS = re.compile(
 one sign alone marks nobody."""
 
 
+@lru_cache(maxsize=4_096)
 def weigh(evidence: int) -> bool:
     """Say whether the signals make a bot of a client: a definite one, or two kinds."""
     kinds = {kind for bit, kind in _KIND_OF.items() if evidence & bit}

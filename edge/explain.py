@@ -6,13 +6,13 @@ Fetching a real answer is the command's work. The one invariant: nothing here de
 itself; it asks the code that serves, and writes down what that said.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from edge.event import NO_SCROLL, Beacon, Event, Sender
+from edge.event import NO_SCROLL, Address, Beacon, Event, Sender
 from edge.fronts.control import Control
 from edge.fronts.reception import Forward, Incoming, Own, Reception, Upstream
 from edge.inject.decide import REASONS, SkipReason, Stage
@@ -25,6 +25,9 @@ from edge.pipeline.steps import process
 from edge.sites import Site
 from edge.wire.fields import Field
 from edge.wire.refusal import Challenge, Prepared, Redirect, Refusal
+from rules.matcher import Tried as RuleAsked
+from rules.matcher import plain_path
+from rules.model import Subject
 
 _NOBODY = ip_address("192.0.2.1")
 _NOT_KEPT = frozenset({"site_id", "visitor", "previous", "ts_ms", "local_day"})
@@ -55,6 +58,15 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleTried:
+    """One rule of the site or of a pack that was asked, in ``list``, by its id."""
+
+    list: str
+    rule: str
+    matched: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """The decision: who takes the request, whether the page gets the tag, what would be kept.
 
@@ -71,6 +83,7 @@ class Explanation:
     won: str = ""
     tag: str = ""
     stores: dict[str, Any] = field(default_factory=dict)
+    rules: tuple[RuleTried, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +127,7 @@ def explain(question: Question, knowledge: Knowledge, now_ms: int) -> Explanatio
         won=str(reason or ""),
         tag=render_tag(tag).decode("ascii"),
         stores=stores,
+        rules=_rules_tried(question, incoming.target, site, knowledge.places),
     )
 
 
@@ -192,6 +206,28 @@ def _tried(won: SkipReason | None) -> tuple[Tried, ...]:
     tried = [Tried(str(row.reason), row.reason is won) for row in rows]
     until = next((i for i, check in enumerate(tried) if check.matched), len(tried))
     return tuple(tried[: until + 1])
+
+
+def _rules_tried(
+    question: Question, target: bytes, site: Site, places: Places
+) -> tuple[RuleTried, ...]:
+    """List the rules that each list asks about this page, up to the one that wins there."""
+    policy, text = site.policy, target.decode("utf-8", "replace")
+    path = plain_path(text.partition("?")[0])
+    address = ip_address(question.address) if question.address else _NOBODY
+    headers = {name.lower(): value for name, value in reversed(question.headers)}
+    referrer = urlsplit(headers.get(b"referer", b"").decode("latin-1")).hostname or ""
+    shields: dict[Subject, str | Address] = {
+        Subject.NETWORKS: address,
+        Subject.HOSTS: urlsplit(question.url).hostname or "",
+        Subject.PATHS: path,
+        Subject.REFERRERS: referrer,
+        Subject.COUNTRIES: places.find(address).country,
+    }
+    traces: list[tuple[str, Iterable[RuleAsked[Any]]]] = [("inject", policy.trace_inject(text))]
+    traces += [(f"traffic {name}", policy.trace_shields(name, v)) for name, v in shields.items()]
+    traces += [("privacy", policy.trace_masks(path)), ("event", policy.trace_events(path))]
+    return tuple(RuleTried(name, t.rule.id, t.matched) for name, trace in traces for t in trace)
 
 
 def _meaning(reason: SkipReason | None) -> str:

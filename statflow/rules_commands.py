@@ -176,9 +176,42 @@ def _print(explanation: "Explanation") -> None:
                 for check in explanation.tried
             ]
         )
+    if explanation.rules:
+        click.echo("\nrules, in order")
+        print_table(
+            [
+                ["  matches" if row.matched else "  passed", row.list, row.rule]
+                for row in explanation.rules
+            ]
+        )
     if explanation.stores:
         click.echo("\na page view would be stored as")
         print_table([[f"  {name}", str(value)] for name, value in explanation.stores.items()])
+
+
+@rules.command("check")
+@click.argument(
+    "file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
+def rules_check(file: Path | None) -> None:
+    """Check the packs, their cases, and FILE; a fault says file, line and what to write."""
+    from rules.cases import check_cases
+    from rules.loader import RuleError, load_rules
+    from rules.tables import PACKS
+
+    faults = check_cases()
+    checked = [PACKS / "inject.yaml", *([file] if file else [])]
+    count = 0
+    for path in checked:
+        try:
+            count += len(load_rules(path))
+        except RuleError as error:
+            faults.append(error)
+    for fault in faults:
+        click.echo(str(fault), err=True)
+    if faults:
+        raise SystemExit(1)
+    click.echo(f"{count} rules are right, and every case of the packs holds.")
 
 
 @rules.command("classify")

@@ -63,6 +63,14 @@ def test_each_event_of_a_batch_has_one_outcome(an_edge: Callable[..., Edge]) -> 
     assert [event.ts_ms for event in edge.buffer.events] == [NOON_MS, NOON_MS - 1_000]
 
 
+def test_a_rule_makes_an_event_of_a_view_that_is_kept(an_edge: Callable[..., Edge]) -> None:
+    rule = {"id": "r", "kind": "event", "paths": ["*"], "name": "Seen"}
+    edge = an_edge(id=7011, rules=[rule])
+    _send(edge, VIEW, VIEW | {"u": "https://evil.example/"})
+    assert [event.name for event in edge.buffer.events] == ["pageview", "Seen"]
+    assert edge.buffer.drops == {DropReason.HOSTNAME_NOT_ALLOWED: 1}
+
+
 def test_one_visitor_of_one_request_is_one(edge: Edge) -> None:
     _send(edge, VIEW, VIEW | {"n": "Buy"})
     assert len({event.visitor for event in edge.buffer.events}) == 1

@@ -102,7 +102,8 @@ def test_the_well_known_have_class_and_operator(agent: str, bot: str, operator: 
 
 @pytest.mark.parametrize(
     "agent",
-    ["Botanica/2 (Windows NT 10.0)", "Mozilla/5.0 (Linux; Android 10; Spidery X) AppleWebKit/537.36",
+    ["Botanica/2 (Windows NT 10.0)",
+     "Mozilla/5.0 (Linux; Android 10; Spidery X) AppleWebKit/537.36",
      "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36 Talbott/1"],
 )  # fmt: skip
 def test_words_that_nearly_match_are_people(agent: str) -> None:

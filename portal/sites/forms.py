@@ -1,5 +1,6 @@
 """The forms of sites; the fields' rules are ``portal.sites.fields``, shared with the commands."""
 
+import json
 from collections.abc import Callable
 
 from flask_wtf import FlaskForm
@@ -73,6 +74,7 @@ class SiteSettingsForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no type
     timezone = StringField("Time zone", [_switch("timezone")])
     currency = StringField("Currency", [_switch("currency")])
     kept_params = StringField("Query parameters to keep", [_switch("kept_params")])
+    rules = TextAreaField("Rules of this site", [_switch("rules")])
     respect_dnt = BooleanField("Obey Do Not Track and Global Privacy Control")
     salt_period = StringField("Visitors are known again for", [_switch("salt_period")])
     hash_routes = BooleanField("The address after # is a page of its own")
@@ -95,6 +97,8 @@ def as_typed(site: Site) -> dict[str, object]:
 
 
 def _as_text(name: str, value: object) -> object:
+    if name == "rules":
+        return json.dumps(value, indent=2, ensure_ascii=False)
     if isinstance(value, list):
         return ("\n" if name == "upstreams" else " ").join(value)
     return value if isinstance(value, bool) else str(value)

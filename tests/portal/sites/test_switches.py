@@ -140,3 +140,30 @@ def test_what_a_reader_takes_an_edge_takes(name: str, text: str) -> None:
         return
     required = {"id": 1, "host": "one.example", "upstreams": ["http://a:1"], "public_key": "k"}
     parse_site({**required, name: value})
+
+
+def test_rules_are_stored_in_the_form_that_edges_take(database: Database) -> None:
+    text = '[{"id": "r", "kind": "traffic", "action": "drop", "countries": ["fr"]}]'
+    with database.writing() as session:
+        site = add_site(session, "one.example", "http://a:1")
+        change_site(session, site, {"rules": text})
+        (rule,) = parse_site(site_payload(site)).rules
+    assert rule.values == ("FR",)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[", "expected JSON"),
+        ('[{"id": "r", "kind": "event", "selector": "#a"}]', "rule 1: selector"),
+        ('[{"id": "r", "kind": "inject", "action": "exclude", "paths": ["a"]}]', "a path such"),
+    ],
+)
+def test_wrong_rules_are_refused_with_their_place(
+    database: Database, text: str, words: str
+) -> None:
+    with database.writing() as session:
+        site = add_site(session, "one.example", "http://a:1")
+        with pytest.raises(FieldError, match=words):
+            change_site(session, site, {"rules": text})
+        assert site.rules == []

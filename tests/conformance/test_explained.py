@@ -36,7 +36,6 @@ def visit(stack: FrontStack, *steps: Step, mode: Mode = Mode.ON) -> Reply:
         ((ok(b'{"a": 1}', HTML),), b"skipped:not_markup"),
         ((HEAD, Pause(0.05), END), b"skipped:empty"),
         ((ok(PAGE, b"Content-Type: image/png"),), b"skipped:content_type"),
-        (b"injected",),
         ((ok(b"\x1f\x8bx" * 30, HTML, b"Content-Encoding: gzip"),), b"skipped:undecodable"),
     ],
 )

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 
 from edge.buffer.redis import RedisBuffer
+from edge.buffer.spool import Spool
 from edge.collector.builds import TrackerBuilds
 from edge.collector.client_ip import parse_networks
 from edge.collector.collect import Collector
@@ -63,7 +64,7 @@ async def run_edge(
         feed.load_file()
         salts = await _open_salts(config, stack)
         producer = secrets.token_hex(8)
-        buffer = RedisBuffer(config.redis_url, producer=producer)
+        buffer = RedisBuffer(config.redis_url, producer=producer, spool=_spool(config, producer))
         await buffer.start()
         stack.push_async_callback(buffer.stop)
         control = Control(feed.current, debug=config.debug)
@@ -110,6 +111,12 @@ async def _reload_on(hangup: asyncio.Event, feed: SitesFeed, listeners: Listener
         except Exception as error:  # noqa: BLE001 - the rim: the old certificates go on serving.
             log.warning("edge: certificates could not be read again: %s", type(error).__name__)
         log.info("edge: read sites and certificates again")
+
+
+def _spool(config: EdgeConfig, producer: str) -> Spool | None:
+    if config.spool_dir is None or not config.spool_mb:
+        return None
+    return Spool(config.spool_dir, producer, config.spool_mb * 1024 * 1024)
 
 
 def _open_request_log(config: EdgeConfig, stack: contextlib.AsyncExitStack) -> RequestLog | None:

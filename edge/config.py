@@ -19,7 +19,8 @@ class EdgeConfig:
     ``bind`` may list several addresses, separated by commas. ``salt_url`` empty: the salts live in
     ``salts_file``, which must lie in memory; without one they live in this process alone.
     ``rate_client`` is events a minute, ``rate_site`` events a second. ``reuse_port``: this is one
-    of several workers that share the ports. ``debug``: answers say what was decided about them.
+    of several workers that share the ports. ``spool_mb`` 0: nothing is spooled. ``debug``: answers
+    say what was decided about them.
     """
 
     front: str
@@ -51,6 +52,8 @@ class EdgeConfig:
     debug: bool
     version: str
     bot_ranges: Path | None = None
+    spool_dir: Path | None = None
+    spool_mb: int = 0
 
     @property
     def hosts(self) -> list[str]:

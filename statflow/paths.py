@@ -79,6 +79,11 @@ class Paths:
         return self.data / "store_secret"
 
     @property
+    def spool(self) -> Path:
+        """What edges keep while Redis is away."""
+        return self.data / "spool"
+
+    @property
     def redis_folder(self) -> Path:
         """The embedded Redis' append-only file."""
         return self.data / "redis"

@@ -47,6 +47,8 @@ def edge_config(  # noqa: PLR0913 - one argument an option of the command
         acme_dir=settings.acme_dir,
         proxy_protocol=settings.proxy_protocol,
         log_requests=settings.log_requests,
+        spool_dir=settings.spool_dir or paths.spool,
+        spool_mb=settings.spool_mb,
         rate_client=settings.rate_client,
         rate_site=settings.rate_site,
         default_site=settings.default_site,

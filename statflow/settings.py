@@ -221,6 +221,20 @@ SETTINGS: tuple[Setting, ...] = (
         _flag,
     ),
     Setting(
+        "SPOOL_DIR",
+        "",
+        "folder",
+        "Where an edge keeps events while Redis is away or full; empty: spool in the data folder.",
+        _path,
+    ),
+    Setting(
+        "SPOOL_MB",
+        "1024",
+        "megabytes",
+        "Most that an edge's worker keeps there before it answers 503; 0 keeps nothing.",
+        _count,
+    ),
+    Setting(
         "DRAIN_S", "30", "seconds", "How long a stopping edge waits for running requests.", _count
     ),
     Setting(
@@ -260,6 +274,8 @@ class Settings:
     upstream_ranges: str
     proxy_protocol: bool
     log_requests: bool
+    spool_dir: Path | None
+    spool_mb: int
     drain_s: int
     debug: bool
     public_url: str

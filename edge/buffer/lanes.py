@@ -11,9 +11,11 @@ The one invariant: a number stands for one set of events for ever.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from edge.buffer.spool import SpooledGroup
 
 NEVER = float("inf")
 
@@ -37,24 +39,37 @@ class Group:
     calls: list[Call]
     counts: Counter[str]
 
-    def arguments(self, kept_s: int) -> list[Any]:
-        """Write the arguments of ``append.lua``."""
+    def all_counts(self) -> Counter[str]:
+        """Sum up what is accounted for when the group is taken."""
         counts = Counter(self.counts)
         for call in self.calls:
             counts[f"{call.site_id}:accepted"] += len(call.events)
             counts[f"{call.site_id}:received"] += len(call.events)
-        args: list[Any] = [self.number, kept_s, len(counts)]
-        for name, n in counts.items():
-            args += (name, n)
-        for call in self.calls:
-            args += call.events
-        return args
+        return counts
+
+    def arguments(self, kept_s: int) -> list[Any]:
+        """Write the arguments of ``append.lua``."""
+        events = [call.events for call in self.calls]
+        return append_arguments(self.number, kept_s, self.all_counts(), events)
+
+
+def append_arguments(
+    number: int, kept_s: int, counts: Counter[str], events: Iterable[Sequence[bytes]]
+) -> list[Any]:
+    """Write the arguments of ``append.lua`` for a group under its number."""
+    args: list[Any] = [number, kept_s, len(counts)]
+    for name, n in counts.items():
+        args += (name, n)
+    for some in events:
+        args += some
+    return args
 
 
 @dataclass(slots=True, eq=False)
 class Lane:
     """What waits for one shard; drop counts without events to travel with wait longest."""
 
+    shard: int
     keys: list[str]
     waiting: deque[Call] = field(default_factory=deque)
     waiting_events: int = 0
@@ -86,6 +101,13 @@ class Lane:
             self.group = Group(self._number, calls, self.counts)
             self.counts, self.counts_due_at = Counter(), NEVER
         return self.group
+
+    def spooled(self, producer: str) -> SpooledGroup:
+        """Return the group in flight in the form in which it is kept on disk."""
+        group = self.group
+        assert group is not None
+        events = [event for call in group.calls for event in call.events]
+        return SpooledGroup(self.shard, producer, group.number, dict(group.all_counts()), events)
 
     def settle(self) -> list[Call]:
         """Forget the group in flight, whose number Redis has, and return its calls."""

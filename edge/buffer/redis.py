@@ -5,25 +5,31 @@ pipeline, at most one group of each shard, so order within a shard is kept and o
 Every group has this process's random producer id and a number; ``append.lua`` refuses a number
 already seen, so after an unknown outcome (time-out, lost connection) the same group is sent again.
 
-The one invariant: a caller is answered only after Redis said that its group's number is in. What is
+The one invariant: a caller is answered only after Redis said that its group's number is in, or the
+spool that it is on disk. What is
 *not* promised: a call that was given up may have been written by an attempt whose answer was lost;
-a sender that then repeats it counts twice. ``edge.buffer.lanes`` holds what waits; a spool on disk
-(INGESTION 2.4) belongs where ``append`` refuses.
+a sender that then repeats it counts twice. ``edge.buffer.lanes`` holds what waits.
+
+With a spool (``edge.buffer.spool``), groups that Redis does not take go to the disk and are
+acknowledged there. While the spool is not empty every new group queues behind it, so that the
+numbers of a lane reach Redis in their order.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections import Counter as Counts
+from collections.abc import Awaitable, Sequence
 
 from prometheus_client import Counter, Gauge, Histogram
 from redis.exceptions import NoScriptError, RedisError
 
 from edge.buffer.durability import check_durability, read_memory_ratio
 from edge.buffer.keys import ShardKeys
-from edge.buffer.lanes import NEVER, Call, Lane
+from edge.buffer.lanes import NEVER, Call, Lane, append_arguments
 from edge.buffer.protocol import BufferUnavailable
 from edge.buffer.scripts import APPEND, connect
+from edge.buffer.spool import Spool
 from edge.crash import place_of
 from edge.outcomes import DropReason
 from edge.sites import Site, shard_of
@@ -38,10 +44,14 @@ MEMORY_LIMIT_RATIO = 0.7
 ATTEMPT_S = 2.0
 PAUSE_MIN_S, PAUSE_MAX_S = 0.05, 1.0
 WATCH_S = 1.0
+ADOPT_EVERY, RECHECK_EVERY = 30, 5
+"""Rounds of the watch after which dead edges' folders are looked for, a full disk tried again."""
 
 _APPENDED = Counter("statflow_buffer_appended_events_total", "Events acknowledged by the buffer.")
 _REFUSED = Counter("statflow_buffer_refused_events_total", "Events the buffer did not acknowledge.")
 _FAILED = Counter("statflow_buffer_failed_rounds_total", "Pipelines that Redis did not take whole.")
+_SPOOLED = Counter("statflow_buffer_spooled_events_total", "Events acknowledged by the spool.")
+_SPOOL_BYTES = Gauge("statflow_buffer_spool_bytes", "Bytes on disk that wait for Redis.")
 _WAITING = Gauge("statflow_buffer_waiting_events", "Events not yet acknowledged by Redis.")
 _GROUP = Histogram(
     "statflow_buffer_group_events", "Events in a group.", buckets=(1, 5, 20, 50, 100, 200, 500)
@@ -58,9 +68,10 @@ class RedisBuffer:
         group_events: Events after which a group is full. A call is never split.
         deadline_s: How long a call is tried before ``BufferUnavailable``.
         max_waiting: Events held in memory before new calls are refused.
+        spool: Where groups go while Redis cannot take them; None: callers are refused.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is told apart by its name
         self,
         url: str,
         *,
@@ -69,12 +80,17 @@ class RedisBuffer:
         group_events: int = 500,
         deadline_s: float = 5.0,
         max_waiting: int = 20_000,
+        spool: Spool | None = None,
     ) -> None:
         self._producer = producer
         self._linger_s = linger_ms / 1000
         self._group_events = group_events
         self._deadline_s = deadline_s
         self._max_waiting = max_waiting
+        self._spool = spool
+        self._spool_fault = ""
+        self._pause_s = 0.0
+        self._next_try = 0.0
         self._redis = connect(url, timeout_s=ATTEMPT_S)
         self._lanes: dict[int, Lane] = {}
         self._wake = asyncio.Event()
@@ -91,6 +107,12 @@ class RedisBuffer:
 
     async def start(self) -> None:
         """Check Redis and begin to send. A Redis that is away is waited for, not an error."""
+        if self._spool is not None:
+            try:
+                await asyncio.to_thread(self._spool.open)
+            except OSError as error:
+                log.error("buffer: the spool cannot be used: %s", error.strerror)  # noqa: TRY400
+                self._spool = None
         await self._look()
         self._tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._watch())]
 
@@ -102,6 +124,8 @@ class RedisBuffer:
             sender, watcher = self._tasks
             watcher.cancel()
             await asyncio.gather(sender, watcher, return_exceptions=True)
+        if self._spool is not None:
+            self._spool.close()
         await self._redis.aclose()
 
     @property
@@ -111,15 +135,18 @@ class RedisBuffer:
 
     def check(self) -> str:
         """Say what is wrong, for ``readyz``; empty if all is well."""
+        spool = self._spool
+        spooled = f"; {spool.bytes} bytes are spooled" if spool and not spool.empty else ""
         if not self.reachable:
-            return "Redis does not answer"
+            return f"Redis does not answer{spooled}"
         return self._refusal() or "; ".join(self.problems)
 
     async def append(self, site: Site, events: Sequence[bytes]) -> None:
         """Return once the events are durable in the site's shard; all of them or none.
 
         Raises:
-            BufferUnavailable: Redis is away or too full, or too much waits in front of it.
+            BufferUnavailable: Redis is away or too full and there is no room in a spool, or too
+                much waits in front of them.
         """
         if not events:
             return
@@ -152,64 +179,152 @@ class RedisBuffer:
             return "the edge is stopping"
         if self.waiting_events + more > self._max_waiting:
             return "too many events wait for Redis"
-        if self.memory_ratio >= MEMORY_LIMIT_RATIO:
+        if self._spool is not None:
+            return self._spool_fault
+        if self._too_full:
             return "Redis has used 70 % of its memory"
         since = self._failing_since
         if since is not None and asyncio.get_running_loop().time() - since > self._deadline_s:
             return "Redis is away"
         return ""
 
+    @property
+    def _too_full(self) -> bool:
+        return self.memory_ratio >= MEMORY_LIMIT_RATIO
+
+    @property
+    def _spooling(self) -> bool:
+        return self._spool is not None and not self._spool.empty
+
     def _lane(self, shard: int) -> Lane:
         lane = self._lanes.get(shard)
         if lane is None:
-            keys = ShardKeys.of(shard)
-            lane = Lane([keys.events, keys.producer(self._producer), keys.counts])
+            lane = Lane(shard, self._keys(shard, self._producer))
             self._lanes[shard] = lane
         return lane
+
+    @staticmethod
+    def _keys(shard: int, producer: str) -> list[str]:
+        keys = ShardKeys.of(shard)
+        return [keys.events, keys.producer(producer), keys.counts]
 
     def _hold(self, more: int) -> None:
         self.waiting_events += more
         _WAITING.set(self.waiting_events)
 
     async def _send(self) -> None:
-        pause_s = 0.0
-        while await self._until_due(pause_s):
-            lanes = [lane for lane in self._lanes.values() if lane.load(self._group_events)]
+        while await self._until_due():
             try:
-                settled = await self._send_round(lanes)
-            except (RedisError, OSError) as error:
-                settled = False
-                log.warning("buffer: Redis did not answer (%s)", type(error).__name__)
+                await self._place()
             except Exception as error:  # noqa: BLE001 - a dead sender would hang every later request.
-                settled = False
                 log.error("buffer: a round failed: %s", place_of(error))  # noqa: TRY400 - no trace.
-            if settled:
-                pause_s = 0.0
-                continue
-            _FAILED.inc()
-            self._note_failure()
+                self._note_attempt(worked=False)
+                self._give_up()
+
+    async def _place(self) -> None:
+        """Put each lane's group into Redis or the spool, and send what is spooled."""
+        lanes = [lane for lane in self._lanes.values() if lane.load(self._group_events)]
+        if self._spool is None or not (self._spooling or self._too_full):
+            if await self._try(self._send_round(lanes)):
+                return
+            if self._spool is None or not await self._write_spool(lanes):
+                self._give_up()
+            return
+        if lanes and not await self._write_spool(lanes):
             self._give_up()
-            pause_s = min(max(PAUSE_MIN_S, 2 * pause_s), PAUSE_MAX_S)
+        if self._too_full:
+            self._wait_s(PAUSE_MAX_S)
+        elif asyncio.get_running_loop().time() >= self._next_try:
+            await self._try(self._drain())
 
-    async def _until_due(self, pause_s: float) -> bool:
-        """Wait until something is to be sent; False once stopping and nothing is left.
+    async def _try(self, attempt: Awaitable[bool]) -> bool:
+        """Make one attempt at Redis; after a failure the next one waits longer each time."""
+        try:
+            worked = await attempt
+        except (RedisError, OSError) as error:
+            worked = False
+            log.warning("buffer: Redis did not answer (%s)", type(error).__name__)
+        self._note_attempt(worked=worked)
+        return worked
 
-        Counts alone do not hold up the end when Redis is away.
+    def _note_attempt(self, *, worked: bool) -> None:
+        if worked:
+            self._pause_s = self._next_try = 0.0
+            return
+        _FAILED.inc()
+        self._note_failure()
+        self._wait_s(min(max(PAUSE_MIN_S, 2 * self._pause_s), PAUSE_MAX_S))
+
+    def _wait_s(self, pause_s: float) -> None:
+        self._pause_s = pause_s
+        self._next_try = asyncio.get_running_loop().time() + pause_s
+
+    async def _write_spool(self, lanes: list[Lane]) -> bool:
+        """Acknowledge the lanes' groups once they are on disk; False if they are not."""
+        assert self._spool is not None
+        groups = [lane.spooled(self._producer) for lane in lanes if lane.group]
+        try:
+            await asyncio.to_thread(self._spool.write, groups)
+        except OSError as error:
+            if not self._spool_fault:
+                log.error("buffer: the spool refuses: %s", error.strerror)  # noqa: TRY400
+            self._spool_fault = f"Redis is away and the spool refuses: {error.strerror}"
+            return False
+        self._spool_fault = ""
+        _SPOOLED.inc(sum(len(group.events) for group in groups))
+        _SPOOL_BYTES.set(self._spool.bytes)
+        for lane in lanes:
+            self._acknowledge(lane)
+        return True
+
+    async def _drain(self) -> bool:
+        """Send the oldest groups of the spool; forget those in front of the first refused one."""
+        assert self._spool is not None
+        groups = await asyncio.to_thread(self._spool.peek)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for group in groups:
+                keys = self._keys(group.shard, group.producer)
+                args = append_arguments(
+                    group.number, PRODUCER_KEPT_S, Counts(group.counts), [group.events]
+                )
+                pipe.execute_command("EVALSHA", APPEND.digest, len(keys), *keys, *args)
+            replies = await pipe.execute(raise_on_error=False)
+        refused = [i for i, reply in enumerate(replies) if isinstance(reply, Exception)]
+        if any(isinstance(reply, NoScriptError) for reply in replies):
+            await self._redis.script_load(APPEND.source)
+        await asyncio.to_thread(self._spool.sent, refused[0] if refused else len(groups))
+        _SPOOL_BYTES.set(self._spool.bytes)
+        return not refused
+
+    async def _until_due(self) -> bool:
+        """Wait until something is to be done; False once stopping and nothing is left.
+
+        Counts alone do not hold up the end when Redis is away, nor does what is spooled.
         """
         loop = asyncio.get_running_loop()
-        await asyncio.sleep(pause_s)
-        while not self._stopping:
+        while not self._stopping or self._pause_s:
+            if self._stopping and not self.waiting_events:
+                return False
             self._wake.clear()
-            lanes = self._lanes.values()
-            due_at = min((lane.due_at(self._group_events) for lane in lanes), default=NEVER)
+            due_at = self._due_at()
             wait_s = due_at - loop.time()
             if wait_s <= 0:
                 return True
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), None if due_at == NEVER else wait_s)
-        if pause_s:
-            return self.waiting_events > 0
         return any(lane.due_at(self._group_events) < NEVER for lane in self._lanes.values())
+
+    def _due_at(self) -> float:
+        """Tell when there is something to do.
+
+        With a spool that takes groups only Redis is let alone between two tries, else everything.
+        """
+        due_at = min(
+            (lane.due_at(self._group_events) for lane in self._lanes.values()), default=NEVER
+        )
+        if self._spooling:
+            return self._next_try if self._spool_fault else min(due_at, self._next_try)
+        return max(due_at, self._next_try)
 
     async def _send_round(self, lanes: list[Lane]) -> bool:
         """Send each lane's group; settle those that are in; True if all are."""
@@ -252,9 +367,17 @@ class RedisBuffer:
             self._failing_since = asyncio.get_running_loop().time()
 
     async def _watch(self) -> None:
+        rounds = 0
         while True:
             await asyncio.sleep(WATCH_S)
             await self._look()
+            rounds += 1
+            if rounds % RECHECK_EVERY == 0:
+                self._spool_fault = ""
+            if self._spool is not None and rounds % ADOPT_EVERY == 0:
+                with contextlib.suppress(OSError):
+                    self._spool.adopt()
+                self._wake.set()
 
     async def _look(self) -> None:
         """Ask Redis how full it is and, whenever it may be another one, how it is set up."""
@@ -267,5 +390,7 @@ class RedisBuffer:
                 await self._redis.script_load(APPEND.source)
                 self._durability_known = True
             self._failing_since = None
+            if not self._spooling:
+                self._spool_fault = ""
         except (RedisError, OSError):
             self._note_failure()

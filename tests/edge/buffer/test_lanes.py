@@ -12,12 +12,12 @@ async def a_call(
 
 
 async def test_a_lane_with_nothing_is_never_due() -> None:
-    assert Lane([]).due_at(500) == NEVER
-    assert Lane([]).load(500) is None
+    assert Lane(7, []).due_at(500) == NEVER
+    assert Lane(7, []).load(500) is None
 
 
 async def test_a_call_waits_for_its_linger_unless_the_group_is_full() -> None:
-    lane = Lane([])
+    lane = Lane(7, [])
     lane.add(await a_call(3))
     assert lane.due_at(4) == 1.0
     lane.add(await a_call(1))
@@ -25,7 +25,7 @@ async def test_a_call_waits_for_its_linger_unless_the_group_is_full() -> None:
 
 
 async def test_a_group_takes_whole_calls_up_to_its_size() -> None:
-    lane = Lane([])
+    lane = Lane(7, [])
     for n in (3, 3, 3):
         lane.add(await a_call(n))
     group = lane.load(7)
@@ -35,7 +35,7 @@ async def test_a_group_takes_whole_calls_up_to_its_size() -> None:
 
 
 async def test_a_call_larger_than_a_group_is_never_split() -> None:
-    lane = Lane([])
+    lane = Lane(7, [])
     lane.add(await a_call(9))
     group = lane.load(4)
     assert group is not None
@@ -43,7 +43,7 @@ async def test_a_call_larger_than_a_group_is_never_split() -> None:
 
 
 async def test_the_group_in_flight_is_sent_again_under_its_number() -> None:
-    lane = Lane([])
+    lane = Lane(7, [])
     lane.add(await a_call())
     first = lane.load(500)
     lane.add(await a_call())
@@ -58,7 +58,7 @@ async def test_the_group_in_flight_is_sent_again_under_its_number() -> None:
 async def test_a_group_that_was_given_up_keeps_its_number_and_its_drop_counts_but_no_events() -> (
     None
 ):
-    lane = Lane([])
+    lane = Lane(7, [])
     lane.counts = Counter({"7:dropped:dnt": 2, "7:received": 2})
     call = await a_call(3, deadline=5.0)
     lane.add(call)
@@ -75,7 +75,7 @@ async def test_a_group_that_was_given_up_keeps_its_number_and_its_drop_counts_bu
 
 
 async def test_calls_behind_the_group_are_given_up_at_their_own_deadlines() -> None:
-    lane = Lane([])
+    lane = Lane(7, [])
     lane.add(await a_call(deadline=5.0))
     lane.load(500)
     early, late = await a_call(2, deadline=6.0), await a_call(1, deadline=7.0)

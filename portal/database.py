@@ -5,15 +5,17 @@ write takes the write lock at its start, so that processes beside each other (a 
 running portal) wait for one another instead of failing in the middle.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, create_engine, event, make_url, text
 from sqlalchemy.engine import URL, Engine
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -87,10 +89,24 @@ def _prepare_sqlite(raw: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
     raw.isolation_level = None
     cursor = raw.cursor()
     cursor.execute(f"pragma busy_timeout = {BUSY_TIMEOUT_MS}")
-    cursor.execute("pragma journal_mode = wal")
+    _use_wal(cursor)
     cursor.execute("pragma synchronous = normal")
     cursor.execute("pragma foreign_keys = on")
     cursor.close()
+
+
+def _use_wal(cursor: DBAPICursor) -> None:
+    """Switch to the write-ahead log; the busy timeout does not hold for it, so ask again."""
+    deadline = monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            cursor.execute("pragma journal_mode = wal")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > deadline:
+                raise
+            sleep(0.02)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

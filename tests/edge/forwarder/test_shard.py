@@ -317,7 +317,10 @@ async def test_an_unreadable_entry_is_set_aside_and_counted(redis_server: RedisS
         assert [body[b"d"] for body in bodies[:2]] == [b"", b"[1,2]"]
         assert orjson.loads(bodies[2][b"d"])[5] == 0
         counts = await world.redis.hgetall(KEYS.counts)
-        assert counts[b"0:dropped:unreadable"] == b"4"
+        assert [(body[b"site"], body[b"why"]) for body in bodies] == [
+            (site, b"unreadable") for site in (b"0", b"0", b"1", b"0")
+        ]
+        assert (counts[b"0:dead"], counts[b"1:dead"]) == (b"3", b"1")
         assert counts[b"1:stored"] == b"2"
         assert await world.redis.xlen(KEYS.events) == 0
 

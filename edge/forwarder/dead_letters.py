@@ -13,7 +13,7 @@ it has lost yesterday's hash. One that still cannot be read stays where it is.
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from redis import Redis
 
@@ -24,6 +24,8 @@ from edge.outcomes import DropReason
 from edge.sites import SHARDS, shard_of
 
 PAGE = 500
+
+type _Page = list[tuple[bytes, dict[bytes, bytes]]]
 
 
 class DeadLetterError(ValueError):
@@ -142,11 +144,10 @@ class DeadLetters:
         return bool(self._redis.eval(DEADLETTER.source, len(names), *names, letter.at, *what))
 
     def _of(self, shard: int) -> Iterator[Letter]:
-        page: Any
         key, first = ShardKeys.of(shard).dead, "-"
         # What is set aside while we walk is another day's work: a replay may come back as one.
         until = str(time.time_ns() // 1_000_000)
-        while page := self._redis.xrange(key, first, until, PAGE):
+        while page := cast("_Page", self._redis.xrange(key, first, until, PAGE)):
             yield from (_letter(shard, at, fields) for at, fields in page)
             first = f"({page[-1][0].decode()}"
 

@@ -111,8 +111,8 @@ class Checkpoint:
         done_id = StreamId.parse(done) if done else StreamId(0, 0)
         return Loaded(generation, done_id, plan, watermark_ms, visits)
 
-    async def record(self, plan: bytes) -> None:
-        """Record a plan before its first insert.
+    async def record(self, plan: bytes, instead_of: bytes = b"") -> None:
+        """Record a plan before its first insert; ``instead_of`` one of which nothing is stored.
 
         Raises:
             LeaseLost: The shard is another's.
@@ -121,7 +121,7 @@ class Checkpoint:
         """
         keys = self._keys
         names = [keys.lease, keys.generation, keys.plan]
-        _check(await run_script(self._redis, PLAN, names, [*self._fence(), plan]))
+        _check(await run_script(self._redis, PLAN, names, [*self._fence(), plan, instead_of]))
 
     async def commit(self, plan: bytes, outcome: Outcome) -> None:
         """Finish a batch that is in the tables.

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -81,10 +82,19 @@ class Child:
 
     def start(self) -> Self:
         """Start it and wait until it accepts connections."""
+        self.spawn()
+        return self.wait()
+
+    def spawn(self) -> None:
+        """Start it without waiting."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command, cwd=ROOT, env=self.environment, stdout=log, stderr=log
             )
+
+    def wait(self) -> Self:
+        """Wait until it accepts connections."""
+        assert self._process is not None
         deadline = time.monotonic() + START_S
         while not self._accepts():
             assert self._process.poll() is None, self.log.read_text()
@@ -155,15 +165,19 @@ class Installation:
         self.store = StoreProcess(self.folder / "store")
         self._stack.callback(lambda: self.store.kill())
         self.proxy = self._stack.enter_context(FaultProxy(self.store.port))
-        self.run("migrate")
         zone = zone_at_noon(datetime.now(UTC))
-        self.run("site", "add", HOST, "--upstream", self.origin.url, "--timezone", zone)
+        site = ["site", "add", HOST, "--upstream", self.origin.url, "--timezone", zone]
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(lambda words: self.run(*words), (["migrate"], site)))
         self.edge = self._child("edge", "edge", "--front", "direct", "--port")
         self.portal = self._child("portal", "portal", "--port")
         self.forwarder = self.new_forwarder("forwarder")
-        for child in (self.edge, self.portal, self.forwarder):
+        children = (self.edge, self.portal, self.forwarder)
+        for child in children:
             self._stack.callback(child.stop)
-            child.start()
+            child.spawn()
+        for child in children:
+            child.wait()
         self._start_nginx()
 
     @property

@@ -251,7 +251,7 @@ async def disks_are_full(parts: Installation, load: Load) -> str:
     """No file of Redis, the edge and the store may grow: Redis ends, beacons get 503, all wait."""
     processes = [psutil.Process(parts.redis.pid), psutil.Process(parts.edge.pid)]
     processes.append(psutil.Process(parts.store.process.pid))
-    limit = 400_000
+    limit = 60_000
     for process in processes:
         process.rlimit(psutil.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     await until(lambda: bool(load.tally.answers[503]), "a refused beacon", RECOVER_S)

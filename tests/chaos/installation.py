@@ -1,13 +1,14 @@
 """An installation as in production: every part a process of its own, none started by another.
 
-Redis and the store are the test's, the store behind a ``FaultProxy``; edge, forwarder and portal are
-``statflow``'s own commands, and nginx, as ``statflow front nginx`` sets it up, stands before the
-edge. Restarting what died is the business of the test, as of a service manager.
+Redis and the store are the test's, the store behind a ``FaultProxy``; edge, forwarder and portal
+are ``statflow``'s own commands, and nginx, as ``statflow front nginx`` sets it up, stands before
+the edge. Restarting what died is the business of the test, as of a service manager.
 """
 
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -34,6 +35,7 @@ PAGE = (
     + b"".join(b"<p>Paragraph %d of the page.</p>" % i for i in range(800))
     + b"</body></html>"
 )
+TAG = re.compile(rb'<script async="async" src="/sf/[0-9a-f]{10}\.js"></script>')
 START_S = 60.0
 _FORWARDER = """
 import asyncio, dataclasses, signal, sys
@@ -57,6 +59,16 @@ def zone_at_noon(now: datetime) -> str:
     """Name a zone in which no midnight is near, so that the load lies within one salt period."""
     ahead = 12 - now.hour
     return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
+
+
+def find_fault(status: int, body: bytes) -> str:
+    """Say what is wrong with the page that a visitor got, with the tag or without."""
+    if status != 200:
+        return f"status {status}: {body[:80]!r}"
+    page, tags = TAG.subn(b"", body)
+    if page != PAGE:
+        return f"{len(page)} bytes of the page instead of {len(PAGE)}"
+    return "" if tags <= 1 else f"{tags} tags"
 
 
 class Child:
@@ -163,7 +175,7 @@ class Installation:
         self._stack.callback(self.redis.remove)
         self.redis.start()
         self.store = StoreProcess(self.folder / "store")
-        self._stack.callback(lambda: self.store.kill())
+        self._stack.callback(self._end_store)
         self.proxy = self._stack.enter_context(FaultProxy(self.store.port))
         zone = zone_at_noon(datetime.now(UTC))
         site = ["site", "add", HOST, "--upstream", self.origin.url, "--timezone", zone]
@@ -219,6 +231,10 @@ class Installation:
         self.store.kill()
         self.store = StoreProcess(self.folder / "store")
         self.proxy.upstream_port = self.store.port
+
+    def _end_store(self) -> None:
+        """End the store that runs now, which need not be the first."""
+        self.store.kill()
 
     def read_logs(self) -> str:
         """Give the last words of every part, for a failure's message."""

@@ -1,8 +1,10 @@
 """What is in the store after the load, and in Redis' account of it, held against the load."""
 
+import json
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from redis import Redis
@@ -49,6 +51,13 @@ class Judgement:
     homeless: int
     unknown: int
     unknown_stored: int
+
+    def check(self) -> None:
+        """Assert that every acknowledged event is stored once, as sent, in the right visit."""
+        assert not self.doubled, f"events are stored twice: {self.doubled[:5]}"
+        assert not self.lost, f"acknowledged events are lost: {self.lost[:3]}"
+        assert not self.altered, f"events are stored otherwise than sent: {self.altered[:5]}"
+        assert not self.wrong_visits, self.wrong_visits[:2]
 
 
 class Ledger:
@@ -104,7 +113,7 @@ class Ledger:
         )
 
     def wrong_visits(self, numbers: Collection[int]) -> list[str]:
-        """Find visits with any of these events that differ from a plain replay, FINAL and summed."""
+        """Find visits with any of these events that differ from a plain replay, FINAL or summed."""
         expected = {figures.numbers: figures for figures in replay(self.rows)}
         found: dict[frozenset[int], Figures] = {}
         wrong: list[str] = []
@@ -114,9 +123,11 @@ class Ledger:
             found[figures.numbers] = figures
             if self.sums[visit_id] != _sums_of(figures):
                 wrong.append(f"sums of {figures}: {self.sums[visit_id]}")
-        for key in expected.keys() | found.keys():
-            if expected.get(key) != found.get(key) and not key.isdisjoint(numbers):
-                wrong.append(f"{found.get(key)} instead of {expected.get(key)}")
+        wrong += [
+            f"{found.get(key)} instead of {expected.get(key)}"
+            for key in expected.keys() | found.keys()
+            if expected.get(key) != found.get(key) and not key.isdisjoint(numbers)
+        ]
         return wrong
 
     def _lost_engagement(self, missing: set[int], tally: Tally) -> list[Sent]:
@@ -163,6 +174,11 @@ def _sums_of(figures: Figures) -> list[Any]:
         figures.interactive_events,
         figures.is_bounce,
     ]
+
+
+def open_store(data: Path) -> Store:
+    """Open the running store of a data folder."""
+    return Store(json.loads((data / "store.json").read_text())["url"])
 
 
 def read_accounts(redis_url: str) -> tuple[int, Counter[str]]:

@@ -11,7 +11,6 @@ directly, and through nginx, where they must not fail even while the edge is dea
 
 import asyncio
 import os
-import re
 import resource
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -25,7 +24,7 @@ import pytest
 
 from store.client import Store
 from tests.chaos.figures import Figures
-from tests.chaos.installation import PAGE, Child, Installation
+from tests.chaos.installation import Child, Installation, find_fault
 from tests.chaos.ledger import Ledger, has_plan, read_accounts
 from tests.chaos.traffic import Batch, Browsing, Sent, Tally, drive, endless_batches, until
 from tests.support.fault_proxy import Mode
@@ -45,18 +44,7 @@ LEASE_S = max(2.0, 15 * SCALE)
 CONNECTIONS = 8
 BATCHES_PER_S = 60 if SCALE < 0.1 else 20
 RECOVER_S = 90.0 + 300 * SCALE
-TAG = re.compile(rb'<script async="async" src="/sf/[0-9a-f]{10}\.js"></script>')
 FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-
-
-def find_fault(status: int, body: bytes) -> str:
-    """Say what is wrong with the page that a visitor got, with the tag or without."""
-    if status != 200:
-        return f"status {status}: {body[:80]!r}"
-    page, tags = TAG.subn(b"", body)
-    if page != PAGE:
-        return f"{len(page)} bytes of the page instead of {len(PAGE)}"
-    return "" if tags <= 1 else f"{tags} tags"
 
 
 @dataclass
@@ -67,8 +55,6 @@ class World:
     random: Random
     sent: dict[int, Sent] = field(default_factory=dict)
     next_number: int = 0
-    orphans: int = 0
-    """Entries that Redis accounts for as engagement without a visit."""
 
 
 @dataclass
@@ -403,7 +389,7 @@ def is_drained(parts: Installation) -> bool:
     return not spooled and read_accounts(parts.redis.url)[0] == 0
 
 
-def judge(  # noqa: PLR0913 - what a scenario brings, once
+def judge(
     world: World,
     load: Load,
     table: list[Figures],
@@ -435,10 +421,7 @@ def judge(  # noqa: PLR0913 - what a scenario brings, once
     )
     row.write()
     table.append(row)
-    assert not judged.doubled, f"events are stored twice: {judged.doubled[:5]}"
-    assert not judged.lost, f"acknowledged events are lost: {judged.lost[:3]}"
-    assert not judged.altered, f"events are stored otherwise than sent: {judged.altered[:5]}"
-    assert not judged.wrong_visits, judged.wrong_visits[:2]
+    judged.check()
     assert not faults, faults[:5]
     assert not load.tally.faults, load.tally.faults[:5]
     assert row.pages > 20

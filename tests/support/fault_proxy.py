@@ -11,9 +11,11 @@ with the table of each insert before any of it goes on.
 import asyncio
 import re
 import threading
-from collections.abc import Callable
 from enum import Enum, auto
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CHUNK_BYTES = 64 * 1024
 _INSERT = re.compile(rb"^\s*insert\s+into\s+(?:`?\w+`?\.)?`?(\w+)`?", re.IGNORECASE)

@@ -74,11 +74,6 @@ class Ask:
         """Say whether the series is one of hours, which are told by the clock (NUMBERS 13)."""
         return "time:hour" in self.dimensions
 
-    @property
-    def by_clock(self) -> bool:
-        """Say whether events are taken by their own time rather than by their visit's day."""
-        return self.by_hour or not self.scope.period.whole_days
-
     def conjuncts(self) -> list[Filter]:
         """Return the filters that must all hold, nested ``and`` opened up."""
         return _opened(self.filters)
@@ -188,7 +183,7 @@ def _places(count: int) -> list[str]:
 def _event_limits(ask: Ask) -> list[Fragment]:
     return [
         ask.scope.site_condition(),
-        ask.scope.event_time(by_clock=ask.by_clock),
+        ask.scope.event_time(),
         *_no_bots(ask),
         *(event_condition(part, ask.scope) for part in ask.filters),
     ]

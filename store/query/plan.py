@@ -6,7 +6,7 @@ their dimensions. The one invariant: a metric's value never depends on which oth
 dimensions are asked beside it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from store.query.conditions import Scope, names_in, require, shows_bots
@@ -61,9 +61,11 @@ def plan(
     ``dimensions`` are the query's with ``time`` resolved elsewhere; ``page`` limits the rows;
     ``among`` limits a dimension, by its place, to some values.
     """
-    scope = Scope(site, period, Binder())
+    dimensions = dimensions or resolved_dimensions(query, period)
+    by_clock = "time:hour" in dimensions or not period.whole_days
+    scope = Scope(site, period, Binder(), by_clock)
     bots = shows_bots(query.filters, query.dimensions)
-    ask = Ask(scope, dimensions or resolved_dimensions(query, period), query.filters, bots)
+    ask = Ask(scope, dimensions, query.filters, bots)
     body = _joined(ask, query, among or {})
     if page is not None:
         body += _ordered(ask, query)
@@ -93,7 +95,7 @@ def reading_of(source: Source, ask: Ask) -> Reading:
         case Source.VIEWED if exits:
             return _VIEWED
         case _:
-            return _EVENTS if ask.by_clock or _names_events(ask) else _VISITS
+            return _EVENTS if ask.scope.by_clock or _names_events(ask) else _VISITS
 
 
 def _names(ask: Ask) -> set[str]:
@@ -163,7 +165,8 @@ def _expression(definition: MetricDefinition, ask: Ask, places: dict[Reading, st
 
 def _total(ask: Ask) -> str:
     """Return the visitors of the whole query, rows or not, as a number within the statement."""
-    whole = Ask(ask.scope, (), ask.filters, ask.bots)
+    scope = replace(ask.scope, by_clock=not ask.scope.period.whole_days)
+    whole = Ask(scope, (), ask.filters, ask.bots)
     part = _part(reading_of(Source.MAIN, whole), whole, {"visitors"})
     return f"(select n_visitors from ({part}))"
 

@@ -196,17 +196,24 @@ def _print(explanation: "Explanation") -> None:
 def rules_check(file: Path | None) -> None:
     """Check the packs, their cases, and FILE; a fault says file, line and what to write."""
     from rules.cases import check_cases
+    from rules.channels import load_channels
     from rules.loader import RuleError, load_rules
+    from rules.masks import load_masks
     from rules.tables import PACKS
 
-    faults = check_cases()
-    checked = [PACKS / "inject.yaml", *([file] if file else [])]
+    faults: list[RuleError] = []
     count = 0
-    for path in checked:
+    for read, path in (
+        (lambda path: load_masks(path).masks, PACKS / "privacy.yaml"),
+        (load_channels, PACKS / "channels.yaml"),
+        (load_rules, PACKS / "inject.yaml"),
+        *([(load_rules, file)] if file else []),
+    ):
         try:
-            count += len(load_rules(path))
+            count += len(read(path))
         except RuleError as error:
             faults.append(error)
+    faults += [] if faults else check_cases()
     for fault in faults:
         click.echo(str(fault), err=True)
     if faults:

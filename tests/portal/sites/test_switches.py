@@ -154,8 +154,8 @@ def test_rules_are_stored_in_the_form_that_edges_take(database: Database) -> Non
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[", "expected JSON"),
-        ('[{"id": "r", "kind": "event", "selector": "#a"}]', "rule 1: selector"),
+        ("[", "line 1: expected YAML"),
+        ('[{"id": "r", "kind": "event",\n"selectors": ["#1"]}]', "line 2: expected a CSS selector"),
         ('[{"id": "r", "kind": "inject", "action": "exclude", "paths": ["a"]}]', "a path such"),
     ],
 )

@@ -141,7 +141,9 @@ def _operating(config: EdgeConfig, control: Control, requests: RequestLog | None
 def _build_listeners(
     config: EdgeConfig, feed: SitesFeed, buffer: RedisBuffer, salts: Salts, operating: Operating
 ) -> Listeners:
-    builds = TrackerBuilds(config.tracker, installed_at=config.tracker_at)
+    builds = TrackerBuilds(
+        config.tracker, selectors=config.selectors, installed_at=config.tracker_at
+    )
     collector = Collector(
         buffer=buffer,
         salts=salts,

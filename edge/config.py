@@ -16,6 +16,8 @@ class EdgeError(Exception):
 class EdgeConfig:
     """What an edge needs; ``tracker`` is the frozen build, ``tracker_at`` when it was installed.
 
+    ``selectors`` is what the build is followed by for sites with rules by selector.
+
     ``bind`` may list several addresses, separated by commas. ``salt_url`` empty: the salts live in
     ``salts_file``, which must lie in memory; without one they live in this process alone.
     ``rate_client`` is events a minute, ``rate_site`` events a second. ``reuse_port``: this is one
@@ -51,6 +53,7 @@ class EdgeConfig:
     private_socket: Path | None
     debug: bool
     version: str
+    selectors: bytes = b""
     bot_ranges: Path | None = None
     spool_dir: Path | None = None
     spool_mb: int = 0

@@ -9,7 +9,7 @@ from statflow.paths import Paths
 from statflow.services import geo_database, redis_url
 from statflow.settings import Settings
 from statflow.workers import WorkersPlan
-from tracker import newest_build
+from tracker import newest_build, selectors_build
 
 
 def edge_config(  # noqa: PLR0913 - one argument an option of the command
@@ -53,6 +53,7 @@ def edge_config(  # noqa: PLR0913 - one argument an option of the command
         rate_site=settings.rate_site,
         default_site=settings.default_site,
         tracker=newest_build().read_bytes(),
+        selectors=selectors_build().read_bytes(),
         tracker_at=newest_build().stat().st_mtime,
         drain_s=settings.drain_s,
         private_port=private_port,

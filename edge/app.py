@@ -151,6 +151,7 @@ def _build_listeners(
         agents=Agents(),
         limits=RateLimits(config.rate_client, config.rate_site),
         ranges=read_ranges(config.bot_ranges),
+        city_k=config.city_k,
     )
 
     def tag_for(site: Site) -> Tag:

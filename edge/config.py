@@ -20,7 +20,8 @@ class EdgeConfig:
 
     ``bind`` may list several addresses, separated by commas. ``salt_url`` empty: the salts live in
     ``salts_file``, which must lie in memory; without one they live in this process alone.
-    ``rate_client`` is events a minute, ``rate_site`` events a second. ``reuse_port``: this is one
+    ``rate_client`` is events a minute, ``rate_site`` events a second. ``city_k``: visitors
+    of a day that must share a city before it is kept. ``reuse_port``: this is one
     of several workers that share the ports. ``spool_mb`` 0: nothing is spooled. ``debug``: answers
     say what was decided about them.
     """
@@ -54,6 +55,7 @@ class EdgeConfig:
     debug: bool
     version: str
     selectors: bytes = b""
+    city_k: int = 10
     bot_ranges: Path | None = None
     spool_dir: Path | None = None
     spool_mb: int = 0

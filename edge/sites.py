@@ -158,6 +158,10 @@ class Site:
     former_names: tuple[FormerNames, ...] = ()
     """What pages in caches may still ask for, the latest first: it goes before earlier ones."""
     salt_period: SaltPeriod = SaltPeriod.DAY
+    cnil: bool = False
+    """The strictest of each choice: a day's salt, no region or city, of referrers the host."""
+    city_k: int = 0
+    """Visitors of a day that must share a city before it is kept; 0: as the edge is set."""
     rules: tuple[Rule, ...] = ()
     policy: Policy = field(init=False, compare=False, repr=False)
     """``rules``, compiled."""
@@ -167,6 +171,8 @@ class Site:
         """Resolve the zone once; it is asked for at every event."""
         if self.canonical_host and self.canonical_host not in self.hosts:
             raise SnapshotError(f"canonical_host {self.canonical_host!r} is no name of the site")
+        if self.cnil:
+            object.__setattr__(self, "salt_period", SaltPeriod.DAY)
         object.__setattr__(self, "zone", ZoneInfo(self.timezone))
         object.__setattr__(self, "policy", policy_of(self.rules))
 
@@ -386,6 +392,8 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "script_name": ("script_name", _script_name),
     "quiet_seed": ("quiet_seed", _text),
     "salt_period": ("salt_period", SaltPeriod),
+    "cnil": ("cnil", _flag),
+    "city_k": ("city_k", _count),
     "rules": ("rules", parse_rules),
     "former_names": ("former_names", lambda v: tuple(_former(names) for names in _list(v))),
 }

@@ -42,6 +42,7 @@ def edge_config(  # noqa: PLR0913 - one argument an option of the command
         salts_file=salts_file or paths.salts,
         geo=geo_database(settings),
         bot_ranges=settings.bot_ranges,
+        city_k=settings.city_k,
         trusted_proxies=settings.trusted_proxies,
         upstream_ranges=settings.upstream_ranges,
         acme_dir=settings.acme_dir,

@@ -17,6 +17,7 @@ from edge.event import Beacon, Event, Sender, encode_event
 from edge.outcomes import DropReason, count
 from edge.pipeline.agents import Agents
 from edge.pipeline.bots import count_marks
+from edge.pipeline.cities import DEFAULT_K, Cities
 from edge.pipeline.days import GRACE_MS, day_before, day_start_ms, days_since_epoch, local_day
 from edge.pipeline.derived import derive_event
 from edge.pipeline.draft import Context
@@ -58,7 +59,7 @@ class Verdict:
 class Collector:
     """Takes events in for every site; one a process."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument a part, by name
         self,
         *,
         buffer: EventBuffer,
@@ -67,6 +68,7 @@ class Collector:
         agents: Agents,
         limits: RateLimits | None = None,
         ranges: BotRanges | None = None,
+        city_k: int = DEFAULT_K,
     ) -> None:
         self._buffer = buffer
         self._salts = salts
@@ -75,6 +77,7 @@ class Collector:
         self._limits = limits or RateLimits()
         self._ranges = ranges or read_ranges()
         self._pace = Pace()
+        self._cities = Cities(city_k)
 
     def refuse(self, site: Site, refusal: Refusal, events: int = 1) -> Verdict:
         """Count events that are not taken; a body that was not read counts as one."""
@@ -122,7 +125,7 @@ class Collector:
         except SaltsUnavailable as error:
             refusal = _unavailable(DropReason.NO_SALT, error.retry_after_s)
             return self.refuse(site, refusal, len(beacons))
-        context = replace(context, pace=self._pace)
+        context = replace(context, pace=self._pace, may_keep_city=self._cities.admit)
         outcomes = list(_outcomes(beacons, sender, context))
         drops = Counter(outcome for outcome in outcomes if isinstance(outcome, DropReason))
         for reason, n in drops.items():
@@ -165,6 +168,7 @@ class Collector:
             devices=self._agents,
             opted_out=opted_out,
             ranges=self._ranges,
+            may_keep_city=self._cities.would_admit,
         )
 
     def _count_drop(self, site: Site, reason: DropReason, n: int) -> None:

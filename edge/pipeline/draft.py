@@ -4,7 +4,7 @@ Steps are in modules of their own and listed in ``edge.pipeline.steps``. The one
 lives for one run of the steps; only ``to_event`` leaves it, and that carries no address or agent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -71,6 +71,8 @@ class Context:
     ranges: BotRanges | None = None
     pace: Pace | None = None
     """Where page views are counted by client; None for an event that nobody sent."""
+    may_keep_city: Callable[[tuple[int, int, str, str, str], int, int], bool] | None = None
+    """Tells whether enough share a city (``edge.pipeline.cities``); None: no city is kept."""
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ _MAX_CAMPAIGN = 250
 
 
 def put_referrer(draft: Draft) -> None:
-    """Set the referrer as host and path; a page of the site itself is none."""
+    """Set the referrer as host and path, in CNIL mode as host; the site itself is none."""
     url = draft.beacon.referrer
     if not url:
         return
@@ -37,7 +37,7 @@ def put_referrer(draft: Draft) -> None:
     if parts.scheme == _APP_SCHEME:
         draft.referrer = f"{_APP_SCHEME}://{clean_text(host)}"
     elif parts.scheme in {"http", "https"}:
-        path = normal_path(parts.path).rstrip("/")
+        path = "" if draft.sender.site.cnil else normal_path(parts.path).rstrip("/")
         draft.referrer = clean_text(host.removeprefix("www.") + path)
 
 

@@ -75,6 +75,8 @@ class SiteSettingsForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no type
     kept_params = StringField("Query parameters to keep", [_switch("kept_params")])
     respect_dnt = BooleanField("Obey Do Not Track and Global Privacy Control")
     salt_period = StringField("Visitors are known again for", [_switch("salt_period")])
+    cnil = BooleanField("CNIL mode: the strictest of each choice")
+    city_k = StringField("Visitors that must share a city", [_switch("city_k")])
     hash_routes = BooleanField("The address after # is a page of its own")
     debug = BooleanField("Tell in headers what was decided and why an event was dropped")
     debug_key = StringField("Debug key", [_switch("debug_key")])

@@ -42,6 +42,8 @@ _SAME_NAME = (
     "quiet_seed",
     "former_names",
     "salt_period",
+    "cnil",
+    "city_k",
     "rules",
 )
 

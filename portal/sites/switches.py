@@ -54,6 +54,8 @@ SALT_PERIODS = {
     "week": "A week, Monday to Sunday",
     "month": "A month",
 }
+CNIL_FORCES: Mapping[str, Any] = {"salt_period": "day"}
+"""What CNIL mode sets of the other switches; what it takes off events is the edge's part."""
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]{1,64}){1,4}")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PARAMETER = re.compile(r"[^\s&=#?]{1,64}")
@@ -174,6 +176,8 @@ SWITCHES: dict[str, Switch] = {
         Switch("csp", _choice("csp", CSP), "amend, reuse or off"),
         Switch("respect_dnt", _flag("respect_dnt"), "obey Do Not Track and GPC"),
         Switch("salt_period", _choice("salt_period", SALT_PERIODS), "day, week or month"),
+        Switch("cnil", _flag("cnil"), "CNIL mode: the strictest of each choice"),
+        Switch("city_k", _number("city_k", 1_000), "visitors that must share a city; 0: default"),
         Switch("hash_routes", _flag("hash_routes"), "what follows # is a page of its own"),
         Switch("rules", _rules, "the site's own rules, YAML or JSON; see docs/rules.md"),
         Switch("kept_params", _names, "query parameters kept besides utm_* and click ids"),
@@ -215,6 +219,9 @@ def change_site(
         _set_quiet(site, quiet=values.pop("quiet"))
     for name, value in values.items():
         setattr(site, name, value)
+    if site.cnil:
+        for name, value in CNIL_FORCES.items():
+            setattr(site, name, value)
     _remember(site, before, now or datetime.now(UTC))
     session.flush()
 

@@ -167,6 +167,7 @@ def _build_collector(
         limits=RateLimits(config.rate_client, config.rate_site),
         ranges=read_ranges(config.bot_ranges),
         on_confirmed=recorder.note_activated,
+        city_k=config.city_k,
     )
 
 
@@ -177,7 +178,9 @@ def _build_listeners(
     recorder: HitRecorder,
     operating: Operating,
 ) -> Listeners:
-    builds = TrackerBuilds(config.tracker, installed_at=config.tracker_at)
+    builds = TrackerBuilds(
+        config.tracker, selectors=config.selectors, installed_at=config.tracker_at
+    )
 
     def tag_for(site: Site) -> Tag:
         return builds.for_site(site).tag

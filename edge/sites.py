@@ -176,6 +176,10 @@ class Site:
     measure: Measure = Measure.TRACKER
     load_key: str = ""
     """Secret that load ids are made with; empty: documents get none, and nothing is confirmed."""
+    cnil: bool = False
+    """The strictest of each choice: a day's salt, no region or city, of referrers the host."""
+    city_k: int = 0
+    """Visitors of a day that must share a city before it is kept; 0: as the edge is set."""
     rules: tuple[Rule, ...] = ()
     policy: Policy = field(init=False, compare=False, repr=False)
     """``rules``, compiled."""
@@ -185,6 +189,8 @@ class Site:
         """Resolve the zone once; it is asked for at every event."""
         if self.canonical_host and self.canonical_host not in self.hosts:
             raise SnapshotError(f"canonical_host {self.canonical_host!r} is no name of the site")
+        if self.cnil:
+            object.__setattr__(self, "salt_period", SaltPeriod.DAY)
         object.__setattr__(self, "zone", ZoneInfo(self.timezone))
         object.__setattr__(self, "policy", policy_of(self.rules))
 
@@ -412,6 +418,8 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "hits": ("hits", _flag),
     "measure": ("measure", Measure),
     "load_key": ("load_key", _text),
+    "cnil": ("cnil", _flag),
+    "city_k": ("city_k", _count),
     "rules": ("rules", parse_rules),
     "former_names": ("former_names", lambda v: tuple(_former(names) for names in _list(v))),
 }

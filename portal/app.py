@@ -11,6 +11,7 @@ from portal.config import PortalConfig, install
 from portal.dashboard import views as dashboard_views
 from portal.errors import install_errors
 from portal.page import install_page
+from portal.rules import views as rule_views
 from portal.security import install_headers, session_settings
 from portal.sessions import close_after_requests
 from portal.sites import capture as capture_views
@@ -32,6 +33,15 @@ def create_app(config: PortalConfig) -> Flask:
     install_page(app)
     install_errors(app)
     csrf.exempt(api_views.blueprint)
-    for part in (health, account_views, site_views, capture_views, dashboard_views, api_views):
+    parts = (
+        health,
+        account_views,
+        site_views,
+        capture_views,
+        rule_views,
+        dashboard_views,
+        api_views,
+    )
+    for part in parts:
         app.register_blueprint(part.blueprint)
     return app

@@ -157,6 +157,8 @@ class Site(Base):
     salt_period: Mapped[str] = mapped_column(String(16), default="day")
     hits: Mapped[bool] = mapped_column(default=True)
     measure: Mapped[str] = mapped_column(String(16), default="tracker")
+    cnil: Mapped[bool] = mapped_column(default=False)
+    city_k: Mapped[int] = mapped_column(default=0)
     rules: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     team: Mapped[Team] = relationship(back_populates="sites")
     hosts: Mapped[list["SiteHost"]] = relationship(

@@ -17,6 +17,7 @@ from edge.event import PAGEVIEW, Beacon, Event, Sender, encode_event
 from edge.outcomes import DropReason, count
 from edge.pipeline.agents import Agents
 from edge.pipeline.bots import count_marks
+from edge.pipeline.cities import DEFAULT_K, Cities
 from edge.pipeline.days import GRACE_MS, day_before, day_start_ms, days_since_epoch, local_day
 from edge.pipeline.derived import derive_event
 from edge.pipeline.draft import Context
@@ -72,6 +73,7 @@ class Collector:
         limits: RateLimits | None = None,
         ranges: BotRanges | None = None,
         on_confirmed: Callable[[Site, Event], None] | None = None,
+        city_k: int = DEFAULT_K,
     ) -> None:
         self._buffer = buffer
         self._salts = salts
@@ -82,6 +84,7 @@ class Collector:
         self._pace = Pace()
         self._loads = SeenLoads()
         self._on_confirmed = on_confirmed
+        self._cities = Cities(city_k)
 
     def refuse(self, site: Site, refusal: Refusal, events: int = 1) -> Verdict:
         """Count events that are not taken; a body that was not read counts as one."""
@@ -145,7 +148,12 @@ class Collector:
         except SaltsUnavailable as error:
             refusal = _unavailable(DropReason.NO_SALT, error.retry_after_s)
             return self.refuse(site, refusal, len(beacons))
-        context = replace(context, pace=self._pace, loads=self._loads)
+        context = replace(
+            context,
+            pace=self._pace,
+            loads=self._loads,
+            may_keep_city=self._cities.admit,
+        )
         outcomes = list(_outcomes(beacons, sender, context))
         drops = Counter(outcome for outcome in outcomes if isinstance(outcome, DropReason))
         for reason, n in drops.items():
@@ -195,6 +203,7 @@ class Collector:
             devices=self._agents,
             opted_out=opted_out,
             ranges=self._ranges,
+            may_keep_city=self._cities.would_admit,
         )
 
     def _count_drop(self, site: Site, reason: DropReason, n: int) -> None:

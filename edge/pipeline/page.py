@@ -10,8 +10,8 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 from edge.event import Scalar
 from edge.outcomes import DropReason
 from edge.pipeline.draft import Draft
-from edge.pipeline.masking import mask
 from edge.sites import Site
+from rules.masks import mask
 from rules.matcher import plain_path
 
 _MAX_PARAMS = 200

@@ -9,17 +9,27 @@ from dataclasses import dataclass
 
 from store.query.dimensions import (
     BOT_DIMENSIONS,
+    GOAL,
     ROLE_COLUMNS,
     Dimension,
     PageRole,
     find_dimension,
 )
 from store.query.fragments import Binder, Fragment, all_of, any_of
-from store.query.model import Behaviour, Filter, Junction, Leaf, Negation, Operator, QuerySite
+from store.query.goals import NO_SCROLL, Goal, GoalKind, counted
+from store.query.model import (
+    Behaviour,
+    Filter,
+    Junction,
+    Leaf,
+    Negation,
+    Operator,
+    QuerySite,
+    Reached,
+)
 from store.query.ranges import Period
 
 ENGAGEMENT = Fragment("name = 'engagement'")
-NOT_ENGAGEMENT = Fragment("name != 'engagement'")
 _DAY_MS = 86_400_000
 _MARGIN_DAYS = 2
 """How far a row's ts may lie before the beginning of its visit's local day: an event that came
@@ -78,13 +88,67 @@ def leaves(condition: Filter) -> list[Leaf]:
             return [leaf for part in condition.parts for leaf in leaves(part)]
         case Negation():
             return leaves(condition.part)
-        case Behaviour():
+        case Behaviour() | Reached():
             return []
+
+
+def goals_in(condition: Filter) -> tuple[Goal, ...]:
+    """Return the goals that a filter asks the event itself to reach, behaviours left out."""
+    match condition:
+        case Reached():
+            return condition.goals
+        case Junction():
+            return tuple(goal for part in condition.parts for goal in goals_in(part))
+        case Negation():
+            return goals_in(condition.part)
+        case _:
+            return ()
+
+
+def asks_for_goals(condition: Filter) -> bool:
+    """Say whether a filter asks the event itself for goals, be they none."""
+    match condition:
+        case Reached():
+            return True
+        case Junction():
+            return any(map(asks_for_goals, condition.parts))
+        case Negation():
+            return asks_for_goals(condition.part)
+        case _:
+            return False
 
 
 def names_in(filters: tuple[Filter, ...]) -> set[str]:
     """Return the dimensions that filters name, behaviours left out."""
-    return {leaf.dimension for condition in filters for leaf in leaves(condition)}
+    named = {leaf.dimension for condition in filters for leaf in leaves(condition)}
+    return named | ({GOAL} if any(map(asks_for_goals, filters)) else set())
+
+
+def counting(goals: tuple[Goal, ...], scope: Scope) -> Fragment:
+    """Return what an event must be to count where ``goals`` are in play (``goals.counted``)."""
+    return counted(goals, [goal_condition(goal, scope) for goal in goals])
+
+
+def goal_condition(goal: Goal, scope: Scope) -> Fragment:
+    """Compile what an event must be to reach a goal."""
+    binder = scope.binder
+    if goal.kind is GoalKind.EVENT:
+        parts = [Fragment(f"name = {binder.text(goal.target)}")]
+        for key, value in goal.props:
+            leaf = Leaf(Operator.IS, f"event:props:{key}", (value,))
+            parts.append(_event_leaf(leaf, scope))
+        return Fragment(f"({all_of(parts)})")
+    page = _path_condition(goal.target, scope)
+    if goal.kind is GoalKind.PAGE:
+        return Fragment(f"(name = 'pageview' and {page})")
+    deep = f"scroll != {NO_SCROLL} and scroll >= {binder.integer(goal.scroll)}"
+    return Fragment(f"(name = 'engagement' and {deep} and {page})")
+
+
+def _path_condition(pattern: str, scope: Scope) -> Fragment:
+    if "*" not in pattern:
+        return Fragment(f"path = {scope.binder.text(pattern)}")
+    return Fragment(f"like(path, {scope.binder.text(like_pattern(pattern))})")
 
 
 def shows_bots(filters: tuple[Filter, ...], dimensions: tuple[str, ...]) -> bool:
@@ -104,6 +168,8 @@ def event_condition(condition: Filter, scope: Scope) -> Fragment:
             return Fragment(f"not ({event_condition(condition.part, scope)})")
         case Behaviour():
             return _behaviour(condition, scope)
+        case Reached():
+            return any_of(goal_condition(goal, scope) for goal in condition.goals)
 
 
 def visit_condition(condition: Filter, scope: Scope, role: PageRole) -> Fragment:
@@ -120,6 +186,8 @@ def visit_condition(condition: Filter, scope: Scope, role: PageRole) -> Fragment
             return Fragment(f"not ({visit_condition(condition.part, scope, role)})")
         case Behaviour():
             return _behaviour(condition, scope)
+        case Reached():
+            return _behaviour(Behaviour(done=True, condition=condition), scope)
 
 
 def require(name: str) -> Dimension:
@@ -165,7 +233,8 @@ def _by_visit_state(leaf: Leaf, dimension: Dimension, scope: Scope) -> Fragment:
 
 def _behaviour(behaviour: Behaviour, scope: Scope) -> Fragment:
     condition = event_condition(behaviour.condition, scope)
-    where = all_of((scope.site_condition(), scope.visit_days(), NOT_ENGAGEMENT, condition))
+    counts = counting(goals_in(behaviour.condition), scope)
+    where = all_of((scope.site_condition(), scope.visit_days(), counts, condition))
     belongs = "in" if behaviour.done else "not in"
     return Fragment(f"visit_id {belongs} (select visit_id from events where {where})")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 PROPS_PREFIX = "event:props:"
+GOAL = "event:goal"
 NONE = "(none)"
 NOT_SET = "(not set)"
 DIRECT_NONE = "Direct / None"
@@ -82,6 +83,7 @@ DIMENSIONS: tuple[Dimension, ...] = (
     _event("page", "path", "Path of the page; for bounces and durations the entry page"),
     _event("name", "name", "Name of the event, `pageview` for page views"),
     _event("hostname", "hostname", "Host name of the page"),
+    _event("goal", "name", "Goals that the event reaches; it stands with each of them"),
     _changing("entry_page", "entry_page", "Path of the visit's first page view"),
     _changing("exit_page", "exit_page", "Path of the visit's last page view"),
     _changing("entry_page_hostname", "entry_hostname", "Host name of the first page view"),

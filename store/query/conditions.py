@@ -13,6 +13,7 @@ from store.query.dimensions import (
     ROLE_COLUMNS,
     Dimension,
     PageRole,
+    country_names,
     find_dimension,
 )
 from store.query.fragments import Binder, Fragment, all_of, any_of
@@ -178,7 +179,7 @@ def visit_condition(condition: Filter, scope: Scope, role: PageRole) -> Fragment
         case Leaf():
             dimension = require(condition.dimension)
             column = ROLE_COLUMNS.get((dimension.name, role), dimension.sessions)
-            return _matching(condition, value_of(dimension, column, scope.binder), scope.binder)
+            return _matching(condition, value_of(dimension, column, scope), scope)
         case Junction():
             parts = [visit_condition(part, scope, role) for part in condition.parts]
             return _junction(condition, parts)
@@ -198,15 +199,27 @@ def require(name: str) -> Dimension:
     return dimension
 
 
-def value_of(dimension: Dimension, column: str, binder: Binder) -> Fragment:
+def value_of(dimension: Dimension, column: str, scope: Scope) -> Fragment:
     """Return the value of a dimension as it is shown, a missing one by its name."""
+    binder = scope.binder
     if dimension.is_prop:
         key = binder.text(dimension.prop_key)
         shown = f"if(mapContains(props, {key}), props[{key}], {binder.text(dimension.missing)})"
         return Fragment(shown)
     if dimension.missing:
         return Fragment(f"if({column} = '', {binder.text(dimension.missing)}, toString({column}))")
-    return Fragment(column)
+    return _filled_in(column, scope)
+
+
+def _filled_in(expression: str, scope: Scope) -> Fragment:
+    """Bind what an expression of ``dimensions`` leaves open."""
+    binder = scope.binder
+    if "{zone}" in expression:
+        return Fragment(expression.replace("{zone}", binder.text(scope.site.timezone)))
+    if "{codes}" in expression:
+        codes, names = binder.texts(country_names()), binder.texts(country_names().values())
+        return Fragment(expression.replace("{codes}", codes).replace("{names}", names))
+    return Fragment(expression)
 
 
 def _junction(junction: Junction, parts: list[Fragment]) -> Fragment:
@@ -219,11 +232,11 @@ def _event_leaf(leaf: Leaf, scope: Scope) -> Fragment:
     dimension = require(leaf.dimension)
     if dimension.sessions_only:
         return _by_visit_state(leaf, dimension, scope)
-    return _matching(leaf, value_of(dimension, dimension.events, scope.binder), scope.binder)
+    return _matching(leaf, value_of(dimension, dimension.events, scope), scope)
 
 
 def _by_visit_state(leaf: Leaf, dimension: Dimension, scope: Scope) -> Fragment:
-    matching = _matching(leaf, value_of(dimension, dimension.sessions, scope.binder), scope.binder)
+    matching = _matching(leaf, value_of(dimension, dimension.sessions, scope), scope)
     where = all_of((scope.site_condition(), scope.visit_days(), matching))
     return Fragment(
         f"visit_id in (select visit_id from sessions where {where}"
@@ -239,13 +252,14 @@ def _behaviour(behaviour: Behaviour, scope: Scope) -> Fragment:
     return Fragment(f"visit_id {belongs} (select visit_id from events where {where})")
 
 
-def _matching(leaf: Leaf, shown: Fragment, binder: Binder) -> Fragment:
+def _matching(leaf: Leaf, shown: Fragment, scope: Scope) -> Fragment:
     """Compile one leaf against the SQL of its value.
 
     A missing custom property equals "(none)" for is and is_not; every other operator, denied or
     not, needs the property to be there. Other missing values equal the name they are shown by, and
     are empty for the other operators.
     """
+    binder = scope.binder
     equality = leaf.operator.positive is Operator.IS
     dimension = require(leaf.dimension)
     value = shown if equality else _stored(dimension, shown, binder)

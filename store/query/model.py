@@ -186,10 +186,14 @@ class ComparisonMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A comparison that was asked for; ``date_range`` only where the mode is custom."""
+    """A comparison that was asked for; ``date_range`` only where the mode is custom.
+
+    With ``match_weekdays`` it begins on the same day of the week.
+    """
 
     mode: ComparisonMode
     date_range: DateRange | None = None
+    match_weekdays: bool = False
 
 
 @dataclass(frozen=True, slots=True)

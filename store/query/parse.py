@@ -265,7 +265,12 @@ def _parse_comparison(value: object, zone: ZoneInfo) -> Comparison | None:
     if value is None:
         return None
     field = "include.comparisons"
-    body = read_object(value, field, ("mode", "date_range"))
+    body = read_object(value, field, ("mode", "date_range", "match_day_of_week"))
+    match = body.get("match_day_of_week", False)
+    if not isinstance(match, bool):
+        raise QueryError(
+            "wrong_type", "match_day_of_week is true or false.", f"{field}.match_day_of_week"
+        )
     modes = tuple(mode.value for mode in ComparisonMode)
     if body.get("mode") not in modes:
         message = f"{field}.mode is none of the known ones."
@@ -275,8 +280,9 @@ def _parse_comparison(value: object, zone: ZoneInfo) -> Comparison | None:
         message = "A custom comparison, and no other, has a date_range."
         raise QueryError("bad_comparison", message, f"{field}.date_range")
     if mode is not ComparisonMode.CUSTOM:
-        return Comparison(mode)
-    return Comparison(mode, parse_date_range(body["date_range"], zone, f"{field}.date_range"))
+        return Comparison(mode, match_weekdays=match)
+    wanted = parse_date_range(body["date_range"], zone, f"{field}.date_range")
+    return Comparison(mode, wanted, match)
 
 
 def _parse_pagination(value: object) -> Pagination:

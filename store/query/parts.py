@@ -306,7 +306,7 @@ def event_key(ask: Ask, name: str) -> Fragment:
     if name == GOAL:
         return _goals_reached(ask)
     dimension = require(name)
-    return value_of(dimension, dimension.events or dimension.sessions, ask.scope.binder)
+    return value_of(dimension, dimension.events or dimension.sessions, ask.scope)
 
 
 def _goals_reached(ask: Ask) -> Fragment:
@@ -326,7 +326,7 @@ def _visit_key(ask: Ask, name: str, role: PageRole) -> Fragment:
         return _day(ask, name)
     dimension = require(name)
     column = ROLE_COLUMNS.get((name, role), dimension.sessions)
-    return value_of(dimension, column, ask.scope.binder)
+    return value_of(dimension, column, ask.scope)
 
 
 def _day(ask: Ask, name: str) -> Fragment:
@@ -359,10 +359,12 @@ def _hour(ask: Ask) -> Fragment:
 
 def events_source(ask: Ask, names: tuple[str, ...] | list[str]) -> Fragment:
     """Return events, beside them the entry and exit pages of their visits where they are asked."""
-    columns = [require(name).sessions for name in names if _is_sessions_only(name)]
+    columns = [
+        require(name).reads or require(name).sessions for name in names if _is_sessions_only(name)
+    ]
     if not columns:
         return Fragment("events")
-    listed = ", ".join(["visit_id", *columns])
+    listed = ", ".join(["visit_id", *dict.fromkeys(columns)])
     where = all_of((ask.scope.site_condition(), ask.scope.visit_days()))
     states = f"select {listed} from sessions where {where} group by {listed} having sum(sign) > 0"
     return Fragment(f"events inner join ({states}) as states using (visit_id)")

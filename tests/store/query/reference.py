@@ -32,6 +32,7 @@ EDGES = {
     "visit:entry_page_hostname": "entry_hostname",
     "visit:exit_page_hostname": "exit_hostname",
 }
+DERIVED = ("visit:hour", "visit:weekday", "visit:country_name")
 AS_ENTRY = {"event:page": "entry_page", "event:hostname": "entry_hostname"}
 AS_EXIT = {"event:page": "exit_page", "event:hostname": "exit_hostname"}
 OF_VISITS = {
@@ -97,7 +98,7 @@ class Reference:
         return all(
             value != ""
             for value, name in zip(key, self.dimensions, strict=True)
-            if name in EDGES or name.removeprefix("visit:") in PLACES
+            if name in EDGES or name.removeprefix("visit:").removesuffix("_name") in PLACES
         )
 
     def in_span(self, event: Event) -> bool:
@@ -251,7 +252,13 @@ class Reference:
             return event.props.get(name.removeprefix("event:props:"), "(none)")
         if name.startswith("event:"):
             return {"page": event.path, "name": event.name, "hostname": event.hostname}[name[6:]]
-        column = name.removeprefix("visit:")
+        if name == "visit:hour":
+            return f"{visit.counting[0].at.astimezone(self.span.zone).hour:02}"
+        if name == "visit:weekday":
+            return str(visit.first.day.isoweekday())
+        column = name.removeprefix("visit:").removesuffix("_name")
+        if name == "visit:country_name":
+            return {"FR": "France", "DE": "Germany", "": ""}[event.attributes.get("country", "")]
         stored = event.attributes.get(column, "")
         return stored or ("" if column in PLACES else MISSING.get(column, "(not set)"))
 
@@ -286,7 +293,7 @@ class Reference:
                 if key not in event.props:
                     return False
                 shown = event.props[key]
-            elif name.startswith("visit:") and name not in EDGES:
+            elif name.startswith("visit:") and name not in {*EDGES, *DERIVED}:
                 shown = event.attributes.get(name.removeprefix("visit:"), "")
         found = any(matches(positive, shown, value, bool(insensitive)) for value in values)
         return found is not operator.endswith("_not")

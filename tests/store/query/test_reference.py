@@ -60,6 +60,8 @@ FILTERS: list[list[Any]] = [
     [["contains", "visit:channel", ["Direct"]]],
     [["contains_not", "visit:channel", ["a", "R"]]],
     [["is_not", "visit:country", ["FR"]]],
+    [["contains", "visit:country_name", ["an"]], ["is", "visit:weekday", ["6", "7", "1"]]],
+    [["is_not", "visit:hour", ["03", "23"]], ["is", "event:name", ["Signup"]]],
     [["is", "visit:bot", ["ai_training"]]],
     [["is_not", "visit:bot", ["nothing"]], ["matches", "event:page", ["[0-9]$"]]],
 ]  # fmt: skip

@@ -185,7 +185,7 @@ def read_filters(text: str) -> list[Any]:
     for index, part in enumerate(re.split(f"{_SPLIT};", text) if text else []):
         match = _FILTER.fullmatch(part.strip())
         if match is None:
-            message = "A filter is a property, an operator and values: visit:browser==Firefox|Opera"
+            message = "A filter is a property, an operator and values: visit:os==Linux|Mac."
             raise QueryError("bad_filter", message, f"filters[{index}]", tuple(OPERATORS))
         name, sign, values = match.groups()
         operator = OPERATORS[sign]

@@ -16,7 +16,7 @@ from portal.commands import SCOPES, find_token
 from portal.config import here
 from portal.models import ApiToken, Site
 from portal.sessions import reading
-from portal.sites.access import query_site
+from portal.sites.access import query_site, query_site_with_funnels
 from portal.teams.rights import find_site
 from store.query.model import QuerySite
 
@@ -44,9 +44,10 @@ class Caller:
     scopes: tuple[str, ...]
     site: Site
 
-    def query_site(self) -> QuerySite:
-        """Give the site as the query engine asks about it."""
-        return query_site(self.site, self.user_id)
+    def query_site(self, *, funnels: bool = False) -> QuerySite:
+        """Give the site as the query engine asks about it, perhaps with its saved funnels."""
+        known = query_site_with_funnels if funnels else query_site
+        return known(self.site, self.user_id)
 
 
 def caller(scope: str, name: object, field: str = "site_id") -> Caller:

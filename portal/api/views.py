@@ -52,21 +52,24 @@ def store_refused(error: StoreError) -> ResponseReturnValue:
 @blueprint.post("/v2/query")
 def query() -> ResponseReturnValue:
     """Answer one question."""
-    return _answer(_query)
+    return answered(_query)
 
 
 @blueprint.post("/v2/funnel")
 def funnel() -> ResponseReturnValue:
     """Follow one funnel."""
-    return _answer(_funnel)
+    return answered(_funnel, funnels=True)
 
 
-def _answer(ask: Callable[[dict[str, Any], QuerySite], dict[str, Any]]) -> ResponseReturnValue:
+def answered(
+    ask: Callable[[dict[str, Any], QuerySite], dict[str, Any]], *, funnels: bool = False
+) -> ResponseReturnValue:
+    """Find who asks about which site, and answer the question in the body."""
     token = token_with(STATS_READ)
     payload = request.get_json(force=True, silent=True)
     if not isinstance(payload, dict):
         return problem(400, "invalid_json", "The body must be a JSON object.")
-    site = caller_at(token, STATS_READ, payload.get("site_id")).query_site()
+    site = caller_at(token, STATS_READ, payload.get("site_id")).query_site(funnels=funnels)
     end_reading()
     return jsonify(ask(payload, site))
 

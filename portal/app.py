@@ -6,6 +6,7 @@ from flask_wtf import CSRFProtect
 from portal import health
 from portal.accounts import views as account_views
 from portal.accounts.signin import install_login
+from portal.api import kept_views, older, openapi
 from portal.api import views as api_views
 from portal.config import PortalConfig, install
 from portal.dashboard import views as dashboard_views
@@ -32,16 +33,10 @@ def create_app(config: PortalConfig) -> Flask:
     close_after_requests(app)
     install_page(app)
     install_errors(app)
-    csrf.exempt(api_views.blueprint)
-    parts = (
-        health,
-        account_views,
-        site_views,
-        capture_views,
-        rule_views,
-        dashboard_views,
-        api_views,
-    )
-    for part in parts:
+    api = (api_views, older, kept_views, openapi)
+    for part in api:
+        csrf.exempt(part.blueprint)
+    pages = (health, account_views, site_views, capture_views, rule_views, dashboard_views)
+    for part in (*pages, *api):
         app.register_blueprint(part.blueprint)
     return app

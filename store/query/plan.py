@@ -80,7 +80,12 @@ def plan(
 
 def currencies_in_play(query: Query, site: QuerySite, period: Period) -> set[str]:
     """Return the currencies of the goals that a query's revenue is of."""
-    ask = Ask(Scope(site, period, Binder()), query.dimensions, query.filters, bots=False)
+    ask = Ask(
+        Scope(site, period, Binder(), by_clock=not period.whole_days),
+        query.dimensions,
+        query.filters,
+        bots=False,
+    )
     return {goal.currency for goal in ask.goals if goal.currency}
 
 

@@ -8,10 +8,10 @@ its columns, so no row is refused by the store.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from math import isfinite
 
 from edge.event import Event, Scalar
+from edge.sites import Module
 
 BANDS = 20
 """Equal parts of a page whose time in view is measured."""
@@ -19,16 +19,6 @@ SCALE = 32_767
 """A place inside an element, or on the page's width, is a whole number up to this."""
 _PIXELS = 10_000_000
 _MILLISECONDS = 86_400_000
-
-
-class Module(StrEnum):
-    """A part of the tracker that a site may switch on; the value names its file."""
-
-    CLICKS = "clicks"
-    SCROLL = "scroll"
-    VITALS = "vitals"
-    ERRORS = "errors"
-    FORMS = "forms"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from edge.collector.client_ip import parse_networks
 from edge.collector.collect import Collector
 from edge.collector.endpoints import Endpoints
 from edge.collector.rate import RateLimits
+from edge.collector.relay import Relay
 from edge.config import EdgeConfig, EdgeError
 from edge.fronts.control import Control
 from edge.fronts.operating import Operating
@@ -69,10 +70,15 @@ async def run_edge(
         stack.push_async_callback(buffer.stop)
         control = Control(feed.current, debug=config.debug)
         operating = _operating(config, control, _open_request_log(config, stack))
-        listeners = _build_listeners(config, feed, buffer, salts, operating)
+        builds = TrackerBuilds(config.tracker, installed_at=config.tracker_at)
+        endpoints = Endpoints(builds=builds, collector=_build_collector(config, buffer, salts))
+        trusted = parse_networks(config.trusted_proxies)
+        listeners = _build_listeners(config, feed, builds, endpoints, operating)
         speaker = Speaker(producer, config.front, config.version)
         private = PrivatePort(
-            lambda: _checks(feed, stop), notes=lambda: _notes(feed, buffer, salts)
+            lambda: _checks(feed, stop),
+            notes=lambda: _notes(feed, buffer, salts),
+            relay=Relay(endpoints, feed.current, trusted, now_ms).respond,
         )
         stack.push_async_callback(private.stop)
         stack.push_async_callback(listeners.drain, config.drain_s)
@@ -138,11 +144,8 @@ def _operating(config: EdgeConfig, control: Control, requests: RequestLog | None
     )
 
 
-def _build_listeners(
-    config: EdgeConfig, feed: SitesFeed, buffer: RedisBuffer, salts: Salts, operating: Operating
-) -> Listeners:
-    builds = TrackerBuilds(config.tracker, installed_at=config.tracker_at)
-    collector = Collector(
+def _build_collector(config: EdgeConfig, buffer: RedisBuffer, salts: Salts) -> Collector:
+    return Collector(
         buffer=buffer,
         salts=salts,
         geo=Geo(config.geo),
@@ -151,12 +154,20 @@ def _build_listeners(
         ranges=read_ranges(config.bot_ranges),
     )
 
+
+def _build_listeners(
+    config: EdgeConfig,
+    feed: SitesFeed,
+    builds: TrackerBuilds,
+    endpoints: Endpoints,
+    operating: Operating,
+) -> Listeners:
     def tag_for(site: Site) -> Tag:
         return builds.for_site(site).tag
 
     parts = FrontParts(
         sites=feed.current,
-        endpoints=Endpoints(builds=builds, collector=collector),
+        endpoints=endpoints,
         tag_for=tag_for,
         trusted=parse_networks(config.trusted_proxies),
         on_served=None,

@@ -6,6 +6,7 @@ from flask_wtf import CSRFProtect
 from portal import health
 from portal.accounts import views as account_views
 from portal.accounts.signin import install_login
+from portal.api import events as event_views
 from portal.api import views as api_views
 from portal.config import PortalConfig, install
 from portal.dashboard import views as dashboard_views
@@ -31,6 +32,7 @@ def create_app(config: PortalConfig) -> Flask:
     install_page(app)
     install_errors(app)
     csrf.exempt(api_views.blueprint)
-    for part in (health, account_views, site_views, dashboard_views, api_views):
+    csrf.exempt(event_views.blueprint)
+    for part in (health, account_views, site_views, dashboard_views, api_views, event_views):
         app.register_blueprint(part.blueprint)
     return app

@@ -23,6 +23,17 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+type Collect = Callable[
+    [str, str, list[tuple[str, str]], bytes, str], tuple[int, list[tuple[str, str]], bytes]
+]
+"""Method, path, headers, body, peer's address → status, headers, body."""
+
+
+def no_collector(*_: object) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Answer for a portal that knows no collector."""
+    return 503, [("Retry-After", "60")], b""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PortalConfig:
     """The portal's surroundings.
@@ -30,7 +41,8 @@ class PortalConfig:
     ``publish`` sends the whole list of sites to the edges and may raise; ``edge_health`` gives what
     each edge process said last of each site, and may raise; ``edge_reasons`` are the meanings of
     the edges' reasons for leaving a page alone; ``account`` gives what became of a site's events,
-    and may raise; ``drop_reasons`` are the meanings of why one was not kept; ``public_url`` is
+    and may raise; ``drop_reasons`` are the meanings of why one was not kept; ``collect`` passes what
+    other trackers send to a collector and gives its answer, and does not raise; ``public_url`` is
     where browsers reach the portal (https makes cookies secure); ``edge_url`` is shown to people.
     """
 
@@ -42,6 +54,7 @@ class PortalConfig:
     edge_reasons: Mapping[str, str] = field(default_factory=dict)
     account: Callable[[int], dict[str, Any]] = lambda _: {}
     drop_reasons: Mapping[str, str] = field(default_factory=dict)
+    collect: Collect = no_collector
     public_url: str = ""
     edge_url: str = ""
     api_per_hour: int = 600

@@ -156,6 +156,7 @@ class Site(Base):
     former_names: Mapped[list[dict[str, str | int]]] = mapped_column(JSON, default=list)
     salt_period: Mapped[str] = mapped_column(String(16), default="day")
     rules: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    modules: Mapped[list[str]] = mapped_column(JSON, default=list)
     team: Mapped[Team] = relationship(back_populates="sites")
     hosts: Mapped[list["SiteHost"]] = relationship(
         back_populates="site", cascade="all, delete-orphan", order_by="SiteHost.position"

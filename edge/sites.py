@@ -71,6 +71,19 @@ class ClientIpSource(StrEnum):
     TRUE_CLIENT_IP = "true-client-ip"
 
 
+class Measure(StrEnum):
+    """What a site's page views are counted by.
+
+    ``TRACKER``: the script alone. ``HYBRID``: the script, and beside its numbers those views of
+    people that the edge served and the script did not report. ``EDGE``: no script; each document
+    served to a person is a page view.
+    """
+
+    TRACKER = "tracker"
+    HYBRID = "hybrid"
+    EDGE = "edge"
+
+
 class SaltPeriod(StrEnum):
     """For how long a visitor is known again; each period has a salt of its own."""
 
@@ -169,6 +182,11 @@ class Site:
     former_names: tuple[FormerNames, ...] = ()
     """What pages in caches may still ask for, the latest first: it goes before earlier ones."""
     salt_period: SaltPeriod = SaltPeriod.DAY
+    hits: bool = True
+    """Whether a row is kept of every document served."""
+    measure: Measure = Measure.TRACKER
+    load_key: str = ""
+    """Secret that load ids are made with; empty: documents get none, and nothing is confirmed."""
     rules: tuple[Rule, ...] = ()
     write_tokens: tuple[str, ...] = ()
     """SHA-256 in hex of the tokens with which a server may send events for its visitors."""
@@ -189,6 +207,11 @@ class Site:
     def hosts(self) -> tuple[str, ...]:
         """Every name the site answers to, the canonical one first."""
         return (self.host, *self.aliases)
+
+    @property
+    def notes_documents(self) -> bool:
+        """Whether anybody wants to hear of the documents that are served."""
+        return self.hits or self.measure is Measure.EDGE
 
     @property
     def shard(self) -> int:
@@ -407,6 +430,9 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "script_name": ("script_name", _script_name),
     "quiet_seed": ("quiet_seed", _text),
     "salt_period": ("salt_period", SaltPeriod),
+    "hits": ("hits", _flag),
+    "measure": ("measure", Measure),
+    "load_key": ("load_key", _text),
     "rules": ("rules", parse_rules),
     "write_tokens": ("write_tokens", lambda v: tuple(_digest(token) for token in _list(v))),
     "modules": ("modules", lambda v: tuple(Module(name) for name in _list(v))),

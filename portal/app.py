@@ -14,6 +14,7 @@ from portal.errors import install_errors
 from portal.page import install_page
 from portal.security import install_headers, session_settings
 from portal.sessions import close_after_requests
+from portal.sites import capture as capture_views
 from portal.sites import views as site_views
 
 __all__ = ["PortalConfig", "create_app"]
@@ -33,6 +34,9 @@ def create_app(config: PortalConfig) -> Flask:
     install_errors(app)
     csrf.exempt(api_views.blueprint)
     csrf.exempt(event_views.blueprint)
-    for part in (health, account_views, site_views, dashboard_views, api_views, event_views):
+    for part in (
+        *(health, account_views, site_views, capture_views),
+        *(dashboard_views, api_views, event_views),
+    ):
         app.register_blueprint(part.blueprint)
     return app

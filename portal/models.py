@@ -155,6 +155,8 @@ class Site(Base):
     quiet_seed: Mapped[str] = mapped_column(String(64), default="")
     former_names: Mapped[list[dict[str, str | int]]] = mapped_column(JSON, default=list)
     salt_period: Mapped[str] = mapped_column(String(16), default="day")
+    hits: Mapped[bool] = mapped_column(default=True)
+    measure: Mapped[str] = mapped_column(String(16), default="tracker")
     rules: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     modules: Mapped[list[str]] = mapped_column(JSON, default=list)
     team: Mapped[Team] = relationship(back_populates="sites")

@@ -221,6 +221,13 @@ SETTINGS: tuple[Setting, ...] = (
         _flag,
     ),
     Setting(
+        "HITS_SOCKET",
+        "",
+        "file",
+        "Unix socket at which nginx (`--inject njs`, `sub_filter`) tells the edge of its pages.",
+        _path,
+    ),
+    Setting(
         "SPOOL_DIR",
         "",
         "folder",
@@ -282,6 +289,7 @@ class Settings:
     upstream_ranges: str
     proxy_protocol: bool
     log_requests: bool
+    hits_socket: Path | None
     spool_dir: Path | None
     spool_mb: int
     drain_s: int

@@ -14,6 +14,8 @@ Layout:
     ``{s07}:visits``          hash: one field a kept visit, and ``state`` (generation, watermark)
     ``{s07}:accounts``        list of what ``counts`` and the stream were, one a minute, for a day
     ``{s07}:dead``            stream of entries that could not be read, bounded
+    ``{s07}:hits``            stream of hits, bounded; field ``d`` is up to a hundred encoded hits
+    ``{s07}:hits_plan``       ids of the hits being written, or absent
 """
 
 from dataclasses import dataclass, fields
@@ -38,6 +40,8 @@ class ShardKeys:
     dead: str
     accounts: str
     producers: str
+    hits: str
+    hits_plan: str
 
     @classmethod
     def of(cls, shard: int) -> Self:

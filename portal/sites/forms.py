@@ -77,6 +77,8 @@ class SiteSettingsForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no type
     rules = TextAreaField("Rules of this site", [_switch("rules")])
     respect_dnt = BooleanField("Obey Do Not Track and Global Privacy Control")
     salt_period = StringField("Visitors are known again for", [_switch("salt_period")])
+    measure = StringField("Page views are counted by", [_switch("measure")])
+    hits = BooleanField("Keep a row of each document that the edge serves")
     hash_routes = BooleanField("The address after # is a page of its own")
     modules = SelectMultipleField("Also record", choices=MODULES)
     debug = BooleanField("Tell in headers what was decided and why an event was dropped")

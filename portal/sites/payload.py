@@ -43,6 +43,8 @@ _SAME_NAME = (
     "quiet_seed",
     "former_names",
     "salt_period",
+    "hits",
+    "measure",
     "rules",
     "modules",
 )

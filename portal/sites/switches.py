@@ -61,6 +61,11 @@ MODULES = {
     "errors": "Errors of scripts: type, message without values, file and line",
     "forms": "Forms: order and time of the fields, sent or left; never what was typed",
 }
+MEASURES = {
+    "tracker": "The script in the pages",
+    "hybrid": "The script; beside it, views that it missed are shown as unconfirmed",
+    "edge": "The edge alone: no script, each page served to a person is a page view",
+}
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]{1,64}){1,4}")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PARAMETER = re.compile(r"[^\s&=#?]{1,64}")
@@ -192,6 +197,8 @@ SWITCHES: dict[str, Switch] = {
         Switch("respect_dnt", _flag("respect_dnt"), "obey Do Not Track and GPC"),
         Switch("salt_period", _choice("salt_period", SALT_PERIODS), "day, week or month"),
         Switch("modules", _modules, f"parts of the tracker to load: {', '.join(MODULES)}"),
+        Switch("measure", _choice("measure", MEASURES), "tracker, hybrid or edge"),
+        Switch("hits", _flag("hits"), "keep a row of each document served"),
         Switch("hash_routes", _flag("hash_routes"), "what follows # is a page of its own"),
         Switch("rules", _rules, "the site's own rules, a JSON list; see docs/rules.md"),
         Switch("kept_params", _names, "query parameters kept besides utm_* and click ids"),

@@ -25,7 +25,7 @@ help: ## show this list
 # --- set-up -------------------------------------------------------------------------------------------
 
 .PHONY: setup
-setup: $(VENV)/.dev $(NPM)/.assets $(NPM)/adblock/installed.json ## install everything that running and testing need
+setup: $(VENV)/.dev $(NPM)/.assets $(NPM)/adblock/installed.json $(NPM)/clients/installed.json ## install everything that running and testing need
 	@$(MAKE) --no-print-directory browser nginx-server faketime
 
 .PHONY: install
@@ -157,6 +157,11 @@ $(NPM)/adblock/installed.json: $(VENV)/.npm $(VENV)/.run tests/adblock/engine.py
 .PHONY: audit
 audit: $(VENV)/.dev ## known vulnerabilities in what we depend on; fails on what it cannot check
 	$(BIN)/pip-audit --strict --require-hashes --disable-pip -r requirements-dev.lock
+
+# Other trackers' clients, which the tests run unchanged.
+$(NPM)/clients/installed.json: $(VENV)/.npm $(VENV)/.run tests/support/npm_clients.py tracker/npm.py
+	@$(BIN)/python -m tests.support.npm_clients
+	@touch $@
 
 # --- tracker ------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from edge.buffer.protocol import BufferUnavailable, EventBuffer
-from edge.collector.payload import PayloadError, Rejection, parse_payload
+from edge.collector.payload import Payload, PayloadError, Rejection, parse_payload
 from edge.collector.rate import RateLimits
 from edge.event import PAGEVIEW, Beacon, Event, Sender, encode_event
 from edge.outcomes import DropReason, count
@@ -93,8 +93,14 @@ class Collector:
 
     async def collect(self, body: bytes, sender: Sender, *, opted_out: bool = False) -> Verdict:
         """Take one beacon; see ``Verdict``."""
+        payload = parse_payload(body, sender.site.currency)
+        return await self.take(payload, sender, opted_out=opted_out)
+
+    async def take(
+        self, payload: Payload | PayloadError, sender: Sender, *, opted_out: bool
+    ) -> Verdict:
+        """Take what was read of a beacon, in whatever format it came."""
         site = sender.site
-        payload = parse_payload(body, site.currency)
         if isinstance(payload, PayloadError):
             fault = payload.fault
             refusal = Refusal(payload.reason, 400, fault.code, fault.message, fault.field)

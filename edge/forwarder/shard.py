@@ -1,6 +1,7 @@
 """The one writer of a shard: read, plan, rows, commit (INGESTION 3.1 to 3.5, 3.7).
 
-A batch: read entries -> record the plan -> ``events`` -> ``sessions`` -> ``batches`` -> commit.
+A batch: read entries -> record the plan -> ``events`` -> ``signals`` -> ``sessions`` ->
+``batches`` -> commit.
 Where a writer may die, and what the next one finds:
     before the plan      nothing happened
     after the plan       no marker: the same rows are made again, the token refuses those in
@@ -30,7 +31,13 @@ from redis.asyncio import Redis
 
 from edge.buffer.keys import ShardKeys
 from edge.buffer.scripts import send_command
-from edge.forwarder.batches import Columns, event_columns, marker_columns, session_columns
+from edge.forwarder.batches import (
+    Columns,
+    event_columns,
+    marker_columns,
+    session_columns,
+    signal_columns,
+)
 from edge.forwarder.checkpoint import Checkpoint, Outcome, ShardStopped
 from edge.forwarder.entries import RawEntry, decode_entries, make_letter, parse_ids, read_body
 from edge.forwarder.lease import Lease
@@ -81,10 +88,12 @@ def prepare(plan: Plan, recorded: bytes, raw: list[RawEntry], visits: Visits) ->
         visits.place(at, event)
     batch = visits.end_batch()
     shard, session_rows = visits.shard, len(batch.before) + len(batch.after)
+    events_of = event_columns(batch, shard, plan.generation)
     rows = {
-        "events": event_columns(batch, shard, plan.generation),
+        "events": events_of,
+        "signals": signal_columns(batch, shard, plan.generation),
         "sessions": session_columns(batch, shard, plan.generation),
-        "batches": marker_columns(plan, shard, len(batch.events), session_rows),
+        "batches": marker_columns(plan, shard, len(events_of["ts"]), session_rows),
     }
     outcome = Outcome(plan.last, visits.watermark_ms, batch, dead)
     return Prepared(plan, recorded, rows, outcome, is_repeat=False)

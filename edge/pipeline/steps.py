@@ -19,6 +19,7 @@ from edge.pipeline.identity import put_place, put_visitor
 from edge.pipeline.load import put_load
 from edge.pipeline.moment import drop_day_without_salt, drop_too_old, put_moment
 from edge.pipeline.page import drop_foreign_host, put_page, put_props
+from edge.pipeline.signals import drop_module_off, put_signal
 from edge.pipeline.shields import (
     drop_shielded_country,
     drop_shielded_host,
@@ -42,6 +43,7 @@ STEPS: tuple[Step, ...] = (
     drop_opted_out,
     drop_dnt,
     drop_gpc,
+    drop_module_off,
     drop_shielded_ip,
     drop_too_old,
     put_page,
@@ -51,6 +53,7 @@ STEPS: tuple[Step, ...] = (
     put_moment,
     drop_day_without_salt,
     put_props,
+    put_signal,
     put_referrer,
     drop_spam_referrer,
     drop_shielded_referrer,

@@ -88,7 +88,9 @@ class PrivatePort:
         except web.HTTPRequestEntityTooLarge:
             body = b" " * (MAX_BODY_BYTES + 1)
         answer = await relay(request.method, api, request.raw_headers, body)
-        pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers]
+        pairs = [
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers
+        ]
         return web.Response(status=answer.status, body=answer.body, headers=pairs)
 
     async def _render_metrics(self, _request: web.Request) -> web.Response:

@@ -62,9 +62,7 @@ def rows(store: Store, path: str, names: set[str]) -> list[dict[str, Any]]:
     while {row["name"] for row in found} != names:
         assert time.monotonic() < deadline, f"so far {found}"
         time.sleep(0.2)
-        found = [
-            dict(zip(columns, row, strict=True)) for row in store.query(sql, {"path": path})
-        ]
+        found = [dict(zip(columns, row, strict=True)) for row in store.query(sql, {"path": path})]
     return found
 
 

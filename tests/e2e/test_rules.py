@@ -9,7 +9,6 @@ from tests.e2e.test_walk import (
     PATIENCE_S,
     edge_url,
     make_token,
-    other_site,
     owner,
     portal,
     portal_url,
@@ -17,7 +16,7 @@ from tests.e2e.test_walk import (
 from tests.support.stack import Stack
 from tests.support.web import fetch, query
 
-__all__ = ["other_site", "owner", "portal"]
+__all__ = ["owner", "portal"]
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
 PRODUCT = "/shop"

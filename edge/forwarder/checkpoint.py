@@ -6,7 +6,7 @@ states change together or not at all, so a replay starts from the states before 
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -22,7 +22,7 @@ from edge.forwarder.visits import Batch
 
 DEAD_LETTERS_MAX = 10_000
 STATE_FIELD = b"state"
-"""The field of the visits hash that holds generation and watermark."""
+"""The field of the visits hash that holds generation, watermark and data epoch, if there is one."""
 LOAD_VISITS = 5_000
 
 
@@ -39,21 +39,30 @@ class Loaded:
     plan: bytes | None
     watermark_ms: int
     visits: list[Visit]
+    data_epoch: int
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a finished batch changes: ``done``, states, counts and dead letters."""
+    """What a finished batch changes: ``done``, states, counts and dead letters.
+
+    ``moved`` are counts beside those of the batch; ``erased_letters`` dead letters that go, with
+    their site.
+    """
 
     last: StreamId
     watermark_ms: int
     batch: Batch
     dead: list[DeadLetter]
+    data_epoch: int
+    moved: Counter[str] = field(default_factory=Counter)
+    erased_letters: list[tuple[str, int]] = field(default_factory=list)
 
     def counts(self) -> Counter[str]:
         """Account for every entry of the batch (INGESTION 7)."""
         stored = Counter(event.site_id for event in self.batch.events)
-        counts = Counter({f"{site_id}:stored": n for site_id, n in stored.items()})
+        counts = Counter(self.moved)
+        counts.update({f"{site_id}:stored": n for site_id, n in stored.items()})
         for site_id, n in self.batch.no_visit.items():
             counts[f"{site_id}:dropped:no_visit"] += n
         for letter in self.dead:
@@ -62,17 +71,21 @@ class Outcome:
 
     def arguments(self, generation: int) -> list[Any]:
         """Write what ``commit.lua`` takes after the fence."""
-        state = orjson.dumps([generation, self.watermark_ms])
+        state = orjson.dumps(
+            [generation, self.watermark_ms, *([self.data_epoch] if self.data_epoch else [])]
+        )
         states = [(STATE_FIELD, state)]
         states += [(b"%d" % visit.visit_id, visit.render()) for visit in self.batch.changed]
         counts = self.counts()
         args: list[Any] = [str(self.last), str(self.last.next()), DEAD_LETTERS_MAX]
         args += [len(states), len(self.batch.evicted), len(counts), len(self.dead)]
+        args.append(len(self.erased_letters))
         args += chain.from_iterable(states)
         args += self.batch.evicted
         args += chain.from_iterable(counts.items())
         for letter in self.dead:
             args += (str(letter.at), *letter[1:])
+        args += chain.from_iterable(self.erased_letters)
         return args
 
 
@@ -100,16 +113,17 @@ class Checkpoint:
         names = [keys.generation, keys.done, keys.plan]
         self._generation, done, plan = await send_command(self._redis, "MGET", *names)
         generation = int(self._generation, 16)
-        watermark_ms, visits = 0, []
+        watermark_ms, data_epoch, visits = 0, 0, []
         async for name, raw in self._redis.hscan_iter(keys.visits, count=LOAD_VISITS):
             if name != STATE_FIELD:
                 visits.append(Visit.parse(raw))
                 continue
-            of_generation, watermark_ms = orjson.loads(raw)
+            of_generation, watermark_ms, *later = orjson.loads(raw)
+            data_epoch = later[0] if later else 0
             if of_generation != generation:
                 raise ShardStopped("the visit states are of another life of the stream")
         done_id = StreamId.parse(done) if done else StreamId(0, 0)
-        return Loaded(generation, done_id, plan, watermark_ms, visits)
+        return Loaded(generation, done_id, plan, watermark_ms, visits, data_epoch)
 
     async def record(self, plan: bytes, instead_of: bytes = b"") -> None:
         """Record a plan before its first insert; ``instead_of`` one of which nothing is stored.

@@ -239,7 +239,7 @@ async def test_states_that_no_event_can_reach_leave_redis(redis_server: RedisSer
 async def test_a_long_batch_is_read_in_pieces_and_committed_whole(
     redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.forwarder.shard.READ_ENTRIES", 7)
+    monkeypatch.setattr("edge.forwarder.stream.READ_ENTRIES", 7)
     async with World(redis_server.url) as world:
         await world.append(*(an_event(visitor=i) for i in range(1_200)))
         prepared = await (await world.writer(batch_events=1_100)).forward()

@@ -116,6 +116,14 @@ SETTINGS: tuple[Setting, ...] = (
         _path,
     ),
     Setting(
+        "CITY_K",
+        "10",
+        "count",
+        "Visitors of one site and local day that must share a city before it is kept; "
+        "1 keeps every city. A site may set its own.",
+        _count,
+    ),
+    Setting(
         "BOT_RANGES",
         "",
         "folder",
@@ -221,6 +229,13 @@ SETTINGS: tuple[Setting, ...] = (
         _flag,
     ),
     Setting(
+        "HITS_SOCKET",
+        "",
+        "file",
+        "Unix socket at which nginx (`--inject njs`, `sub_filter`) tells the edge of its pages.",
+        _path,
+    ),
+    Setting(
         "SPOOL_DIR",
         "",
         "folder",
@@ -244,6 +259,14 @@ SETTINGS: tuple[Setting, ...] = (
         "Log more, and say in X-Statflow what was decided about a page; never personal data.",
         _flag,
     ),
+    Setting(
+        "COLLECTOR_URL",
+        "",
+        "URL",
+        "Private port of an edge, such as http://127.0.0.1:9090, to which the portal passes what "
+        "other trackers send to it; empty: the edge of this data folder's `statflow up`.",
+        str,
+    ),
     Setting("PUBLIC_URL", "", "URL", "Address of the portal as people reach it, for links.", str),
 )
 
@@ -259,6 +282,7 @@ class Settings:
     salt_url: str
     salt_assured: bool
     geoip_db: Path | None
+    city_k: int
     bot_ranges: Path | None
     secret_key: str
     password: str
@@ -274,10 +298,12 @@ class Settings:
     upstream_ranges: str
     proxy_protocol: bool
     log_requests: bool
+    hits_socket: Path | None
     spool_dir: Path | None
     spool_mb: int
     drain_s: int
     debug: bool
+    collector_url: str
     public_url: str
 
 

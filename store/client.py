@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 import clickhouse_connect
 from clickhouse_connect.datatypes.base import ClickHouseType
 from clickhouse_connect.datatypes.registry import get_from_name
+from clickhouse_connect.driver import options
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import (
     ClickHouseError,
@@ -28,6 +29,10 @@ from clickhouse_connect.driver.exceptions import (
     OperationalError,
 )
 from clickhouse_connect.driver.exceptions import Error as DriverError
+
+# The driver imports pandas at the first insert to see whether it is given a data frame: 1.3 s and
+# 60 MB for a question whose answer is no. chdb brings pandas, so it is there to be found.
+options.pd = None
 
 MAX_INSERT_ROWS = 100_000
 CONNECT_TIMEOUT_S = 5

@@ -18,6 +18,8 @@ Layout:
     ``{s07}:accounts``        list of what ``counts`` and the stream were, one a minute, for a day
     ``{s07}:dead``            stream of entries that were set aside, bounded: id in the events'
                               stream, site (0 unknown), why, size, what may be kept of it
+    ``{s07}:hits``            stream of hits, bounded; field ``d`` is up to a hundred encoded hits
+    ``{s07}:hits_plan``       ids of the hits being written, or absent
 """
 
 from dataclasses import dataclass, fields
@@ -42,6 +44,8 @@ class ShardKeys:
     dead: str
     accounts: str
     producers: str
+    hits: str
+    hits_plan: str
 
     @classmethod
     def of(cls, shard: int) -> Self:

@@ -6,7 +6,13 @@ The one invariant: the same plan, entries and states make the same rows.
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from edge.forwarder.batches import Columns, event_columns, marker_columns, session_columns
+from edge.forwarder.batches import (
+    Columns,
+    event_columns,
+    marker_columns,
+    session_columns,
+    signal_columns,
+)
 from edge.forwarder.checkpoint import Outcome
 from edge.forwarder.entries import RawEntry, decode_entries, make_letter, read_body
 from edge.forwarder.erase import erased_columns
@@ -36,10 +42,12 @@ def prepare(plan: Plan, recorded: bytes, raw: list[RawEntry], visits: Visits) ->
         visits.place(at, event)
     batch = visits.end_batch()
     shard, session_rows = visits.shard, len(batch.before) + len(batch.after)
+    events_of = event_columns(batch, shard, plan.generation)
     rows = {
-        "events": event_columns(batch, shard, plan.generation),
+        "events": events_of,
+        "signals": signal_columns(batch, shard, plan.generation),
         "sessions": session_columns(batch, shard, plan.generation),
-        "batches": marker_columns(plan, shard, len(batch.events), session_rows),
+        "batches": marker_columns(plan, shard, len(events_of["ts"]), session_rows),
     }
     outcome = Outcome(plan.last, visits.watermark_ms, batch, dead, plan.data)
     return Prepared(plan, recorded, rows, outcome, is_repeat=False)

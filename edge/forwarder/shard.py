@@ -1,6 +1,7 @@
 """The one writer of a shard: read, plan, rows, commit (INGESTION 3.1 to 3.5, 3.7).
 
-A batch: read entries -> record the plan -> ``events`` -> ``sessions`` -> ``batches`` -> commit.
+A batch: read entries -> record the plan -> ``events`` -> ``signals`` -> ``sessions`` ->
+``batches`` -> commit.
 Where a writer may die, and what the next one finds:
     before the plan      nothing happened
     after the plan       no marker: the same rows are made again, the token refuses those in

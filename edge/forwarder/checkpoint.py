@@ -7,14 +7,14 @@ states change together or not at all, so a replay starts from the states before 
 
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import batched, chain
 from typing import Any
 
 import orjson
 from redis.asyncio import Redis
 
 from edge.buffer.keys import ShardKeys
-from edge.buffer.scripts import COMMIT, PLAN, run_script, send_command
+from edge.buffer.scripts import COMMIT, PLAN, RESTORE, run_script, send_command
 from edge.forwarder.entries import DeadLetter
 from edge.forwarder.lease import Lease, LeaseLost
 from edge.forwarder.visit import StreamId, Visit
@@ -24,6 +24,7 @@ DEAD_LETTERS_MAX = 10_000
 STATE_FIELD = b"state"
 """The field of the visits hash that holds generation, watermark and data epoch, if there is one."""
 LOAD_VISITS = 5_000
+RESTORE_VISITS = 1_000
 
 
 class ShardStopped(Exception):  # noqa: N818 - a state of the world, told to operators.
@@ -32,7 +33,10 @@ class ShardStopped(Exception):  # noqa: N818 - a state of the world, told to ope
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What the last commit left, and the plan recorded since, if any."""
+    """What the last commit left, and the plan recorded since, if any.
+
+    ``is_new``: there was no commit in this life of the stream.
+    """
 
     generation: int
     done: StreamId
@@ -40,6 +44,7 @@ class Loaded:
     watermark_ms: int
     visits: list[Visit]
     data_epoch: int
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +106,7 @@ class Checkpoint:
     async def load(self, new_generation: int) -> Loaded:
         """Read everything; a stream without a generation gets ``new_generation``.
 
-        Visits that were lost together with Redis are not rebuilt here (INGESTION 3.6): a new
-        generation starts without any.
+        A new life of a stream has no states until ``restore`` or a commit brings some.
 
         Raises:
             ShardStopped: What is stored does not fit together.
@@ -113,17 +117,36 @@ class Checkpoint:
         names = [keys.generation, keys.done, keys.plan]
         self._generation, done, plan = await send_command(self._redis, "MGET", *names)
         generation = int(self._generation, 16)
-        watermark_ms, data_epoch, visits = 0, 0, []
+        watermark_ms, data_epoch, states, is_new = 0, 0, [], True
         async for name, raw in self._redis.hscan_iter(keys.visits, count=LOAD_VISITS):
             if name != STATE_FIELD:
-                visits.append(Visit.parse(raw))
+                states.append(raw)
                 continue
+            is_new = False
             of_generation, watermark_ms, *later = orjson.loads(raw)
             data_epoch = later[0] if later else 0
             if of_generation != generation:
                 raise ShardStopped("the visit states are of another life of the stream")
         done_id = StreamId.parse(done) if done else StreamId(0, 0)
-        return Loaded(generation, done_id, plan, watermark_ms, visits, data_epoch)
+        # Without the field that is written last, what is there is half of something.
+        visits = [] if is_new else [Visit.parse(raw) for raw in states]
+        return Loaded(generation, done_id, plan, watermark_ms, visits, data_epoch, is_new)
+
+    async def restore(self, watermark_ms: int, visits: list[Visit]) -> None:
+        """Store the first states of a new life, found elsewhere.
+
+        Raises:
+            LeaseLost: The shard is another's.
+            ShardStopped: A plan is recorded, or the stream is a new one.
+            RedisError: Outcome unknown; opening anew tells.
+        """
+        keys = self._keys
+        names = [keys.lease, keys.generation, keys.plan, keys.visits]
+        pairs = [(b"%d" % visit.visit_id, visit.render()) for visit in visits]
+        pairs.append((STATE_FIELD, orjson.dumps([int(self._generation, 16), watermark_ms])))
+        for i, some in enumerate(batched(pairs, RESTORE_VISITS)):
+            args = [*self._fence(), "" if i else "first", *chain.from_iterable(some)]
+            _check(await run_script(self._redis, RESTORE, names, args))
 
     async def record(self, plan: bytes, instead_of: bytes = b"") -> None:
         """Record a plan before its first insert; ``instead_of`` one of which nothing is stored.

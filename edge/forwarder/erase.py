@@ -4,7 +4,7 @@ Steps, each of which may be repeated as often as the writer dies in it:
     1  count the events that will go, and record the plan with that number
     2  delete all rows of ``sessions`` of the visits touched; record that it is done
     3  write those visits anew, one +1 row each, from the events that stay
-    4  delete the events, and the rows of ``hits`` where there are such
+    4  delete the events, and rows of ``signals`` and ``hits`` where those have the columns
     5  a row of ``erasures``, the marker, and the commit with the states of the open visits
 
 In steps 1 to 3 the events are still there and say which visits are touched; step 3 is inserted
@@ -70,18 +70,28 @@ class Eraser:
     erasure: Erasure
 
     async def count(self, generation: int) -> int:
-        """Count the events of this life of the stream that will go: those its account holds."""
+        """Count the events and signals of this life of the stream that will go: its account's."""
         where, params = self.erasure.conditions()
-        touched = f"select visit_id from events where {where}"  # noqa: S608 - our own words, no values.
-        rows = await self._query(
-            f"select count() from events where site_id = {{site_id:UInt32}}"  # noqa: S608
-            " and shard = {shard:UInt8} and generation = {generation:UInt64}"
-            f" and (({where}) or visit_id in (select visit_id from events"
-            f" where site_id = {{site_id:UInt32}} and visit_id in ({touched}) group by visit_id"
-            f" having countIf(name != '{ENGAGEMENT}' and not ({where})) = 0))",
-            params | {"shard": self.shard, "generation": generation},
+        gone = (
+            "select visit_id from events where site_id = {site_id:UInt32} and visit_id in"  # noqa: S608
+            f" (select visit_id from events where {where}) group by visit_id"
+            f" having countIf(name != {{engagement:String}} and not ({where})) = 0"
         )
-        return int(rows[0][0])
+        n = 0
+        for table in ("events", "signals"):
+            rows = await self._query(
+                f"select count() from {table} where site_id = {{site_id:UInt32}}"  # noqa: S608
+                " and shard = {shard:UInt8} and generation = {generation:UInt64}"
+                f" and (({await self._meant(table)}) or visit_id in ({gone}))",
+                {
+                    **params,
+                    "shard": self.shard,
+                    "generation": generation,
+                    "engagement": ENGAGEMENT,
+                },
+            )
+            n += int(rows[0][0])
+        return n
 
     async def delete_sessions(self) -> None:
         """Delete every row of the visits touched (step 2)."""
@@ -120,20 +130,31 @@ class Eraser:
             await asyncio.to_thread(self.store.insert, "sessions", columns, token=token)
 
     async def delete_events(self) -> None:
-        """Delete the events, engagement that has no visit any more, and hits (step 4)."""
-        where, params = self.erasure.conditions()
-        sql = (
-            "alter table events delete where site_id = {site_id:UInt32}"  # noqa: S608
-            f" and (({where}) or (name = {{engagement:String}} and visit_id not in"
-            " (select visit_id from sessions where site_id = {site_id:UInt32})))"
+        """Delete the events, what has no visit any more, signals and hits (step 4)."""
+        _, params = self.erasure.conditions()
+        homeless = (
+            "visit_id not in (select visit_id from sessions where site_id = {site_id:UInt32})"
         )
-        params |= {"engagement": ENGAGEMENT}
-        await self._mutate("events", sql, params)
-        columns = await self._query(
-            "select name from system.columns where database = currentDatabase() and table = 'hits'"
+        for table, also in (
+            ("signals", homeless),
+            ("hits", "false"),
+            ("events", f"name = {{engagement:String}} and {homeless}"),
+        ):
+            sql = (
+                f"alter table {table} delete where site_id = {{site_id:UInt32}}"
+                f" and (({await self._meant(table)}) or ({also}))"
+            )
+            await self._mutate(table, sql, params | {"engagement": ENGAGEMENT})
+
+    async def _meant(self, table: str) -> str:
+        """Write the conditions for a table; rows of one that lacks a column are not meant."""
+        rows = await self._query(
+            "select name from system.columns"
+            " where database = currentDatabase() and table = {table:String}",
+            {"table": table},
         )
-        if self.erasure.columns <= {name for (name,) in columns}:
-            await self._mutate("hits", f"alter table hits delete where {where}", params)
+        has_all = self.erasure.columns <= {name for (name,) in rows}
+        return self.erasure.conditions()[0] if has_all else "false"
 
     async def renew(self, kept: Iterable[Visit]) -> tuple[list[Visit], list[Visit]]:
         """Tell how open visits of the site stand in ``sessions`` by now: changed, and ended."""

@@ -7,6 +7,7 @@ Where a writer may die, and what the next one finds:
     after the plan       no marker: the same rows are made again, the token refuses those in
     after the marker     only the states are made again, and committed
     after the commit     no plan
+In a new life of the stream the visits of the one before are found first (``recover``).
 
 Poison: where the store refuses rows (and does not just fail), nothing of the batch is stored. Half
 of it is planned in its place, and so on, down to the entry that is refused alone: that one becomes
@@ -14,8 +15,9 @@ a dead letter in the commit of a plan of its own. Every sub-batch is recorded, w
 like any batch, out of the states of the commit before it. So an entry that is left out never was:
 it opens, moves and lengthens no visit, and ``sessions`` tell of exactly what ``events`` hold.
 An event that it would have shared a visit with keeps or opens the visit that it would have had
-without it. Rows of ``sessions`` cannot be refused for an event's sake once ``events`` took it; if
-they are, that is the operator's matter, and the shard waits.
+without it. Rows of ``signals`` and ``sessions`` cannot be refused for an event's sake once it is
+in ``events`` (``edge.signals`` checks the former); if they are, that is the operator's matter, and
+the shard waits.
 
 The one invariant: rows are made only from the states of the last commit and the entries of a
 recorded plan. So after an error of the store the batch is repeated as it is; after any other error
@@ -37,6 +39,7 @@ from edge.forwarder.erase import Eraser, Phase
 from edge.forwarder.lease import Lease
 from edge.forwarder.plan import BATCH_FORMAT, KNOWN_FORMATS, Plan
 from edge.forwarder.prepare import Prepared, prepare, prepare_erased
+from edge.forwarder.recover import find_open_visits
 from edge.forwarder.stream import ShardStream, is_control, read_erasure
 from edge.forwarder.visit import StreamId
 from edge.forwarder.visits import Visits
@@ -79,6 +82,7 @@ class ShardWriter:
         self._batch_events = batch_events
         self._generation = 0
         self._data_epoch = 0
+        self._is_new = False
         self._visits = Visits(shard, 0)
         self._found_plan: bytes | None = None
         self._prepared: Prepared | None = None
@@ -100,6 +104,7 @@ class ShardWriter:
         self.done = loaded.done
         self._generation = loaded.generation
         self._data_epoch = loaded.data_epoch
+        self._is_new = loaded.is_new
         self._found_plan = loaded.plan
         self._visits = Visits(self.shard, loaded.generation, loaded.watermark_ms, loaded.visits)
 
@@ -151,6 +156,8 @@ class ShardWriter:
                 raw = await self._stream.read_next(self.done, self._suspect, self._batch_events)
                 if not raw:
                     return False
+                if self._is_new:
+                    await self._recover(raw)
                 plan = await self._plan(raw)
                 recorded = plan.render()
                 await self._checkpoint.record(recorded)
@@ -168,6 +175,19 @@ class ShardWriter:
             prepared.is_repeat = is_repeat
             self._prepared, self._found_plan = prepared, None
             return True
+
+    async def _recover(self, raw: list[RawEntry]) -> None:
+        """Take up the visits of an earlier life of the stream, before the first plan of this."""
+        times = [event.ts_ms for _, event in decode_entries(raw)[0]]
+        oldest_ms = min(times, default=StreamId.parse(raw[0][0]).ms)
+        watermark_ms, visits = await find_open_visits(self._store, self.shard, oldest_ms)
+        await self._checkpoint.restore(watermark_ms, visits)
+        if visits:
+            log.warning(
+                "shard %d: goes on with %d visits found in ClickHouse", self.shard, len(visits)
+            )
+        self._visits = Visits(self.shard, self._generation, watermark_ms, visits)
+        self._is_new = False
 
     async def _plan(self, raw: list[RawEntry]) -> Plan:
         first, last = StreamId.parse(raw[0][0]), StreamId.parse(raw[-1][0])

@@ -18,7 +18,7 @@ from tests.edge.forwarder.reference import ReferenceVisit
 from tests.edge.forwarder.world import GENERATION, KEYS, SHARD
 from tests.support.redis_server import RedisServer
 
-TABLES = ("events", "sessions", "batches", "erasures")
+TABLES = ("events", "signals", "sessions", "batches", "erasures")
 FIGURES = ("pageviews", "events", "duration_ms", "engaged_ms", "entry_page", "exit_page")
 
 

@@ -58,6 +58,8 @@ class MemoryStore(Store):
     ) -> list[tuple[Any, ...]]:
         if sql.startswith("select count() from events where"):
             return [(self._count_held(params or {}),)]
+        if sql.startswith("select max("):
+            return [(0,)]  # No visits of an earlier life are found here.
         assert sql.startswith("select count() from batches where")
         wanted = {k: v for k, v in (params or {}).items() if not k.endswith("_rows")}
         rows = self.tables["batches"]

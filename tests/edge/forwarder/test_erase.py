@@ -203,16 +203,11 @@ async def test_dead_letters_of_the_site_go_too(redis_server: RedisServer, store:
         }
 
 
-async def test_rows_of_hits_go_where_there_are_such(
+async def test_rows_of_hits_go_where_they_have_the_columns(
     redis_server: RedisServer, store: Store
 ) -> None:
-    has_hits = store.query("select count() from system.tables where name = 'hits'")[0][0]
-    if not has_hits:
-        store.command(
-            "create table hits (site_id UInt32, ts DateTime64(3, 'UTC'), path String)"
-            " engine = MergeTree order by site_id"
-        )
     async with Bench(redis_server, store) as bench:
+        store.command("truncate table hits")
         store.command(
             "insert into hits (site_id, ts, path)"
             f" select number % 2 + 1, now(), if(number < 2, '{SECRET}', '/') from numbers(4)"
@@ -228,7 +223,28 @@ async def test_rows_of_hits_go_where_there_are_such(
         await bench.erase()
         await bench.forward()
         assert store.query("select site_id, count() from hits group by 1") == [(2, 2)]
-    store.command("truncate table hits" if has_hits else "drop table hits")
+
+
+async def test_signals_go_with_what_is_meant_and_with_their_visits(
+    redis_server: RedisServer, store: Store
+) -> None:
+    def a_click(minute: float, path: str, visitor: int) -> Event:
+        props = {"s": "a", "x": "1", "y": "1", "px": "1", "py": "1", "h": "1"}
+        return a_view(minute, path, visitor, name="$click", props=props)
+
+    async with Bench(redis_server, store) as bench:
+        await bench.append(
+            a_view(0, "/", 1), a_click(1, "/", 1), a_click(2, SECRET, 1),
+            a_view(3, SECRET, 2), a_click(4, "/", 2),
+        )  # fmt: skip
+        await bench.forward()
+        await bench.erase(path=SECRET)
+        await bench.append(a_view(6, "/", 1))
+        await bench.forward()
+        assert store.query("select visitor, path from signals") == [(1, "/")]
+        assert await bench.account() == {"1:received": 6, "1:stored": 3, "1:erased": 3}
+        (figures,) = bench.sessions().values()
+        assert (figures["pageviews"], figures["duration_ms"]) == (2, 6 * MINUTE)
 
 
 async def test_a_message_of_a_newer_release_stops_the_shard(

@@ -34,6 +34,9 @@ class MemoryStore(Store):
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]], *, token: str) -> int:
         self._fail(f"before {table}")
         columns = {name: list(values) for name, values in columns.items()}
+        if not any(columns.values()):
+            self._fail(f"after {table}")
+            return 0
         if token in self.tokens:
             assert self.tokens[token] == columns, "a repeated plan made other rows"
             self.repeats += 1

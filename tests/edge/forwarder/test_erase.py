@@ -1,6 +1,7 @@
 """Erasing through the writer, with the real engine: what goes, what stays, and a crash anywhere."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -118,31 +119,26 @@ async def test_events_in_front_of_the_message_are_erased_though_they_are_not_sto
         assert await bench.account() == {"1:received": 4, "1:erased": 3, "1:stored": 1}
 
 
+@pytest.mark.parametrize("dies_at", range(2, 40, 4))
 @pytest.mark.parametrize("conditions", [{}, {"path": "/secret/*"}], ids=str)
 async def test_a_crash_at_any_step_ends_in_the_same_tables(
-    redis_server: RedisServer, store: Store, conditions: dict[str, Any]
+    redis_server: RedisServer, store: Store, conditions: dict[str, Any], dies_at: int
 ) -> None:
-    crashed, dies_at = True, -1
-    while crashed:
-        dies_at += 2
-        async with Bench(redis_server, store) as bench:
-            await bench.append(*a_day())
-            await bench.forward()
-            place = len(bench.appended)
-            erasure = await bench.erase(**conditions)
-            await bench.append(a_view(6, "/", 1))
-            crashed = False
-            try:
-                await bench.forward(dies_at)
-            except Crash:
-                crashed = True
-            await bench.append(a_view(7, "/more", 3))
-            await bench.forward()
-            bench.check(expect(bench, place, erasure))
-            account = await bench.account()
-            assert account["1:stored"] + account["1:erased"] == account["1:received"]
-            assert store.query("select count() from erasures") == [(1,)]
-    assert dies_at > 8
+    """The last of them come after the end: those runs are not cut off."""
+    async with Bench(redis_server, store) as bench:
+        await bench.append(*a_day())
+        await bench.forward()
+        place = len(bench.appended)
+        erasure = await bench.erase(**conditions)
+        await bench.append(a_view(6, "/", 1))
+        with suppress(Crash):
+            await bench.forward(dies_at)
+        await bench.append(a_view(7, "/more", 3))
+        await bench.forward()
+        bench.check(expect(bench, place, erasure))
+        account = await bench.account()
+        assert account["1:stored"] + account["1:erased"] == account["1:received"]
+        assert store.query("select count() from erasures") == [(1,)]
 
 
 async def test_erasing_twice_finds_nothing_the_second_time(

@@ -72,9 +72,23 @@ class _Nothing:
         return Device()
 
 
-def import_number(site_id: int, name: str) -> int:
-    """Number an import by its site and name, for tokens and markers; 64 bits."""
-    return int.from_bytes(sha256(f"{site_id}:{name}".encode()).digest()[:8])
+def import_number(site_id: int, name: str, resets: int = 0) -> int:
+    """Number an import by its site and name, for tokens and markers; 64 bits.
+
+    The site's resets are its data epoch: after one the same file is another import.
+    """
+    epoch = f":{resets}" if resets else ""
+    return int.from_bytes(sha256(f"{site_id}:{name}{epoch}".encode()).digest()[:8])
+
+
+def count_resets(store: Store, site_id: int) -> int:
+    """Count how often everything of a site was erased.
+
+    Raises:
+        StoreUnavailable, StoreError: It cannot be counted.
+    """
+    sql = "select count() from erasures where site_id = {site_id:UInt32} and kind = 'reset'"
+    return int(store.query(sql, {"site_id": site_id})[0][0])
 
 
 def parse_line(raw: Any, site: Site) -> Event:

@@ -14,6 +14,23 @@ ENGINE = MergeTree
 ORDER BY (shard, generation, first_ms, first_seq)
 SETTINGS non_replicated_deduplication_window = 20000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE TABLE erasures
+(
+    `site_id` UInt32,
+    `asked_at` DateTime64(3, 'UTC'),
+    `done_at` DateTime64(3, 'UTC') DEFAULT now64(3),
+    `kind` LowCardinality(String),
+    `chosen_by` Array(LowCardinality(String)),
+    `events` UInt64,
+    `shard` UInt8,
+    `generation` UInt64,
+    `stream_ms` UInt64,
+    `stream_seq` UInt32
+)
+ENGINE = MergeTree
+ORDER BY (site_id, shard, generation, stream_ms, stream_seq)
+SETTINGS non_replicated_deduplication_window = 20000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
 CREATE TABLE events
 (
     `site_id` UInt32,

@@ -128,7 +128,7 @@ class Endpoints:
             )
         except SaltsUnavailable:
             return ""
-        return render_proof(outcome, sender.address)
+        return render_proof(outcome, sender.address, request.site.salt_period)
 
     async def _pixel(self, request: EndpointRequest, opted_out: bool) -> EndpointResponse:
         """Count a page view without JavaScript; the picture comes whatever becomes of it."""

@@ -59,6 +59,7 @@ class EdgeConfig:
     bot_ranges: Path | None = None
     spool_dir: Path | None = None
     spool_mb: int = 0
+    hits_socket: Path | None = None
 
     @property
     def hosts(self) -> list[str]:

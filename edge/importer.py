@@ -22,7 +22,12 @@ from typing import Any
 
 from edge.collector.payload import Fault, parse_event
 from edge.event import Beacon, Event, Sender
-from edge.forwarder.batches import event_columns, marker_columns, session_columns
+from edge.forwarder.batches import (
+    event_columns,
+    marker_columns,
+    session_columns,
+    signal_columns,
+)
 from edge.forwarder.plan import Plan
 from edge.forwarder.visit import StreamId
 from edge.forwarder.visits import Batch, Visits
@@ -182,10 +187,12 @@ def import_events(
 
 def _write(store: Store, plan: Plan, batch: Batch) -> None:
     number, session_rows = plan.generation, len(batch.before) + len(batch.after)
+    events = event_columns(batch, IMPORT_SHARD, number)
     tables = {
-        "events": event_columns(batch, IMPORT_SHARD, number),
+        "events": events,
+        "signals": signal_columns(batch, IMPORT_SHARD, number),
         "sessions": session_columns(batch, IMPORT_SHARD, number),
-        "batches": marker_columns(plan, IMPORT_SHARD, len(batch.events), session_rows),
+        "batches": marker_columns(plan, IMPORT_SHARD, len(events["ts"]), session_rows),
     }
     for table, columns in tables.items():
         if len(next(iter(columns.values()))):

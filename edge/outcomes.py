@@ -35,6 +35,7 @@ class DropReason(StrEnum):
     OPTED_OUT = "opted_out"
     DNT = "dnt"
     GPC = "gpc"
+    MODULE_OFF = "module_off"
     SHIELDED_IP = "shielded_ip"
     SHIELDED_COUNTRY = "shielded_country"
     SHIELDED_PATH = "shielded_path"
@@ -45,7 +46,8 @@ class DropReason(StrEnum):
     STEP_FAILED = "step_failed"
     BUFFER_UNAVAILABLE = "buffer_unavailable"
     NO_VISIT = "no_visit"
-    UNREADABLE = "unreadable"
+    DEAD_LETTER_DISCARDED = "dead_letter_discarded"
+    DEAD_LETTER_PUSHED_OUT = "dead_letter_pushed_out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,12 @@ REASONS: tuple[Reason, ...] = (
     Reason(DropReason.OPTED_OUT, Stage.PIPELINE, False, "The visitor chose not to be counted."),
     Reason(DropReason.DNT, Stage.PIPELINE, False, "The browser sent DNT: 1."),
     Reason(DropReason.GPC, Stage.PIPELINE, False, "The browser sent Sec-GPC: 1."),
+    Reason(
+        DropReason.MODULE_OFF,
+        Stage.PIPELINE,
+        False,
+        "A part of the tracker sent it that the site does not have on.",
+    ),
     Reason(
         DropReason.SHIELDED_IP, Stage.PIPELINE, False, "A rule of the site keeps the address out."
     ),
@@ -115,7 +123,18 @@ REASONS: tuple[Reason, ...] = (
         False,
         "An engagement event came without a visit to belong to.",
     ),
-    Reason(DropReason.UNREADABLE, Stage.FORWARDER, True, "A stream entry could not be decoded."),
+    Reason(
+        DropReason.DEAD_LETTER_DISCARDED,
+        Stage.FORWARDER,
+        False,
+        "Somebody discarded the dead letter that it had become.",
+    ),
+    Reason(
+        DropReason.DEAD_LETTER_PUSHED_OUT,
+        Stage.FORWARDER,
+        True,
+        "It had become a dead letter, and newer ones pushed it out.",
+    ),
 )
 
 _OUTCOMES = Counter(

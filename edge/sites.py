@@ -27,6 +27,7 @@ SHARDS = 64
 """Logical shards; fixed for an installation. A site always lives in one."""
 
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*|\[[0-9a-f:.]{2,45}\]")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _SCRIPT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]{1,64}){1,4}")
 
@@ -70,12 +71,35 @@ class ClientIpSource(StrEnum):
     TRUE_CLIENT_IP = "true-client-ip"
 
 
+class Measure(StrEnum):
+    """What a site's page views are counted by.
+
+    ``TRACKER``: the script alone. ``HYBRID``: the script, and beside its numbers those views of
+    people that the edge served and the script did not report. ``EDGE``: no script; each document
+    served to a person is a page view.
+    """
+
+    TRACKER = "tracker"
+    HYBRID = "hybrid"
+    EDGE = "edge"
+
+
 class SaltPeriod(StrEnum):
     """For how long a visitor is known again; each period has a salt of its own."""
 
     DAY = "day"
     WEEK = "week"
     MONTH = "month"
+
+
+class Module(StrEnum):
+    """A part of the tracker that a site may switch on; the value names its file."""
+
+    CLICKS = "clicks"
+    SCROLL = "scroll"
+    VITALS = "vitals"
+    ERRORS = "errors"
+    FORMS = "forms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +182,20 @@ class Site:
     former_names: tuple[FormerNames, ...] = ()
     """What pages in caches may still ask for, the latest first: it goes before earlier ones."""
     salt_period: SaltPeriod = SaltPeriod.DAY
+    hits: bool = True
+    """Whether a row is kept of every document served."""
+    measure: Measure = Measure.TRACKER
+    load_key: str = ""
+    """Secret that load ids are made with; empty: documents get none, and nothing is confirmed."""
     cnil: bool = False
     """The strictest of each choice: a day's salt, no region or city, of referrers the host."""
     city_k: int = 0
     """Visitors of a day that must share a city before it is kept; 0: as the edge is set."""
     rules: tuple[Rule, ...] = ()
+    write_tokens: tuple[str, ...] = ()
+    """SHA-256 in hex of the tokens with which a server may send events for its visitors."""
+    modules: tuple[Module, ...] = ()
+    """Parts of the tracker that pages load besides its core."""
     policy: Policy = field(init=False, compare=False, repr=False)
     """``rules``, compiled."""
     zone: ZoneInfo = field(init=False, compare=False, repr=False)
@@ -180,6 +213,11 @@ class Site:
     def hosts(self) -> tuple[str, ...]:
         """Every name the site answers to, the canonical one first."""
         return (self.host, *self.aliases)
+
+    @property
+    def notes_documents(self) -> bool:
+        """Whether anybody wants to hear of the documents that are served."""
+        return self.hits or self.measure is Measure.EDGE
 
     @property
     def shard(self) -> int:
@@ -346,6 +384,12 @@ def _list(value: Any) -> list[Any]:
     return value
 
 
+def _digest(value: Any) -> str:
+    if not _DIGEST.fullmatch(_text(value)):
+        raise ValueError("expected SHA-256 in hexadecimal digits")
+    return str(value)
+
+
 def _former(value: Any) -> FormerNames:
     if not isinstance(value, dict) or value.keys() != _FORMER.keys():
         raise ValueError(f"expected objects of {', '.join(_FORMER)}")
@@ -392,9 +436,14 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "script_name": ("script_name", _script_name),
     "quiet_seed": ("quiet_seed", _text),
     "salt_period": ("salt_period", SaltPeriod),
+    "hits": ("hits", _flag),
+    "measure": ("measure", Measure),
+    "load_key": ("load_key", _text),
     "cnil": ("cnil", _flag),
     "city_k": ("city_k", _count),
     "rules": ("rules", parse_rules),
+    "write_tokens": ("write_tokens", lambda v: tuple(_digest(token) for token in _list(v))),
+    "modules": ("modules", lambda v: tuple(Module(name) for name in _list(v))),
     "former_names": ("former_names", lambda v: tuple(_former(names) for names in _list(v))),
 }
 """Field in the snapshot → attribute of Site and the reader that checks it."""

@@ -49,6 +49,8 @@ DEFAULT_TEAM = "Default"
 SCOPES: dict[str, Right] = {
     "stats:read": Right.VIEW_STATS,
     "events:write": Right.EDIT_SITE,
+    "sites:read": Right.VIEW_STATS,
+    "sites:write": Right.EDIT_SITE,
 }
 """What a token may be good for → the right its owner must hold, now and whenever it is used."""
 

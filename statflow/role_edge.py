@@ -50,6 +50,7 @@ def edge_config(  # noqa: PLR0913 - one argument an option of the command
         log_requests=settings.log_requests,
         spool_dir=settings.spool_dir or paths.spool,
         spool_mb=settings.spool_mb,
+        hits_socket=settings.hits_socket,
         rate_client=settings.rate_client,
         rate_site=settings.rate_site,
         default_site=settings.default_site,

@@ -14,6 +14,7 @@ from portal.database import Database
 from portal.serve import serve
 from statflow.accounts import open_accounts, publish_sites, send
 from statflow.explaining import Explainer
+from statflow.collector_client import CollectorClient
 from statflow.paths import Paths
 from statflow.services import database_url, redis_url, secret_key, store_url
 from statflow.settings import Settings
@@ -48,6 +49,7 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         publish=partial(send, settings, paths),
         account=partial(read_account, redis_url(settings, paths)),
         drop_reasons={str(row.reason): row.meaning for row in DROP_REASONS},
+        collect=CollectorClient(paths.private_socket("edge"), settings.collector_url),
         edge_health=partial(read_health, redis_url(settings, paths)),
         edge_reasons={str(row.reason): row.meaning for row in REASONS},
         explain=Explainer(settings),

@@ -229,6 +229,13 @@ SETTINGS: tuple[Setting, ...] = (
         _flag,
     ),
     Setting(
+        "HITS_SOCKET",
+        "",
+        "file",
+        "Unix socket at which nginx (`--inject njs`, `sub_filter`) tells the edge of its pages.",
+        _path,
+    ),
+    Setting(
         "SPOOL_DIR",
         "",
         "folder",
@@ -251,6 +258,14 @@ SETTINGS: tuple[Setting, ...] = (
         "0 or 1",
         "Log more, and say in X-Statflow what was decided about a page; never personal data.",
         _flag,
+    ),
+    Setting(
+        "COLLECTOR_URL",
+        "",
+        "URL",
+        "Private port of an edge, such as http://127.0.0.1:9090, to which the portal passes what "
+        "other trackers send to it; empty: the edge of this data folder's `statflow up`.",
+        str,
     ),
     Setting("PUBLIC_URL", "", "URL", "Address of the portal as people reach it, for links.", str),
 )
@@ -283,10 +298,12 @@ class Settings:
     upstream_ranges: str
     proxy_protocol: bool
     log_requests: bool
+    hits_socket: Path | None
     spool_dir: Path | None
     spool_mb: int
     drain_s: int
     debug: bool
+    collector_url: str
     public_url: str
 
 

@@ -6,14 +6,14 @@ is durable in the buffer before ``collect`` returns.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 from edge.buffer.protocol import BufferUnavailable, EventBuffer
-from edge.collector.payload import PayloadError, Rejection, parse_payload
+from edge.collector.payload import Payload, PayloadError, Rejection, parse_payload
 from edge.collector.rate import RateLimits
-from edge.event import Beacon, Event, Sender, encode_event
+from edge.event import PAGEVIEW, Beacon, Event, Sender, encode_event
 from edge.outcomes import DropReason, count
 from edge.pipeline.agents import Agents
 from edge.pipeline.bots import count_marks
@@ -25,6 +25,7 @@ from edge.pipeline.geo import Geo
 from edge.pipeline.moment import MAX_AGE_MS
 from edge.pipeline.pace import Pace
 from edge.pipeline.salts import Salts, SaltsUnavailable
+from edge.pipeline.seen_loads import SeenLoads
 from edge.pipeline.steps import process
 from edge.sites import Site
 from rules.ranges import BotRanges, read_ranges
@@ -57,9 +58,12 @@ class Verdict:
 
 
 class Collector:
-    """Takes events in for every site; one a process."""
+    """Takes events in for every site; one a process.
 
-    def __init__(  # noqa: PLR0913 - one argument a part, by name
+    ``on_confirmed`` is told of each first page view of a load, once it is in the buffer.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is told apart by its name
         self,
         *,
         buffer: EventBuffer,
@@ -68,6 +72,7 @@ class Collector:
         agents: Agents,
         limits: RateLimits | None = None,
         ranges: BotRanges | None = None,
+        on_confirmed: Callable[[Site, Event], None] | None = None,
         city_k: int = DEFAULT_K,
     ) -> None:
         self._buffer = buffer
@@ -77,6 +82,8 @@ class Collector:
         self._limits = limits or RateLimits()
         self._ranges = ranges or read_ranges()
         self._pace = Pace()
+        self._loads = SeenLoads()
+        self._on_confirmed = on_confirmed
         self._cities = Cities(city_k)
 
     def refuse(self, site: Site, refusal: Refusal, events: int = 1) -> Verdict:
@@ -86,8 +93,14 @@ class Collector:
 
     async def collect(self, body: bytes, sender: Sender, *, opted_out: bool = False) -> Verdict:
         """Take one beacon; see ``Verdict``."""
+        payload = parse_payload(body, sender.site.currency)
+        return await self.take(payload, sender, opted_out=opted_out)
+
+    async def take(
+        self, payload: Payload | PayloadError, sender: Sender, *, opted_out: bool
+    ) -> Verdict:
+        """Take what was read of a beacon, in whatever format it came."""
         site = sender.site
-        payload = parse_payload(body, site.currency)
         if isinstance(payload, PayloadError):
             fault = payload.fault
             refusal = Refusal(payload.reason, 400, fault.code, fault.message, fault.field)
@@ -112,6 +125,22 @@ class Collector:
         """
         return process(beacon, sender, await self._context([beacon], sender, opted_out))
 
+    async def observe(self, view: Beacon, sender: Sender, *, opted_out: bool) -> None:
+        """Take the page view that a served document amounts to, at a site without the script."""
+        site = sender.site
+        wait_s = self._limits.retry_after_s(site.id, sender.address, 1, sender.received_at_ms)
+        if wait_s:
+            self._count_drop(site, DropReason.RATE_LIMITED, 1)
+        else:
+            await self._take([view], (), sender, opted_out)
+
+    async def context_of(self, sender: Sender) -> Context:
+        """Gather what the steps need for a document that was served; if need be without a salt."""
+        try:
+            return await self._context([Beacon(PAGEVIEW, "")], sender, opted_out=False)
+        except SaltsUnavailable:
+            return await self._context([], sender, opted_out=False)
+
     async def _take(
         self,
         beacons: Sequence[Beacon],
@@ -125,7 +154,12 @@ class Collector:
         except SaltsUnavailable as error:
             refusal = _unavailable(DropReason.NO_SALT, error.retry_after_s)
             return self.refuse(site, refusal, len(beacons))
-        context = replace(context, pace=self._pace, may_keep_city=self._cities.admit)
+        context = replace(
+            context,
+            pace=self._pace,
+            loads=self._loads,
+            may_keep_city=self._cities.admit,
+        )
         outcomes = list(_outcomes(beacons, sender, context))
         drops = Counter(outcome for outcome in outcomes if isinstance(outcome, DropReason))
         for reason, n in drops.items():
@@ -141,7 +175,14 @@ class Collector:
             count(site.id, None, len(events))
             for event in kept:
                 count_marks(event)
+                if event.is_first:
+                    self._confirm(site, event)
         return Verdict(len(events), tuple(drops), rejected)
+
+    def _confirm(self, site: Site, event: Event) -> None:
+        self._loads.add(event.load_id)
+        if self._on_confirmed is not None:
+            self._on_confirmed(site, event)
 
     async def _context(self, beacons: Sequence[Beacon], sender: Sender, opted_out: bool) -> Context:
         """Gather what the steps need; for who opted out not even a salt is asked for.

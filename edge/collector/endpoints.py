@@ -3,12 +3,13 @@
 Framework-neutral, so that each front only adapts. Which paths they have is ``edge.names``; scripts,
 the opt-out page and the taking in of events have modules of their own; this one routes and answers.
 The one invariant: ``respond`` never raises and reads of Cookie nothing but the opt-out, of
-Authorization nothing at all.
+Authorization nothing but whether it is a token of the site, where other trackers come in.
 """
 
 import hmac
 import logging
 from base64 import b64decode
+from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,6 +18,7 @@ from prometheus_client import Counter
 
 from edge.collector.builds import TrackerBuilds
 from edge.collector.collect import Collector, Refusal, Verdict
+from edge.collector.foreign_requests import has_write_token, respond_to_foreign
 from edge.collector.messages import (
     JSON,
     MAX_BODY_BYTES,
@@ -35,7 +37,7 @@ from edge.collector.origins import cors_headers, is_own_origin, is_own_page
 from edge.collector.proof import render_proof
 from edge.collector.script import respond_with_script
 from edge.event import PAGEVIEW, Beacon, Sender
-from edge.names import BEACON, MODULES, OPT_OUT, PIXEL
+from edge.names import BEACON, FOREIGN, MODULES, OPT_OUT, PIXEL, Api, Found
 from edge.outcomes import DropReason
 from edge.pipeline.page import is_own_host
 from edge.pipeline.salts import SaltsUnavailable
@@ -64,12 +66,19 @@ _PREFLIGHT: Headers = (
 )
 
 
+type OnScript = Callable[[EndpointRequest], None]
+
+
 class Endpoints:
     """What the edge answers itself, for every site."""
 
-    def __init__(self, *, builds: TrackerBuilds, collector: Collector) -> None:
+    def __init__(
+        self, *, builds: TrackerBuilds, collector: Collector, on_script: OnScript | None = None
+    ) -> None:
+        """Take the parts; ``on_script`` is told of each fetch by who is willing to be counted."""
         self._builds = builds
         self._collector = collector
+        self._on_script = on_script
 
     def owns(self, site: Site, path: str) -> bool:
         """Tell whether a raw path is ours to answer; all else is the origin's."""
@@ -83,14 +92,19 @@ class Endpoints:
         """Answer a request that ``owns`` said yes to."""
         try:
             opted_out = has_opt_out(request.headers)
-            return await self._route(replace(request, headers=_safe(request.headers)), opted_out)
+            found = self._builds.names.find(request.site, request.path)
+            if found is not None and found.name in FOREIGN:
+                return await self._foreign(request, Api(found.name), opted_out)
+            safe = replace(request, headers=_safe(request.headers))
+            return await self._route(safe, found, opted_out)
         except Exception as error:  # noqa: BLE001 - the rim: count, log once, answer.
             _FAILURES.inc()
             _log.error("an endpoint failed: %s", type(error).__name__)
             return render_error(500, "internal", "Something went wrong on our side.")
 
-    async def _route(self, request: EndpointRequest, opted_out: bool) -> EndpointResponse:
-        found = self._builds.names.find(request.site, request.path)
+    async def _route(
+        self, request: EndpointRequest, found: Found | None, opted_out: bool
+    ) -> EndpointResponse:
         if found is None or found.name.startswith(MODULES):
             return render_error(404, "not_found", "There is nothing here.")
         if found.name == BEACON:
@@ -101,7 +115,20 @@ class Endpoints:
             proof = await self._proof(request, opted_out) if request.method == "GET" else ""
             return respond_with_opt_out(request, opted_out=opted_out, proof=proof)
         script = self._builds.script(request.site, found.names)
+        if self._on_script is not None and request.method == "GET" and not opted_out:
+            self._on_script(request)
         return respond_with_script(request, script, found.name)
+
+    async def _foreign(
+        self, request: EndpointRequest, api: Api, opted_out: bool
+    ) -> EndpointResponse:
+        """Take what another tracker sends; only here a token is looked at, and not passed on."""
+        lowered = tuple((name.lower(), value) for name, value in request.headers)
+        trusted = has_write_token(request.site, lowered)
+        safe = replace(request, headers=_safe(lowered))
+        return await respond_to_foreign(
+            safe, api, self._collector, opted_out=opted_out, trusted=trusted
+        )
 
     async def _beacon(self, request: EndpointRequest, opted_out: bool) -> EndpointResponse:
         if request.method == "OPTIONS":

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from edge.event import Address, Beacon, Event, Sender
 from edge.pipeline.pace import Pace
+from edge.pipeline.seen_loads import SeenLoads
 from rules.ranges import BotRanges
 
 
@@ -71,6 +72,8 @@ class Context:
     ranges: BotRanges | None = None
     pace: Pace | None = None
     """Where page views are counted by client; None for an event that nobody sent."""
+    loads: SeenLoads | None = None
+    """The loads that have been confirmed already; None: each is taken for new."""
     may_keep_city: Callable[[tuple[int, int, str, str, str], int, int], bool] | None = None
     """Tells whether enough share a city (``edge.pipeline.cities``); None: no city is kept."""
 

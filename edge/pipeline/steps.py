@@ -16,8 +16,10 @@ from edge.pipeline.consent import drop_dnt, drop_gpc, drop_opted_out
 from edge.pipeline.device import put_device, put_language, put_screen
 from edge.pipeline.draft import Context, Draft
 from edge.pipeline.identity import put_place, put_visitor
+from edge.pipeline.load import put_load
 from edge.pipeline.moment import drop_day_without_salt, drop_too_old, put_moment
 from edge.pipeline.page import drop_foreign_host, put_page, put_props
+from edge.pipeline.signals import drop_module_off, put_signal
 from edge.pipeline.shields import (
     drop_shielded_country,
     drop_shielded_host,
@@ -41,6 +43,7 @@ STEPS: tuple[Step, ...] = (
     drop_opted_out,
     drop_dnt,
     drop_gpc,
+    drop_module_off,
     drop_shielded_ip,
     drop_too_old,
     put_page,
@@ -50,6 +53,7 @@ STEPS: tuple[Step, ...] = (
     put_moment,
     drop_day_without_salt,
     put_props,
+    put_signal,
     put_referrer,
     drop_spam_referrer,
     drop_shielded_referrer,
@@ -62,6 +66,7 @@ STEPS: tuple[Step, ...] = (
     put_place,
     drop_shielded_country,
     put_visitor,
+    put_load,
     put_bot,
     put_city,
 )

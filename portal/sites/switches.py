@@ -54,6 +54,18 @@ SALT_PERIODS = {
     "week": "A week, Monday to Sunday",
     "month": "A month",
 }
+MODULES = {
+    "clicks": "Clicks: where on each element, clicks in anger and clicks that did nothing",
+    "scroll": "Scrolling: which parts of each page were in view, and for how long",
+    "vitals": "Core Web Vitals: LCP, INP, CLS, FCP, TTFB",
+    "errors": "Errors of scripts: type, message without values, file and line",
+    "forms": "Forms: order and time of the fields, sent or left; never what was typed",
+}
+MEASURES = {
+    "tracker": "The script in the pages",
+    "hybrid": "The script; beside it, views that it missed are shown as unconfirmed",
+    "edge": "The edge alone: no script, each page served to a person is a page view",
+}
 CNIL_FORCES: Mapping[str, Any] = {"salt_period": "day"}
 """What CNIL mode sets of the other switches; what it takes off events is the edge's part."""
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]{1,64}){1,4}")
@@ -145,6 +157,14 @@ def _names(text: str) -> list[str]:
     return names
 
 
+def _modules(text: str) -> list[str]:
+    wanted = text.replace(",", " ").split()
+    for name in wanted:
+        if name not in MODULES:
+            raise FieldError("modules", f"modules: {name!r} is none of {', '.join(MODULES)}.")
+    return [name for name in MODULES if name in wanted]
+
+
 def _host_or_none(field: str) -> Callable[[str], str]:
     return lambda text: read_host(text, field) if text.strip() else ""
 
@@ -176,6 +196,9 @@ SWITCHES: dict[str, Switch] = {
         Switch("csp", _choice("csp", CSP), "amend, reuse or off"),
         Switch("respect_dnt", _flag("respect_dnt"), "obey Do Not Track and GPC"),
         Switch("salt_period", _choice("salt_period", SALT_PERIODS), "day, week or month"),
+        Switch("modules", _modules, f"parts of the tracker to load: {', '.join(MODULES)}"),
+        Switch("measure", _choice("measure", MEASURES), "tracker, hybrid or edge"),
+        Switch("hits", _flag("hits"), "keep a row of each document served"),
         Switch("cnil", _flag("cnil"), "CNIL mode: the strictest of each choice"),
         Switch("city_k", _number("city_k", 1_000), "visitors that must share a city; 0: default"),
         Switch("hash_routes", _flag("hash_routes"), "what follows # is a page of its own"),

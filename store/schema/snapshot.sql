@@ -65,6 +65,43 @@ PARTITION BY toYYYYMM(ts)
 ORDER BY (site_id, toDate(ts), visit_id, ts)
 SETTINGS non_replicated_deduplication_window = 20000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE TABLE hits
+(
+    `site_id` UInt32,
+    `ts` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `local_day` Date,
+    `visitor` UInt64,
+    `kind` LowCardinality(String),
+    `method` LowCardinality(String),
+    `status` UInt16,
+    `outcome` LowCardinality(String),
+    `capture` LowCardinality(String),
+    `refusal` LowCardinality(String),
+    `hostname` LowCardinality(String),
+    `path` String CODEC(ZSTD(1)),
+    `referrer_host` String CODEC(ZSTD(1)),
+    `from_path` String CODEC(ZSTD(1)),
+    `redirect` String CODEC(ZSTD(1)),
+    `sent_bytes` UInt64,
+    `ttfb_ms` UInt32,
+    `duration_ms` UInt32,
+    `is_complete` Bool,
+    `load_id` UInt64 CODEC(ZSTD(1)) TTL toDateTime(ts) + toIntervalDay(3),
+    `country` LowCardinality(String),
+    `browser` LowCardinality(String),
+    `browser_version` LowCardinality(String),
+    `os` LowCardinality(String),
+    `device` LowCardinality(String),
+    `bot` LowCardinality(String),
+    `operator` LowCardinality(String),
+    `evidence` UInt32,
+    INDEX local_day_range local_day TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(ts)
+ORDER BY (site_id, toDate(ts), kind, ts)
+SETTINGS non_replicated_deduplication_window = 20000, index_granularity = 8192;
+
 CREATE TABLE schema_migrations
 (
     `number` UInt32,
@@ -131,4 +168,67 @@ CREATE TABLE sessions
 ENGINE = VersionedCollapsingMergeTree(sign, version)
 PARTITION BY toYYYYMM(anchor)
 ORDER BY (site_id, toDate(anchor), visit_id)
+SETTINGS non_replicated_deduplication_window = 20000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE signals
+(
+    `site_id` UInt32,
+    `kind` LowCardinality(String),
+    `ts` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `local_day` Date,
+    `shard` UInt8,
+    `generation` UInt64 CODEC(ZSTD(1)),
+    `stream_ms` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `stream_seq` UInt32,
+    `visit_id` UInt64,
+    `visitor` UInt64,
+    `hostname` LowCardinality(String),
+    `path` String CODEC(ZSTD(1)),
+    `width_class` LowCardinality(String),
+    `selector` String CODEC(ZSTD(1)),
+    `selector_hash` UInt64 MATERIALIZED sipHash64(selector),
+    `x` UInt16,
+    `y` UInt16,
+    `page_x` UInt16,
+    `page_y` UInt32,
+    `page_height` UInt32,
+    `depth` UInt8,
+    `bands` Array(UInt32) CODEC(ZSTD(1)),
+    `label` LowCardinality(String),
+    `detail` LowCardinality(String),
+    `value` Float64,
+    `message` String CODEC(ZSTD(1)),
+    `file` String CODEC(ZSTD(1)),
+    `line` UInt32,
+    `position` UInt32,
+    `error_hash` UInt64 MATERIALIZED sipHash64(label, message, file, line),
+    `form` LowCardinality(String),
+    `times` UInt32,
+    `referrer` String CODEC(ZSTD(1)),
+    `source` LowCardinality(String),
+    `channel` LowCardinality(String),
+    `utm_source` LowCardinality(String),
+    `utm_medium` LowCardinality(String),
+    `utm_campaign` LowCardinality(String),
+    `utm_content` LowCardinality(String),
+    `utm_term` LowCardinality(String),
+    `click_id` LowCardinality(String),
+    `country` LowCardinality(String),
+    `region` LowCardinality(String),
+    `city` LowCardinality(String),
+    `browser` LowCardinality(String),
+    `browser_version` LowCardinality(String),
+    `os` LowCardinality(String),
+    `os_version` LowCardinality(String),
+    `device` LowCardinality(String),
+    `screen` LowCardinality(String),
+    `language` LowCardinality(String),
+    `bot` LowCardinality(String),
+    `operator` LowCardinality(String),
+    `evidence` UInt32,
+    INDEX local_day_range local_day TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(ts)
+ORDER BY (site_id, kind, toDate(ts), path, ts)
 SETTINGS non_replicated_deduplication_window = 20000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;

@@ -15,6 +15,7 @@ PAGES: dict[str, Right] = {
     "/sites/{host}/cards/sources": Right.VIEW_STATS,
     "/sites/{host}/details/pages/top": Right.VIEW_STATS,
     "/sites/{host}/edge": Right.VIEW_STATS,
+    "/sites/{host}/capture": Right.VIEW_STATS,
     "/sites/{host}/events": Right.VIEW_STATS,
     "/sites/{host}/rules": Right.VIEW_STATS,
     "/sites/{host}/settings": Right.EDIT_SITE,

@@ -7,7 +7,7 @@ the visit came from is ``edge.pipeline.source``. The one invariant: whatever is 
 import re
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
-from edge.event import Scalar
+from edge.event import ENGAGEMENT, PAGEVIEW, Scalar
 from edge.outcomes import DropReason
 from edge.pipeline.draft import Draft
 from edge.sites import Site
@@ -15,6 +15,7 @@ from rules.masks import mask
 from rules.matcher import plain_path
 
 _MAX_PARAMS = 200
+_OWN_NAMES = frozenset({PAGEVIEW, ENGAGEMENT})
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _LARGEST_EXACT = 2**53
 
@@ -42,8 +43,10 @@ def drop_foreign_host(draft: Draft) -> DropReason | None:
 
 
 def put_props(draft: Draft) -> None:
-    """Set the properties, as text and masked."""
-    draft.props = {key: _prop(value) for key, value in draft.beacon.props}
+    """Set the event's name, and the properties as text: all masked, names of properties too."""
+    name = draft.beacon.name
+    draft.name = name if name in _OWN_NAMES else mask(name)
+    draft.props = {mask(key): _prop(value) for key, value in draft.beacon.props}
 
 
 def parse_params(query: str) -> dict[str, str]:

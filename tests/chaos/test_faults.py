@@ -141,10 +141,10 @@ async def forwarder_dies_and_freezes(parts: Installation, load: Load) -> str:
     """Kill it once the events of a batch are in, and once more before its marker is."""
     plans = 0
     for table in ("sessions", "batches"):
+        await load.more(800)
         await until_insert(parts, table, parts.forwarder.kill)
         plans += has_plan(parts.redis.url)
         await asyncio.to_thread(parts.forwarder.start)
-        await load.more(100)
     await frozen(parts.forwarder, LEASE_S + 0.5)
     return f"{plans} of 2 batches left half done"
 

@@ -7,7 +7,7 @@ is durable in the buffer before ``collect`` returns.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from edge.buffer.protocol import BufferUnavailable, EventBuffer
@@ -118,11 +118,10 @@ class Collector:
     ) -> Verdict:
         site = sender.site
         try:
-            context = await self._context(beacons, sender, opted_out)
+            context = await self._context(beacons, sender, opted_out, self._pace)
         except SaltsUnavailable as error:
             refusal = _unavailable(DropReason.NO_SALT, error.retry_after_s)
             return self.refuse(site, refusal, len(beacons))
-        context = replace(context, pace=self._pace)
         outcomes = list(_outcomes(beacons, sender, context))
         drops = Counter(outcome for outcome in outcomes if isinstance(outcome, DropReason))
         for reason, n in drops.items():
@@ -140,7 +139,9 @@ class Collector:
                 count_marks(event)
         return Verdict(len(events), tuple(drops), rejected)
 
-    async def _context(self, beacons: Sequence[Beacon], sender: Sender, opted_out: bool) -> Context:
+    async def _context(
+        self, beacons: Sequence[Beacon], sender: Sender, opted_out: bool, pace: Pace | None = None
+    ) -> Context:
         """Gather what the steps need; for who opted out not even a salt is asked for.
 
         Raises:
@@ -165,6 +166,7 @@ class Collector:
             devices=self._agents,
             opted_out=opted_out,
             ranges=self._ranges,
+            pace=pace,
         )
 
     def _count_drop(self, site: Site, reason: DropReason, n: int) -> None:

@@ -10,6 +10,8 @@ from edge.event import Event, encode_event
 from edge.sites import shard_of
 
 SITES = tuple(range(1, 9))
+EVENTS_A_VISIT = 5
+WINDOW_S = 600
 START_MS = 1_767_225_600_000
 _DAY = START_MS // 86_400_000
 _SOURCES = ("", "", "Google", "Bing", "news.example", "ChatGPT")
@@ -21,10 +23,11 @@ _COUNTRIES = ("DE", "FR", "US", "GB", "IN", "BR", "")
 def make_events(count: int, seed: int = 1, *, per_second: float = 20.0) -> Iterator[Event]:
     """Make events in order of time, so many a second of event time; a visit has about five."""
     rng = Random(seed)
-    # Event time goes on, so the visitors of two hours are the ones whose visits are open.
-    at_once = max(int(per_second * 600), 10)
+    # The visitors of ten minutes are others than those of the ten before, so visits end.
+    window = max(int(per_second * WINDOW_S), EVENTS_A_VISIT)
+    at_once = window // EVENTS_A_VISIT
     for i in range(count):
-        visitor = i * 5 // at_once * at_once // 5 + rng.randrange(at_once // 5 or 1)
+        visitor = i // window * at_once + rng.randrange(at_once)
         yield _event(rng, visitor, START_MS + round(i * 1000 / per_second))
 
 

@@ -59,6 +59,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
+    Path("build").mkdir(exist_ok=True)
     calls = list(_make_calls(options.events))
     found: dict[str, list[Row]] = {}
     for round_ in range(options.rounds):

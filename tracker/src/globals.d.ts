@@ -13,8 +13,8 @@ interface Statflow {
   (name: string, options?: Options): void;
   /** Calls made before the tracker loaded; the page's stub fills it. */
   q?: [name: string, options?: Options][];
-  /** Puts every listener in place again; its presence says that a tracker runs. */
-  r?: () => void;
+  /** Called before each report; the first puts our listeners back. Says that a tracker runs. */
+  r?: ((leaving?: Event) => void)[];
 }
 
 /** What an event carries besides what all carry (the contract's table of the beacon). */
@@ -31,6 +31,8 @@ interface WireFields {
   /** The edge's id of this load, with its first page view only. */
   l?: string;
 }
+
+declare const statflow: Statflow;
 
 declare const __SF__: import("./settings.js").Settings;
 

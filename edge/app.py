@@ -79,7 +79,12 @@ async def run_edge(
         collector = _build_collector(config, buffer, salts, recorder)
         if config.hits_socket is not None:
             stack.push_async_callback(_hear_nginx(config.hits_socket, feed, recorder).close)
-        builds = TrackerBuilds(config.tracker, installed_at=config.tracker_at)
+        builds = TrackerBuilds(
+            config.tracker,
+            installed_at=config.tracker_at,
+            modules=config.modules,
+            older_modules=config.older_modules,
+        )
         endpoints = Endpoints(builds=builds, collector=collector, on_script=recorder.note_script)
         trusted = parse_networks(config.trusted_proxies)
         listeners = _build_listeners(config, feed, builds, endpoints, recorder, operating)
@@ -176,7 +181,7 @@ def _build_collector(
     )
 
 
-def _build_listeners(  # noqa: PLR0913 - the parts of a front
+def _build_listeners(
     config: EdgeConfig,
     feed: SitesFeed,
     builds: TrackerBuilds,

@@ -4,8 +4,8 @@
 one line for each check; ``/metrics`` is the Prometheus text of this process. What is wrong behind
 the edge is no reason to take its pages away: that is a note, which ``/readyz`` shows.
 
-Where the part has a collector, ``/api/event``, ``/api/send`` and ``/api/batch`` take what the portal
-passes on of other trackers.
+Where the part has a collector, ``/api/event``, ``/api/send`` and ``/api/batch`` take what the
+portal passes on of other trackers.
 """
 
 import asyncio
@@ -88,7 +88,9 @@ class PrivatePort:
         except web.HTTPRequestEntityTooLarge:
             body = b" " * (MAX_BODY_BYTES + 1)
         answer = await relay(request.method, api, request.raw_headers, body)
-        pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers]
+        pairs = [
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers
+        ]
         return web.Response(status=answer.status, body=answer.body, headers=pairs)
 
     async def _render_metrics(self, _request: web.Request) -> web.Response:

@@ -113,9 +113,7 @@ SIGNALS: dict[str, Signal] = {
                     "m", "label", Text(8, ("LCP", "INP", "CLS", "FCP", "TTFB")), "which one"
                 ),
                 SignalField("v", "value", Real(_MILLISECONDS), "milliseconds; a score for CLS"),
-                SignalField(
-                    "s", "selector", Text(), "CSS selector of the element", required=False
-                ),
+                SignalField("s", "selector", Text(), "CSS selector of the element", required=False),
                 SignalField("w", "detail", Text(60), "what took the most of it", required=False),
             ),
         ),
@@ -126,7 +124,9 @@ SIGNALS: dict[str, Signal] = {
             (
                 SignalField("t", "label", Text(60), "its type, such as TypeError"),
                 SignalField("m", "message", Text(300), "its message, without values"),
-                SignalField("f", "file", Text(300), "the script, without its query", required=False),
+                SignalField(
+                    "f", "file", Text(300), "the script, without its query", required=False
+                ),
                 SignalField("l", "line", Whole(_PIXELS), "line in it", required=False),
                 SignalField("c", "position", Whole(_PIXELS), "column in it", required=False),
             ),

@@ -41,9 +41,9 @@ class PortalConfig:
     ``publish`` sends the whole list of sites to the edges and may raise; ``edge_health`` gives what
     each edge process said last of each site, and may raise; ``edge_reasons`` are the meanings of
     the edges' reasons for leaving a page alone; ``account`` gives what became of a site's events,
-    and may raise; ``drop_reasons`` are the meanings of why one was not kept; ``collect`` passes what
-    other trackers send to a collector and gives its answer, and does not raise; ``public_url`` is
-    where browsers reach the portal (https makes cookies secure); ``edge_url`` is shown to people.
+    and may raise; ``drop_reasons`` are the meanings of why one was not kept; ``collect`` passes
+    what other trackers send to a collector and gives its answer, and does not raise; ``public_url``
+    is where browsers reach the portal (https makes cookies secure); ``edge_url`` is shown to people.
     """
 
     database_url: str

@@ -55,7 +55,9 @@ def test_other_names_with_a_dollar_are_ordinary_events() -> None:
     assert beacon.interactive
 
 
-@given(st.sampled_from(sorted(SIGNALS)), st.dictionaries(st.sampled_from("sxyhdbmvwtflcoinp"), SCALARS))
+@given(
+    st.sampled_from(sorted(SIGNALS)), st.dictionaries(st.sampled_from("sxyhdbmvwtflcoinp"), SCALARS)
+)
 def test_whatever_passes_fits_its_columns(name: str, props: dict[str, object]) -> None:
     try:
         checked = check_signal(SIGNALS[name], props)  # type: ignore[arg-type]
@@ -72,6 +74,8 @@ def test_every_module_has_a_signal_and_every_kind_stands_in_the_decision() -> No
     assert {signal.module for signal in SIGNALS.values()} == set(Module)
     decision = (ROOT / "docs/adr/0021-what-modules-see-is-kept-apart.md").read_text()
     for signal in SIGNALS.values():
-        row = next(line for line in decision.splitlines() if re.match(rf"\|.*`{signal.kind}`", line))
+        row = next(
+            line for line in decision.splitlines() if re.match(rf"\|.*`{signal.kind}`", line)
+        )
         for field in signal.fields:
             assert f"`{field.column}`" in row, (signal.name, field.column)

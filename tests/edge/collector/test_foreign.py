@@ -118,5 +118,8 @@ def test_a_site_is_named_by_host_id_or_public_key(name: str, is_it: bool) -> Non
 
 @given(st.dictionaries(st.text(max_size=9), JSON), JSON)
 def test_whatever_comes_is_read_without_an_error(raw: dict[str, Any], payload: Any) -> None:
-    for wire in (*read_plausible(raw).wire, *read_umami({"type": "event", "payload": payload}).wire):
+    for wire in (
+        *read_plausible(raw).wire,
+        *read_umami({"type": "event", "payload": payload}).wire,
+    ):
         parse_event(wire, "EUR")

@@ -49,9 +49,9 @@ const scaled = (at, start, size) =>
 /**
  * @param {MouseEvent} event
  * @param {Element} target
+ * @param {DOMRect} box
  */
-const placeOf = (event, target) => {
-  const box = target.getBoundingClientRect();
+const placeOf = (event, target, box) => {
   const { scrollWidth, scrollHeight } = document.documentElement;
   return {
     s: selectorOf(target),
@@ -108,9 +108,12 @@ listen("selectionchange", () => {
 });
 listen("click", (event) => {
   const { target } = event;
-  // A click by keyboard, label or program has no place; the visitor's own has a detail.
+  // A click by keyboard or program has no place; the visitor's own has a detail.
   if (event.button || !event.detail || !(target instanceof Element) || isPrivate(target)) return;
-  const place = placeOf(event, target);
+  const box = target.getBoundingClientRect();
+  // A label passes its click on to a field that lies elsewhere.
+  if (target.matches("input") && scaled(event.clientX, box.left, box.width) % SCALE == 0) return;
+  const place = placeOf(event, target, box);
   tell("$click", place);
   watchAnger(event, target, place);
   watchDeath(target, place);

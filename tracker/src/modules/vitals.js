@@ -27,7 +27,11 @@ let hiddenAt = document.hidden ? 0 : Infinity;
  * @type {Record<string, [value: number, selector?: string, why?: string]>}
  */
 let found = {};
-/** @type {Map<number, { ms: number, entry: any }>} */
+/**
+ * The longest event of each interaction, with the end of the last one handled for the same frame.
+ *
+ * @type {Map<number, { ms: number, end: number, entry: any }>}
+ */
 let interactions = new Map();
 let [shift, shiftFirst, shiftLast, isPainted] = [0, 0, 0, 0];
 
@@ -99,9 +103,12 @@ const elementOf = (node) =>
 /** @param {any} entry */
 const onInteraction = (entry) => {
   if (!entry.interactionId) return;
-  const known = interactions.get(entry.interactionId);
-  if (!known || entry.duration > known.ms)
-    interactions.set(entry.interactionId, { ms: entry.duration, entry });
+  const { interactionId: id, duration: ms, processingEnd: end, startTime } = entry;
+  const known = interactions.get(id);
+  if (!known || ms > known.ms) interactions.set(id, { ms, end, entry });
+  // Press, release and click of one frame end with the same paint, to within its rounding.
+  else if (Math.abs(startTime + ms - known.entry.startTime - known.ms) < 9)
+    known.end = Math.max(known.end, end);
 };
 observe("event", onInteraction, { durationThreshold: 40 });
 observe("first-input", onInteraction);
@@ -111,11 +118,11 @@ const measureInteractions = () => {
   const count = /** @type {any} */ (performance).interactionCount || slowest.length;
   const chosen = slowest[Math.min(slowest.length - 1, Math.floor(count / FORGIVEN))];
   if (!chosen) return;
-  const { startTime, processingStart, processingEnd, duration, target, name } = chosen.entry;
+  const { startTime, processingStart, target, name } = chosen.entry;
   const why = longest({
     "input delay": processingStart - startTime,
-    "processing duration": processingEnd - processingStart,
-    "presentation delay": startTime + duration - processingEnd,
+    "processing duration": chosen.end - processingStart,
+    "presentation delay": startTime + chosen.ms - chosen.end,
   });
   found.INP = [chosen.ms, selectorOf(target), `${name}: ${why}`];
 };

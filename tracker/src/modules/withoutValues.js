@@ -3,8 +3,8 @@ const NAMING = /^(Type|Reference|Syntax)Error$/;
 const NAME = /^[a-z_$][\w$.]{0,39}$/i;
 
 /**
- * Write an error's message so that it says nothing of the visitor: quoted text, numbers and queries
- * of addresses go, names of the program stay. The edge does the same again.
+ * Write an error's message so that it says nothing of the visitor: quoted text, numbers, words with
+ * several digits and queries of addresses go, names of the program stay. The edge does the same again.
  *
  * @param {string} message
  * @param {string} type
@@ -15,4 +15,5 @@ export const withoutValues = (message, type) =>
       NAMING.test(type) && NAME.test(text) ? whole : quote + "\u2026" + quote,
     )
     .replace(/\?\S+/g, "?")
-    .replace(/\d+/g, "0");
+    .replace(/\b\d[\w.]*/g, "0")
+    .replace(/\b\w*\d\w*\d\w*/g, "\u2026");

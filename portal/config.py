@@ -43,7 +43,7 @@ class PortalConfig:
     the edges' reasons for leaving a page alone; ``account`` gives what became of a site's events,
     and may raise; ``drop_reasons`` are the meanings of why one was not kept; ``collect`` passes
     what other trackers send to a collector and gives its answer, and does not raise; ``public_url``
-    is where browsers reach the portal (https makes cookies secure); ``edge_url`` is shown to people.
+    is where browsers reach the portal (https: secure cookies); ``edge_url`` is shown to people.
     """
 
     database_url: str

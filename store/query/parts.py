@@ -100,9 +100,12 @@ class Ask:
 
     def counts(self) -> Fragment:
         """Return what an event must be to count."""
-        named = tuple(goal for part in self.filters for goal in goals_in(part))
         shown = self.goals if GOAL in self.dimensions else ()
-        return counting(tuple(dict.fromkeys((*named, *shown))), self.scope)
+        return counting(tuple(dict.fromkeys((*self.filtered_goals(), *shown))), self.scope)
+
+    def filtered_goals(self) -> tuple[Goal, ...]:
+        """Return the goals that filters ask an event itself to reach."""
+        return tuple(goal for part in self.filters for goal in goals_in(part))
 
     def without_goals(self, dimensions: tuple[str, ...]) -> "Ask":
         """Ask for everybody: filters for goals and properties that must hold are left away."""

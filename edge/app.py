@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 
+from edge.buffer.hits import HitStream
 from edge.buffer.redis import RedisBuffer
 from edge.buffer.spool import Spool
 from edge.collector.builds import TrackerBuilds
@@ -26,6 +27,8 @@ from edge.config import EdgeConfig, EdgeError
 from edge.fronts.control import Control
 from edge.fronts.operating import Operating
 from edge.health_feed import HealthFeed, Speaker
+from edge.hits.recorder import HitRecorder
+from edge.hits.syslog import SyslogHits
 from edge.inject.tag import Tag
 from edge.listeners import FrontParts, Listeners
 from edge.pipeline.agents import Agents
@@ -69,11 +72,18 @@ async def run_edge(
         stack.push_async_callback(buffer.stop)
         control = Control(feed.current, debug=config.debug)
         operating = _operating(config, control, _open_request_log(config, stack))
-        listeners = _build_listeners(config, feed, buffer, salts, operating)
+        sink = HitStream(config.redis_url, buffer.has_room)
+        stack.push_async_callback(sink.close)
+        recorder = HitRecorder(sink)
+        collector = _build_collector(config, buffer, salts, recorder)
+        if config.hits_socket is not None:
+            stack.push_async_callback(_hear_nginx(config.hits_socket, feed, recorder).close)
+        listeners = _build_listeners(config, feed, collector, recorder, operating)
         speaker = Speaker(producer, config.front, config.version)
         private = PrivatePort(
             lambda: _checks(feed, stop), notes=lambda: _notes(feed, buffer, salts)
         )
+        stack.push_async_callback(recorder.record, collector)
         stack.push_async_callback(private.stop)
         stack.push_async_callback(listeners.drain, config.drain_s)
         port, _ = await listeners.start(
@@ -85,12 +95,20 @@ async def run_edge(
                 feed.run(stop),
                 keep_expiring(salts, now_ms, stop),
                 HealthFeed(config.redis_url, speaker, control).run(stop),
+                recorder.run(stop, collector),
                 _reload_on(hangup or asyncio.Event(), feed, listeners),
             )
         )
         log.info("edge: serving on %s, port %d", config.bind, port)
         await stop.wait()
         log.info("edge: draining, at most %d s", config.drain_s)
+
+
+def _hear_nginx(path: Path, feed: SitesFeed, recorder: HitRecorder) -> SyslogHits:
+    try:
+        return SyslogHits(path, feed.current, recorder.note)
+    except OSError as error:
+        raise EdgeError(f"cannot listen at {path}: {error.strerror or error}") from None
 
 
 async def _start_private(private: PrivatePort, config: EdgeConfig) -> None:
@@ -138,17 +156,30 @@ def _operating(config: EdgeConfig, control: Control, requests: RequestLog | None
     )
 
 
-def _build_listeners(
-    config: EdgeConfig, feed: SitesFeed, buffer: RedisBuffer, salts: Salts, operating: Operating
-) -> Listeners:
-    builds = TrackerBuilds(config.tracker, installed_at=config.tracker_at)
-    collector = Collector(
+def _build_collector(
+    config: EdgeConfig, buffer: RedisBuffer, salts: Salts, recorder: HitRecorder
+) -> Collector:
+    return Collector(
         buffer=buffer,
         salts=salts,
         geo=Geo(config.geo),
         agents=Agents(),
         limits=RateLimits(config.rate_client, config.rate_site),
         ranges=read_ranges(config.bot_ranges),
+        on_confirmed=recorder.note_activated,
+        city_k=config.city_k,
+    )
+
+
+def _build_listeners(
+    config: EdgeConfig,
+    feed: SitesFeed,
+    collector: Collector,
+    recorder: HitRecorder,
+    operating: Operating,
+) -> Listeners:
+    builds = TrackerBuilds(
+        config.tracker, selectors=config.selectors, installed_at=config.tracker_at
     )
 
     def tag_for(site: Site) -> Tag:
@@ -156,10 +187,10 @@ def _build_listeners(
 
     parts = FrontParts(
         sites=feed.current,
-        endpoints=Endpoints(builds=builds, collector=collector),
+        endpoints=Endpoints(builds=builds, collector=collector, on_script=recorder.note_script),
         tag_for=tag_for,
         trusted=parse_networks(config.trusted_proxies),
-        on_served=None,
+        on_served=recorder.note,
         operating=operating,
     )
     tls_dir = config.tls_dir if config.tls_port is not None else None

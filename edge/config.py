@@ -16,9 +16,12 @@ class EdgeError(Exception):
 class EdgeConfig:
     """What an edge needs; ``tracker`` is the frozen build, ``tracker_at`` when it was installed.
 
+    ``selectors`` is what the build is followed by for sites with rules by selector.
+
     ``bind`` may list several addresses, separated by commas. ``salt_url`` empty: the salts live in
     ``salts_file``, which must lie in memory; without one they live in this process alone.
-    ``rate_client`` is events a minute, ``rate_site`` events a second. ``reuse_port``: this is one
+    ``rate_client`` is events a minute, ``rate_site`` events a second. ``city_k``: visitors
+    of a day that must share a city before it is kept. ``reuse_port``: this is one
     of several workers that share the ports. ``spool_mb`` 0: nothing is spooled. ``debug``: answers
     say what was decided about them.
     """
@@ -51,9 +54,12 @@ class EdgeConfig:
     private_socket: Path | None
     debug: bool
     version: str
+    selectors: bytes = b""
+    city_k: int = 10
     bot_ranges: Path | None = None
     spool_dir: Path | None = None
     spool_mb: int = 0
+    hits_socket: Path | None = None
 
     @property
     def hosts(self) -> list[str]:

@@ -60,6 +60,7 @@ class Sender:
     """Who sent a beacon, as the edge saw it. Lives in memory for one request only.
 
     ``headers`` are the request's, names lower-cased, without Cookie and Authorization.
+    ``is_document``: the request was for a page, and the edge made the beacon of it itself.
     """
 
     site: Site
@@ -67,6 +68,7 @@ class Sender:
     agent: bytes
     headers: tuple[tuple[bytes, bytes], ...]
     received_at_ms: int
+    is_document: bool = False
 
 
 class Event(NamedTuple):

@@ -70,6 +70,19 @@ class ClientIpSource(StrEnum):
     TRUE_CLIENT_IP = "true-client-ip"
 
 
+class Measure(StrEnum):
+    """What a site's page views are counted by.
+
+    ``TRACKER``: the script alone. ``HYBRID``: the script, and beside its numbers those views of
+    people that the edge served and the script did not report. ``EDGE``: no script; each document
+    served to a person is a page view.
+    """
+
+    TRACKER = "tracker"
+    HYBRID = "hybrid"
+    EDGE = "edge"
+
+
 class SaltPeriod(StrEnum):
     """For how long a visitor is known again; each period has a salt of its own."""
 
@@ -158,6 +171,15 @@ class Site:
     former_names: tuple[FormerNames, ...] = ()
     """What pages in caches may still ask for, the latest first: it goes before earlier ones."""
     salt_period: SaltPeriod = SaltPeriod.DAY
+    hits: bool = True
+    """Whether a row is kept of every document served."""
+    measure: Measure = Measure.TRACKER
+    load_key: str = ""
+    """Secret that load ids are made with; empty: documents get none, and nothing is confirmed."""
+    cnil: bool = False
+    """The strictest of each choice: a day's salt, no region or city, of referrers the host."""
+    city_k: int = 0
+    """Visitors of a day that must share a city before it is kept; 0: as the edge is set."""
     rules: tuple[Rule, ...] = ()
     policy: Policy = field(init=False, compare=False, repr=False)
     """``rules``, compiled."""
@@ -167,6 +189,8 @@ class Site:
         """Resolve the zone once; it is asked for at every event."""
         if self.canonical_host and self.canonical_host not in self.hosts:
             raise SnapshotError(f"canonical_host {self.canonical_host!r} is no name of the site")
+        if self.cnil:
+            object.__setattr__(self, "salt_period", SaltPeriod.DAY)
         object.__setattr__(self, "zone", ZoneInfo(self.timezone))
         object.__setattr__(self, "policy", policy_of(self.rules))
 
@@ -174,6 +198,11 @@ class Site:
     def hosts(self) -> tuple[str, ...]:
         """Every name the site answers to, the canonical one first."""
         return (self.host, *self.aliases)
+
+    @property
+    def notes_documents(self) -> bool:
+        """Whether anybody wants to hear of the documents that are served."""
+        return self.hits or self.measure is Measure.EDGE
 
     @property
     def shard(self) -> int:
@@ -386,6 +415,11 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "script_name": ("script_name", _script_name),
     "quiet_seed": ("quiet_seed", _text),
     "salt_period": ("salt_period", SaltPeriod),
+    "hits": ("hits", _flag),
+    "measure": ("measure", Measure),
+    "load_key": ("load_key", _text),
+    "cnil": ("cnil", _flag),
+    "city_k": ("city_k", _count),
     "rules": ("rules", parse_rules),
     "former_names": ("former_names", lambda v: tuple(_former(names) for names in _list(v))),
 }

@@ -12,8 +12,10 @@ from portal.config import PortalConfig, install
 from portal.dashboard import views as dashboard_views
 from portal.errors import install_errors
 from portal.page import install_page
+from portal.rules import views as rule_views
 from portal.security import install_headers, session_settings
 from portal.sessions import close_after_requests
+from portal.sites import capture as capture_views
 from portal.sites import views as site_views
 
 __all__ = ["PortalConfig", "create_app"]
@@ -34,6 +36,7 @@ def create_app(config: PortalConfig) -> Flask:
     api = (api_views, older, kept_views, openapi)
     for part in api:
         csrf.exempt(part.blueprint)
-    for part in (health, account_views, site_views, dashboard_views, *api):
+    pages = (health, account_views, site_views, capture_views, rule_views, dashboard_views)
+    for part in (*pages, *api):
         app.register_blueprint(part.blueprint)
     return app

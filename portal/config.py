@@ -23,6 +23,10 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def _explain_nothing(_site: dict[str, Any], _question: dict[str, Any]) -> dict[str, Any]:
+    raise ValueError("This portal was started without what an edge knows.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class PortalConfig:
     """The portal's surroundings.
@@ -30,8 +34,10 @@ class PortalConfig:
     ``publish`` sends the whole list of sites to the edges and may raise; ``edge_health`` gives what
     each edge process said last of each site, and may raise; ``edge_reasons`` are the meanings of
     the edges' reasons for leaving a page alone; ``account`` gives what became of a site's events,
-    and may raise; ``drop_reasons`` are the meanings of why one was not kept; ``public_url`` is
-    where browsers reach the portal (https makes cookies secure); ``edge_url`` is shown to people.
+    and may raise; ``drop_reasons`` are the meanings of why one was not kept; ``explain`` tells what
+    the edge would do to one request of a site that is given as the snapshot's object, and raises
+    ValueError with a sentence for people; ``public_url`` is where browsers reach the portal (https
+    makes cookies secure); ``edge_url`` is shown to people.
     """
 
     database_url: str
@@ -42,6 +48,7 @@ class PortalConfig:
     edge_reasons: Mapping[str, str] = field(default_factory=dict)
     account: Callable[[int], dict[str, Any]] = lambda _: {}
     drop_reasons: Mapping[str, str] = field(default_factory=dict)
+    explain: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]] = _explain_nothing
     public_url: str = ""
     edge_url: str = ""
     api_per_hour: int = 600

@@ -155,6 +155,10 @@ class Site(Base):
     quiet_seed: Mapped[str] = mapped_column(String(64), default="")
     former_names: Mapped[list[dict[str, str | int]]] = mapped_column(JSON, default=list)
     salt_period: Mapped[str] = mapped_column(String(16), default="day")
+    hits: Mapped[bool] = mapped_column(default=True)
+    measure: Mapped[str] = mapped_column(String(16), default="tracker")
+    cnil: Mapped[bool] = mapped_column(default=False)
+    city_k: Mapped[int] = mapped_column(default=0)
     rules: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     team: Mapped[Team] = relationship(back_populates="sites")
     hosts: Mapped[list["SiteHost"]] = relationship(

@@ -4,6 +4,7 @@ Here portal and edge meet without knowing each other: the portal says what the s
 feed takes them.
 """
 
+import hmac
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from portal.commands import ensure_default_team
 from portal.database import Database
 from portal.sites.payload import Publication, publication
 from statflow.paths import Paths
-from statflow.services import database_url, redis_url
+from statflow.services import database_url, redis_url, secret_key
 from statflow.settings import Settings
 
 
@@ -41,6 +42,11 @@ def publish_sites(settings: Settings, paths: Paths, database: Database) -> str:
     return ""
 
 
+def load_key(secret: str, site_id: int) -> str:
+    """Derive the key of a site's load ids, which every edge must know and nobody else."""
+    return hmac.digest(secret.encode(), b"load:%d" % site_id, "sha256").hex()
+
+
 def send(settings: Settings, paths: Paths, told: Publication) -> None:
     """Send the edges what they are to be told.
 
@@ -48,9 +54,10 @@ def send(settings: Settings, paths: Paths, told: Publication) -> None:
         SnapshotError: An edge would refuse it.
         PublishError: Redis is away.
     """
+    secret = secret_key(settings, paths)
     publish_snapshot(
         redis_url(settings, paths),
-        told.sites,
+        [{**site, "load_key": load_key(secret, site["id"])} for site in told.sites],
         time.time_ns() // 1_000_000,
         injection=told.injection,
     )

@@ -15,6 +15,7 @@ import click
 
 from statflow import __version__
 from statflow.command import Context, command
+from statflow.deadletter_commands import deadletter
 from statflow.front_command import front
 from statflow.output import print_json, print_table
 from statflow.rules_commands import rules
@@ -46,6 +47,7 @@ main.add_command(front)
 main.add_command(site)
 main.add_command(injection)
 main.add_command(rules)
+main.add_command(deadletter)
 
 
 def _serve(

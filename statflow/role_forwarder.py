@@ -5,6 +5,7 @@ import secrets
 from pathlib import Path
 
 from edge.buffer.accounts import AccountKeeper
+from edge.forwarder.hits import HitForwarder
 from edge.forwarder.run import Forwarder, ForwarderConfig
 from edge.private import PrivatePort
 from edge.sites import SHARDS
@@ -53,14 +54,17 @@ async def serve_forwarder(
     async def check() -> dict[str, str]:
         return forwarder.check()
 
-    keeper = AccountKeeper(
-        config.redis_url, config.shards, lambda shard: bool(forwarder.states[shard].lease.epoch)
-    )
+    def owns(shard: int) -> bool:
+        return bool(forwarder.states[shard].lease.epoch)
+
+    keeper = AccountKeeper(config.redis_url, config.shards, owns)
+    hits = HitForwarder(config.redis_url, config.store, config.shards, owns)
     private = PrivatePort(check)
     await private.start(port=port or 0, path=path)
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(keeper.run(stop))
+            tasks.create_task(hits.run(stop))
             tasks.create_task(forwarder.run(stop))
     finally:
         await private.stop()

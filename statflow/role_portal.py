@@ -13,6 +13,7 @@ from portal.config import PortalConfig
 from portal.database import Database
 from portal.serve import serve
 from statflow.accounts import open_accounts, publish_sites, send
+from statflow.explaining import Explainer
 from statflow.paths import Paths
 from statflow.services import database_url, redis_url, secret_key, store_url
 from statflow.settings import Settings
@@ -49,6 +50,7 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         drop_reasons={str(row.reason): row.meaning for row in DROP_REASONS},
         edge_health=partial(read_health, redis_url(settings, paths)),
         edge_reasons={str(row.reason): row.meaning for row in REASONS},
+        explain=Explainer(settings),
         public_url=settings.public_url or f"http://localhost:{port}",
     )
 

@@ -116,6 +116,14 @@ SETTINGS: tuple[Setting, ...] = (
         _path,
     ),
     Setting(
+        "CITY_K",
+        "10",
+        "count",
+        "Visitors of one site and local day that must share a city before it is kept; "
+        "1 keeps every city. A site may set its own.",
+        _count,
+    ),
+    Setting(
         "BOT_RANGES",
         "",
         "folder",
@@ -221,6 +229,13 @@ SETTINGS: tuple[Setting, ...] = (
         _flag,
     ),
     Setting(
+        "HITS_SOCKET",
+        "",
+        "file",
+        "Unix socket at which nginx (`--inject njs`, `sub_filter`) tells the edge of its pages.",
+        _path,
+    ),
+    Setting(
         "SPOOL_DIR",
         "",
         "folder",
@@ -259,6 +274,7 @@ class Settings:
     salt_url: str
     salt_assured: bool
     geoip_db: Path | None
+    city_k: int
     bot_ranges: Path | None
     secret_key: str
     password: str
@@ -274,6 +290,7 @@ class Settings:
     upstream_ranges: str
     proxy_protocol: bool
     log_requests: bool
+    hits_socket: Path | None
     spool_dir: Path | None
     spool_mb: int
     drain_s: int

@@ -15,3 +15,15 @@ def newest_build() -> Path:
     if not builds:
         raise FileNotFoundError(f"no tracker build in {DIST}; run `make tracker`")
     return builds[-1]
+
+
+def selectors_build() -> Path:
+    """Find what is appended to the newest build for sites that have rules by selector.
+
+    Raises:
+        FileNotFoundError: There is none; `make tracker` makes one.
+    """
+    build = DIST / "selectors" / newest_build().name
+    if not build.exists():
+        raise FileNotFoundError(f"no {build}; run `make tracker`")
+    return build

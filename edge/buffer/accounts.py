@@ -39,6 +39,9 @@ _SLOW_S = 2.0
 _STATES = Gauge(
     "statflow_account_events", "Events of a site by what became of them.", ["site", "state"]
 )
+_DEAD_LETTERS = Gauge(
+    "statflow_dead_letters", "Entries that were set aside and wait for somebody.", ["shard"]
+)
 _DIFFERENCE = Gauge(
     "statflow_account_difference_events",
     "What waits by the sums, less what waits in the stream; anything but 0 is a fault.",
@@ -167,6 +170,9 @@ class AccountKeeper:
             account = await read_shard(self._redis, shard, minute)
             if not account.counts:
                 continue
+            _DEAD_LETTERS.labels(str(shard)).set(
+                sum(s.dead_letters for s in account.sites.values())
+            )
             if account.difference:
                 log.error("shard %d: %d events are not accounted for", shard, account.difference)
             _DIFFERENCE.labels(str(shard)).set(account.difference)

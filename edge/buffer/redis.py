@@ -188,6 +188,10 @@ class RedisBuffer:
             return "Redis is away"
         return ""
 
+    def has_room(self) -> bool:
+        """Tell whether Redis answers and has memory to spare for what is not an event."""
+        return self.reachable and not self._too_full and not self._spooling
+
     @property
     def _too_full(self) -> bool:
         return self.memory_ratio >= MEMORY_LIMIT_RATIO

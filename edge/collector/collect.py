@@ -6,17 +6,18 @@ is durable in the buffer before ``collect`` returns.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 from edge.buffer.protocol import BufferUnavailable, EventBuffer
 from edge.collector.payload import PayloadError, Rejection, parse_payload
 from edge.collector.rate import RateLimits
-from edge.event import Beacon, Event, Sender, encode_event
+from edge.event import PAGEVIEW, Beacon, Event, Sender, encode_event
 from edge.outcomes import DropReason, count
 from edge.pipeline.agents import Agents
 from edge.pipeline.bots import count_marks
+from edge.pipeline.cities import DEFAULT_K, Cities
 from edge.pipeline.days import GRACE_MS, day_before, day_start_ms, days_since_epoch, local_day
 from edge.pipeline.derived import derive_event
 from edge.pipeline.draft import Context
@@ -24,6 +25,7 @@ from edge.pipeline.geo import Geo
 from edge.pipeline.moment import MAX_AGE_MS
 from edge.pipeline.pace import Pace
 from edge.pipeline.salts import Salts, SaltsUnavailable
+from edge.pipeline.seen_loads import SeenLoads
 from edge.pipeline.steps import process
 from edge.sites import Site
 from rules.ranges import BotRanges, read_ranges
@@ -56,9 +58,12 @@ class Verdict:
 
 
 class Collector:
-    """Takes events in for every site; one a process."""
+    """Takes events in for every site; one a process.
 
-    def __init__(
+    ``on_confirmed`` is told of each first page view of a load, once it is in the buffer.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is told apart by its name
         self,
         *,
         buffer: EventBuffer,
@@ -67,6 +72,8 @@ class Collector:
         agents: Agents,
         limits: RateLimits | None = None,
         ranges: BotRanges | None = None,
+        on_confirmed: Callable[[Site, Event], None] | None = None,
+        city_k: int = DEFAULT_K,
     ) -> None:
         self._buffer = buffer
         self._salts = salts
@@ -75,6 +82,9 @@ class Collector:
         self._limits = limits or RateLimits()
         self._ranges = ranges or read_ranges()
         self._pace = Pace()
+        self._loads = SeenLoads()
+        self._on_confirmed = on_confirmed
+        self._cities = Cities(city_k)
 
     def refuse(self, site: Site, refusal: Refusal, events: int = 1) -> Verdict:
         """Count events that are not taken; a body that was not read counts as one."""
@@ -109,6 +119,22 @@ class Collector:
         """
         return process(beacon, sender, await self._context([beacon], sender, opted_out))
 
+    async def observe(self, view: Beacon, sender: Sender, *, opted_out: bool) -> None:
+        """Take the page view that a served document amounts to, at a site without the script."""
+        site = sender.site
+        wait_s = self._limits.retry_after_s(site.id, sender.address, 1, sender.received_at_ms)
+        if wait_s:
+            self._count_drop(site, DropReason.RATE_LIMITED, 1)
+        else:
+            await self._take([view], (), sender, opted_out)
+
+    async def context_of(self, sender: Sender) -> Context:
+        """Gather what the steps need for a document that was served; if need be without a salt."""
+        try:
+            return await self._context([Beacon(PAGEVIEW, "")], sender, opted_out=False)
+        except SaltsUnavailable:
+            return await self._context([], sender, opted_out=False)
+
     async def _take(
         self,
         beacons: Sequence[Beacon],
@@ -122,7 +148,12 @@ class Collector:
         except SaltsUnavailable as error:
             refusal = _unavailable(DropReason.NO_SALT, error.retry_after_s)
             return self.refuse(site, refusal, len(beacons))
-        context = replace(context, pace=self._pace)
+        context = replace(
+            context,
+            pace=self._pace,
+            loads=self._loads,
+            may_keep_city=self._cities.admit,
+        )
         outcomes = list(_outcomes(beacons, sender, context))
         drops = Counter(outcome for outcome in outcomes if isinstance(outcome, DropReason))
         for reason, n in drops.items():
@@ -138,7 +169,14 @@ class Collector:
             count(site.id, None, len(events))
             for event in kept:
                 count_marks(event)
+                if event.is_first:
+                    self._confirm(site, event)
         return Verdict(len(events), tuple(drops), rejected)
+
+    def _confirm(self, site: Site, event: Event) -> None:
+        self._loads.add(event.load_id)
+        if self._on_confirmed is not None:
+            self._on_confirmed(site, event)
 
     async def _context(self, beacons: Sequence[Beacon], sender: Sender, opted_out: bool) -> Context:
         """Gather what the steps need; for who opted out not even a salt is asked for.
@@ -165,6 +203,7 @@ class Collector:
             devices=self._agents,
             opted_out=opted_out,
             ranges=self._ranges,
+            may_keep_city=self._cities.would_admit,
         )
 
     def _count_drop(self, site: Site, reason: DropReason, n: int) -> None:

@@ -9,6 +9,7 @@ Authorization nothing at all.
 import hmac
 import logging
 from base64 import b64decode
+from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
@@ -58,12 +59,19 @@ _PREFLIGHT: Headers = (
 )
 
 
+type OnScript = Callable[[EndpointRequest], None]
+
+
 class Endpoints:
     """What the edge answers itself, for every site."""
 
-    def __init__(self, *, builds: TrackerBuilds, collector: Collector) -> None:
+    def __init__(
+        self, *, builds: TrackerBuilds, collector: Collector, on_script: OnScript | None = None
+    ) -> None:
+        """Take the parts; ``on_script`` is told of each fetch by who is willing to be counted."""
         self._builds = builds
         self._collector = collector
+        self._on_script = on_script
 
     def owns(self, site: Site, path: str) -> bool:
         """Tell whether a raw path is ours to answer; all else is the origin's."""
@@ -95,6 +103,8 @@ class Endpoints:
             proof = await self._proof(request, opted_out) if request.method == "GET" else ""
             return respond_with_opt_out(request, opted_out=opted_out, proof=proof)
         script = self._builds.script(request.site, found.names)
+        if self._on_script is not None and request.method == "GET" and not opted_out:
+            self._on_script(request)
         return respond_with_script(request, script, found.name)
 
     async def _beacon(self, request: EndpointRequest, opted_out: bool) -> EndpointResponse:

@@ -24,8 +24,6 @@ DEAD_LETTERS_MAX = 10_000
 STATE_FIELD = b"state"
 """The field of the visits hash that holds generation and watermark."""
 LOAD_VISITS = 5_000
-UNKNOWN_SITE = 0
-"""Under this site entries are counted that could not be read."""
 
 
 class ShardStopped(Exception):  # noqa: N818 - a state of the world, told to operators.
@@ -58,8 +56,8 @@ class Outcome:
         counts = Counter({f"{site_id}:stored": n for site_id, n in stored.items()})
         for site_id, n in self.batch.no_visit.items():
             counts[f"{site_id}:dropped:no_visit"] += n
-        if self.dead:
-            counts[f"{UNKNOWN_SITE}:dropped:unreadable"] += len(self.dead)
+        for letter in self.dead:
+            counts[f"{letter.site_id}:dead"] += 1
         return counts
 
     def arguments(self, generation: int) -> list[Any]:
@@ -74,7 +72,7 @@ class Outcome:
         args += self.batch.evicted
         args += chain.from_iterable(counts.items())
         for letter in self.dead:
-            args += (str(letter.at), letter.size_bytes, letter.body)
+            args += (str(letter.at), *letter[1:])
         return args
 
 
@@ -113,8 +111,8 @@ class Checkpoint:
         done_id = StreamId.parse(done) if done else StreamId(0, 0)
         return Loaded(generation, done_id, plan, watermark_ms, visits)
 
-    async def record(self, plan: bytes) -> None:
-        """Record a plan before its first insert.
+    async def record(self, plan: bytes, instead_of: bytes = b"") -> None:
+        """Record a plan before its first insert; ``instead_of`` one of which nothing is stored.
 
         Raises:
             LeaseLost: The shard is another's.
@@ -123,7 +121,7 @@ class Checkpoint:
         """
         keys = self._keys
         names = [keys.lease, keys.generation, keys.plan]
-        _check(await run_script(self._redis, PLAN, names, [*self._fence(), plan]))
+        _check(await run_script(self._redis, PLAN, names, [*self._fence(), plan, instead_of]))
 
     async def commit(self, plan: bytes, outcome: Outcome) -> None:
         """Finish a batch that is in the tables.

@@ -1,4 +1,4 @@
-"""The one writer of a shard: read, plan, rows, commit (INGESTION 3.1 to 3.5).
+"""The one writer of a shard: read, plan, rows, commit (INGESTION 3.1 to 3.5, 3.7).
 
 A batch: read entries -> record the plan -> ``events`` -> ``sessions`` -> ``batches`` -> commit.
 Where a writer may die, and what the next one finds:
@@ -7,12 +7,23 @@ Where a writer may die, and what the next one finds:
     after the marker     only the states are made again, and committed
     after the commit     no plan
 
+Poison: where the store refuses rows (and does not just fail), nothing of the batch is stored. Half
+of it is planned in its place, and so on, down to the entry that is refused alone: that one becomes
+a dead letter in the commit of a plan of its own. Every sub-batch is recorded, written and committed
+like any batch, out of the states of the commit before it. So an entry that is left out never was:
+it opens, moves and lengthens no visit, and ``sessions`` tell of exactly what ``events`` hold.
+An event that it would have shared a visit with keeps or opens the visit that it would have had
+without it. Rows of ``sessions`` cannot be refused for an event's sake once ``events`` took it; if
+they are, that is the operator's matter, and the shard waits.
+
 The one invariant: rows are made only from the states of the last commit and the entries of a
 recorded plan. So after an error of the store the batch is repeated as it is; after any other error
 the writer is thrown away and another is opened, which repeats it.
 """
 
 import asyncio
+import logging
+import struct
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
@@ -21,12 +32,14 @@ from edge.buffer.keys import ShardKeys
 from edge.buffer.scripts import send_command
 from edge.forwarder.batches import Columns, event_columns, marker_columns, session_columns
 from edge.forwarder.checkpoint import Checkpoint, Outcome, ShardStopped
-from edge.forwarder.entries import RawEntry, decode_entries
+from edge.forwarder.entries import RawEntry, decode_entries, make_letter, parse_ids, read_body
 from edge.forwarder.lease import Lease
 from edge.forwarder.plan import BATCH_FORMAT, KNOWN_FORMATS, Plan
 from edge.forwarder.visit import StreamId
 from edge.forwarder.visits import Visits
-from store.client import Store
+from store.client import DataRefused, Store
+
+log = logging.getLogger(__name__)
 
 READ_ENTRIES = 5_000
 """Entries asked for at once, so that appends are not held up by one long answer."""
@@ -35,6 +48,17 @@ _MARKER = (
     " and first_ms = {first_ms:UInt64} and first_seq = {first_seq:UInt32}"
     " and last_ms = {last_ms:UInt64} and last_seq = {last_seq:UInt32}"
 )
+_HELD = (
+    "select count() from events where shard = {shard:UInt8} and generation = {generation:UInt64}"
+    " and (stream_ms, stream_seq) >= ({first_ms:UInt64}, {first_seq:UInt32})"
+    " and (stream_ms, stream_seq) <= ({last_ms:UInt64}, {last_seq:UInt32})"
+    " and ts between fromUnixTimestamp64Milli({from_ms:Int64})"
+    " and fromUnixTimestamp64Milli({to_ms:Int64})"
+)
+_MAX_TS_MS = 10_413_791_999_999
+"""The end of 2299, and of what ``DateTime64`` holds."""
+_BAD_EVENT = (TypeError, ValueError, AttributeError, KeyError, OverflowError, struct.error)
+"""What our own rules raise for an event that is readable and still not made of what it should."""
 
 
 @dataclass(slots=True)
@@ -51,6 +75,8 @@ class Prepared:
 def prepare(plan: Plan, recorded: bytes, raw: list[RawEntry], visits: Visits) -> Prepared:
     """Make a plan's rows and the states after it; ``visits`` moves on."""
     events, dead = decode_entries(raw)
+    if plan.refused:
+        events, dead = [], [make_letter(plan.first, read_body(raw[0][1]), plan.refused)]
     for at, event in events:
         visits.place(at, event)
     batch = visits.end_batch()
@@ -83,6 +109,7 @@ class ShardWriter:
         self._visits = Visits(shard, 0)
         self._found_plan: bytes | None = None
         self._prepared: Prepared | None = None
+        self._suspect: StreamId | None = None
 
     @property
     def has_plan(self) -> bool:
@@ -111,37 +138,106 @@ class ShardWriter:
             ShardStopped: The recorded plan cannot be repeated.
             RedisError: Redis is away; opening anew finds out how far it went.
         """
-        if self._prepared is None:
-            self._prepared = await self._prepare()
-        prepared = self._prepared
-        if prepared is None:
-            return None
-        if not (prepared.is_repeat and await self._is_stored(prepared.plan)):
-            for table, columns in prepared.rows.items():
-                await self._lease.assure()
-                token = prepared.plan.token(self.shard, table)
-                await asyncio.to_thread(self._store.insert, table, columns, token=token)
+        while True:
+            if self._prepared is None and not await self._prepare():
+                return None
+            prepared = self._prepared
+            assert prepared is not None
+            try:
+                await self._write(prepared)
+            except DataRefused as error:
+                await self._narrow(prepared.plan, prepared.recorded, error)
+            else:
+                break
         await self._checkpoint.commit(prepared.recorded, prepared.outcome)
         self.done = prepared.plan.last
+        self._suspect = prepared.plan.still_suspect
         self._prepared = None
         return prepared
 
-    async def _prepare(self) -> Prepared | None:
-        if self._found_plan is not None:
-            return await self._repeat(self._found_plan)
-        await self._lease.assure()
-        raw = await self._read(f"({self.done}", "+", self._batch_events)
-        if not raw:
-            return None
-        first, last = StreamId.parse(raw[0][0]), StreamId.parse(raw[-1][0])
-        plan = Plan(self._lease.epoch, self._generation, first, last, len(raw))
-        recorded = plan.render()
-        await self._checkpoint.record(recorded)
-        return await asyncio.to_thread(prepare, plan, recorded, raw, self._visits)
+    async def _write(self, prepared: Prepared) -> None:
+        """Put a batch's rows into the tables, unless they are known to be in."""
+        if prepared.is_repeat and await self._is_stored(prepared.plan):
+            return
+        for table, columns in prepared.rows.items():
+            await self._lease.assure()
+            token = prepared.plan.token(self.shard, table)
+            await asyncio.to_thread(self._store.insert, table, columns, token=token)
 
-    async def _repeat(self, recorded: bytes) -> Prepared:
-        """Make a recorded plan's batch again, out of exactly its entries."""
-        plan = self._parse_plan(recorded)
+    async def _prepare(self) -> bool:
+        """Make the next batch, or the recorded one again; False if there is none."""
+        is_repeat = self._found_plan is not None
+        while True:
+            if self._found_plan is not None:
+                plan, recorded = self._parse_plan(self._found_plan), self._found_plan
+                raw = await self._read_planned(plan)
+            else:
+                await self._lease.assure()
+                raw = await self._read_next()
+                if not raw:
+                    return False
+                plan = self._plan(raw)
+                recorded = plan.render()
+                await self._checkpoint.record(recorded)
+            try:
+                prepared = await asyncio.to_thread(prepare, plan, recorded, raw, self._visits)
+            except _BAD_EVENT as error:
+                refusal = DataRefused(0, f"no rows can be made of it: {type(error).__name__}")
+                await self._narrow(plan, recorded, refusal)
+                continue
+            prepared.is_repeat = is_repeat
+            self._prepared, self._found_plan = prepared, None
+            return True
+
+    async def _read_next(self) -> list[RawEntry]:
+        """Read what comes after ``done``; of what was refused together, half."""
+        if self._suspect is not None:
+            raw = await self._read(f"({self.done}", str(self._suspect), self._batch_events)
+            return raw[: (len(raw) + 1) // 2]
+        return await self._read(f"({self.done}", "+", self._batch_events)
+
+    def _plan(self, raw: list[RawEntry]) -> Plan:
+        first, last = StreamId.parse(raw[0][0]), StreamId.parse(raw[-1][0])
+        return Plan(
+            self._lease.epoch, self._generation, first, last, len(raw), suspect=self._suspect
+        )
+
+    async def _narrow(self, plan: Plan, recorded: bytes, refusal: DataRefused) -> None:
+        """Plan less in place of a plan that the store refused, and go back to the last commit.
+
+        Raises:
+            DataRefused: Some of it is stored after all, or it is no event that is refused.
+            LeaseLost: The plan is another's by now.
+        """
+        await self._lease.renew()
+        raw = await self._read_planned(plan)
+        if plan.refused or await self._holds_any(plan, raw):
+            raise refusal
+        if plan.count > 1:
+            smaller = plan.halved(self._lease.epoch, parse_ids([entry[0] for entry in raw]))
+        else:
+            smaller = plan.without(self._lease.epoch, f"refused {refusal.code}")
+            log.warning("shard %d: %s is set aside: %s", self.shard, plan.first, smaller.refused)
+        await self._checkpoint.record(smaller.render(), instead_of=recorded)
+        self._prepared = None
+        await self.open(self._generation)
+
+    async def _holds_any(self, plan: Plan, raw: list[RawEntry]) -> bool:
+        """Ask whether ``events`` holds a row of the plan, as after a refusal it must not."""
+        times = [event.ts_ms for _, event in decode_entries(raw)[0]]
+        times = [ts_ms for ts_ms in times if 0 <= ts_ms <= _MAX_TS_MS]
+        if not times:
+            return False
+        params = self._identity(plan) | {"from_ms": min(times), "to_ms": max(times)}
+        rows = await asyncio.to_thread(self._store.query, _HELD, params)
+        return bool(rows[0][0])
+
+    async def _read_planned(self, plan: Plan) -> list[RawEntry]:
+        """Read exactly the entries of a recorded plan.
+
+        Raises:
+            ShardStopped: They are not all there.
+        """
         raw = await self._read(str(plan.first), str(plan.last), plan.count + 1)
         ends = [StreamId.parse(entry[0]) for entry in (raw[:1] + raw[-1:])]
         if len(raw) != plan.count or ends != [plan.first, plan.last]:
@@ -149,10 +245,7 @@ class ShardWriter:
                 f"{plan.count} entries are planned from {plan.first} to {plan.last},"
                 f" {len(raw)} are found"
             )
-        prepared = await asyncio.to_thread(prepare, plan, recorded, raw, self._visits)
-        prepared.is_repeat = True
-        self._found_plan = None
-        return prepared
+        return raw
 
     def _parse_plan(self, recorded: bytes) -> Plan:
         try:
@@ -166,10 +259,11 @@ class ShardWriter:
         return plan
 
     async def _is_stored(self, plan: Plan) -> bool:
-        marker = marker_columns(plan, self.shard, 0, 0)
-        params = {name: values[0] for name, values in marker.items()}
-        rows = await asyncio.to_thread(self._store.query, _MARKER, params)
+        rows = await asyncio.to_thread(self._store.query, _MARKER, self._identity(plan))
         return bool(rows[0][0])
+
+    def _identity(self, plan: Plan) -> dict[str, int]:
+        return {name: values[0] for name, values in marker_columns(plan, self.shard, 0, 0).items()}
 
     async def _read(self, first: str, last: str, count: int) -> list[RawEntry]:
         raw: list[RawEntry] = []

@@ -22,7 +22,7 @@ from edge.inject import stance
 from edge.inject.decide import SkipReason
 from edge.inject.stance import Stance
 from edge.inject.tag import Headers
-from edge.sites import EMPTY, Mode, Site, Snapshot
+from edge.sites import EMPTY, Measure, Mode, Site, Snapshot
 from edge.wire.fields import Fields, values_of
 
 _log = logging.getLogger("statflow.edge.breaker")
@@ -65,6 +65,7 @@ _TAGS: Permission = (stance.TAGS, None)
 _SHADOW: Permission = (stance.SHADOW, None)
 _OUTSIDE: Permission = (stance.OUTSIDE_CANARY, None)
 _OFF: Permission = (stance.OFF, None)
+_EDGE_ONLY: Permission = (stance.EDGE_ONLY, None)
 _KILLED: Permission = (stance.KILLED, None)
 _RULED_OUT: Permission = (stance.RULED_OUT, None)
 _BROKEN: Permission = (stance.BROKEN, None)
@@ -103,11 +104,9 @@ class Control:
 
         Without an ``address`` a canary goes by paths alone.
         """
-        mode = site.mode
-        if mode is Mode.OFF:
-            return _OFF
-        if not self._sites().injection:
-            return _KILLED
+        mode, switched_off = site.mode, self._switched_off(site)
+        if switched_off is not None:
+            return switched_off
         if not site.policy.may_inject(target.decode("utf-8", "replace")):
             return _RULED_OUT
         state = self.state(site.id)
@@ -127,6 +126,13 @@ class Control:
                 return _TAGS
         is_shadow = mode is Mode.SHADOW
         return Stance(ask=late, shadow=is_shadow, may_tag=not is_shadow), late
+
+    def _switched_off(self, site: Site) -> Permission | None:
+        if site.mode is Mode.OFF:
+            return _OFF
+        if not self._sites().injection:
+            return _KILLED
+        return _EDGE_ONLY if site.measure is Measure.EDGE else None
 
     def state(self, site_id: int) -> State:
         """Tell how a site's breaker stands."""

@@ -139,7 +139,13 @@ class MitmExchange:
             self._record.site_id = route.site.id
         parts = self.parts
         self._page = Page(
-            route.site, parts.tag_for, parts.now, parts.on_served, parts.control, route.address
+            route.site,
+            parts.tag_for,
+            parts.now,
+            parts.on_served,
+            parts.control,
+            route.address,
+            route.opted_out,
         )
         method = data.method.decode("latin-1")
         headers = self._page.request(method, data.path, route.headers, route.origin)

@@ -210,6 +210,17 @@ def _hit_format(options: NginxOptions) -> Lines:
         "agent": "$http_user_agent",
         "referrer": "$http_referer",
         "language": "$http_accept_language",
+        "method": "$request_method",
+        "scheme": "$scheme",
+        "type": "$sent_http_content_type",
+        "location": "$sent_http_location",
+        "ttfb": "$upstream_header_time",
+        "time": "$request_time",
+        "dest": "$http_sec_fetch_dest",
+        "purpose": "$http_sec_purpose",
+        "dnt": "$http_dnt",
+        "gpc": "$http_sec_gpc",
+        "out": "$cookie_sf_out",
     }
     line = ",".join(f'"{name}":"{variable}"' for name, variable in fields.items())
     return [f"log_format sf_hit escape=json '{{{line}}}';"]

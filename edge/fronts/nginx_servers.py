@@ -15,7 +15,7 @@ from edge.fronts.nginx_options import Inject, NginxOptions, Pair
 from edge.fronts.nginx_site_maps import EDGE, is_quiet, redirects, upstream_of
 from edge.fronts.nginx_text import Lines, block, literal
 from edge.fronts.reception import upstream_name
-from edge.sites import ClientIpSource, Https, Mode, Site, Snapshot
+from edge.sites import ClientIpSource, Https, Measure, Mode, Site, Snapshot
 from edge.wire.limits import FIRST_BYTE_TIMEOUT_S
 
 _OWN_NAMES = r"e|p\.gif|opt-out|(?:[0-9a-f]{8,12}|tracker)\.js|m/[^/]+\.js"
@@ -89,7 +89,7 @@ def _listen(options: NginxOptions, port: int, extra: str) -> Lines:
 
 
 def _site_body(snapshot: Snapshot, site: Site, options: NginxOptions) -> Lines:
-    touched = snapshot.injection and site.mode is not Mode.OFF
+    touched = snapshot.injection and site.mode is not Mode.OFF and site.measure is not Measure.EDGE
     hsts = site.https is Https.REDIRECT_HSTS
     real_ip = _REAL_IP_HEADERS.get(site.client_ip) if options.trusted else None
     return [

@@ -9,14 +9,16 @@ byte-identical; where bytes of it are already out, the answer is cut off rather 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from secrets import randbits
 from time import perf_counter
 
 from edge.event import Address
 from edge.fronts.control import ALONE, Control, Late
 from edge.fronts.failures import note_failure
 from edge.fronts.ledger import LEDGER
-from edge.fronts.served import ABORTED, INJECTED, OnServed, Served, tell
-from edge.inject.decide import SkipReason, decline_status
+from edge.fronts.loads import can_confirm, draw_load, is_kept
+from edge.fronts.served import ABORTED, INJECTED, Asked, OnServed, Served, tell
+from edge.inject.decide import DOCUMENT_DESTS, SkipReason, decline_status
 from edge.inject.plan import BodyRewriter, RequestPlan, Tag, plan_request, plan_response
 from edge.sites import Https, Site
 from edge.wire.fields import Field, Fields, values_of
@@ -25,6 +27,7 @@ from edge.wire.hsts import with_hsts
 _CODING = b"content-encoding"
 _SAYS = b"X-Statflow"
 _NOT_MODIFIED = 304
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _DESPITE_HEADERS = frozenset({SkipReason.CANARY, SkipReason.BREAKER, SkipReason.FAILED})
 """Reasons of an answer that is not to blame itself."""
 _TRIED = frozenset({INJECTED, ABORTED, SkipReason.FAILED})
@@ -38,7 +41,8 @@ class PageCorruptError(Exception):
 class Page:
     """One exchange of a site, seen by the injector.
 
-    Without an ``address``, the visitor's, a canary goes by paths alone. Units: times are monotonic
+    Without an ``address``, the visitor's, a canary goes by paths alone. ``opted_out``: the visitor
+    bears our cookie, which is not among the fields for the origin. Units: times are monotonic
     seconds.
     """
 
@@ -48,6 +52,13 @@ class Page:
     on_served: OnServed | None = None
     control: Control = ALONE
     address: Address | None = None
+    opted_out: bool = False
+    draw: Callable[[int], int] = randbits
+    _asked: Asked | None = None
+    _load_id: int = 0
+    _shows_copy: bool = False
+    _location: bytes = b""
+    _is_bodiless: bool = False
     _plan: RequestPlan | None = None
     _late: Late | None = None
     _rewriter: BodyRewriter | None = None
@@ -70,6 +81,8 @@ class Page:
         self._asked_at = self.now()
         began = perf_counter()
         site = self.site
+        if self.on_served is not None:
+            self._asked = Asked(site, method, target, headers, origin, self.address, self.opted_out)
         self._says_hsts = site.https is Https.REDIRECT_HSTS and origin.startswith("https:")
         try:
             self._explains = self.control.explains(site, headers)
@@ -93,6 +106,8 @@ class Page:
         try:
             self._is_document = has_body and _is_html(headers)
             planned = self._respond(status, original, has_body=has_body)
+            if self._asked is not None:
+                planned = self._note_answer(self._asked, status, original, planned)
         except Exception as error:  # noqa: BLE001 - fail open: the page passes without us.
             self._failed("response", error)
             self._rewriter, planned = None, original
@@ -124,6 +139,29 @@ class Page:
         same = values_of(original, _CODING) == values_of(plan.headers, _CODING)
         self._held = [] if same else None
         return plan.headers
+
+    def _note_answer(
+        self, asked: Asked, status: int, original: list[Field], planned: list[Field]
+    ) -> list[Field]:
+        """Note what a hit will tell of this answer; returns the fields, with a load id or not."""
+        shows_tag = self._rewriter is not None and self._reason is None
+        if not self._is_document and asked.site.notes_documents and _is_navigation(asked):
+            if status in _REDIRECTS:
+                self._location = b"".join(values_of(original, b"location")[:1])
+            self._is_bodiless = bool(self._location) or status == _NOT_MODIFIED
+            shows_tag = status == _NOT_MODIFIED and self._is_copy_tagged()
+            self._shows_copy = shows_tag
+        if not (shows_tag and can_confirm(asked)) or is_kept(original):
+            return planned
+        self._load_id, field = draw_load(asked, self.draw)
+        return [*planned, field]
+
+    def _is_copy_tagged(self) -> bool:
+        """Tell whether the copy that a 304 confirms is one with the tag of today."""
+        plan = self._plan
+        if plan is None or not plan.candidate:
+            return False
+        return plan.conditions.is_current
 
     @property
     def withholds_head(self) -> bool:
@@ -192,15 +230,18 @@ class Page:
 
     def close(self, *, complete: bool) -> None:
         """Report the document, once, whatever became of it; never raises."""
-        if not self._is_document:
+        is_html = self._is_document
+        if not (is_html or self._is_bodiless):
             return
-        self._is_document = False
+        self._is_document = self._is_bodiless = False
         try:
             outcome = self._outcome()
-            self._count(outcome, complete=complete)
-            self._tell_control(outcome, complete=complete)
-            if self.on_served is not None:
-                tell(self._served(outcome, complete=complete), self.on_served)
+            if is_html:
+                self._count(outcome, complete=complete)
+                self._tell_control(outcome, complete=complete)
+            if self.on_served is not None and self._asked is not None:
+                served = self._served(self._asked, outcome, is_html=is_html, complete=complete)
+                tell(served, self.on_served)
         except Exception as error:  # noqa: BLE001 - the page has been served.
             self._failed("end", error)
 
@@ -227,15 +268,22 @@ class Page:
         elif self._is_eligible:
             self.control.record_plain(self.site.id, aborted=not complete)
 
-    def _served(self, outcome: SkipReason | str, *, complete: bool) -> Served:
+    def _served(
+        self, asked: Asked, outcome: SkipReason | str, *, is_html: bool, complete: bool
+    ) -> Served:
         return Served(
-            site_id=self.site.id,
+            asked=asked,
             status=self._status,
             outcome=outcome,
             sent_bytes=self._sent,
             ttfb_ms=(self._answered_at - self._asked_at) * 1000,
             duration_ms=(self.now() - self._asked_at) * 1000,
             complete=complete,
+            is_html=is_html,
+            location=self._location,
+            load_id=self._load_id,
+            shows_tag=outcome == INJECTED or self._shows_copy,
+            bars_beacon=self._rewriter is not None and self._rewriter.bars_beacon,
         )
 
     def _give_up(self, chunk: bytes, error: Exception) -> bytes:
@@ -254,6 +302,16 @@ class Page:
 
 def _as_list(headers: Fields) -> list[Field]:
     return headers if isinstance(headers, list) else list(headers)
+
+
+def _is_navigation(asked: Asked) -> bool:
+    """Tell whether a request without a document for an answer was for one."""
+    if asked.method not in {"GET", "HEAD", "POST"}:
+        return False
+    dest = values_of(asked.headers, b"sec-fetch-dest")
+    if dest:
+        return dest[0].lower() in DOCUMENT_DESTS
+    return any(b"text/html" in value for value in values_of(asked.headers, b"accept"))
 
 
 def _is_html(headers: Fields) -> bool:

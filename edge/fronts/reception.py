@@ -20,7 +20,7 @@ from edge.fronts.failures import note_failure
 from edge.fronts.operating import DEFAULT, Operating
 from edge.sites import Https, Mode, Origin, Site, Snapshot, normal_host
 from edge.wire.authority import resolve_authority, with_host
-from edge.wire.cookies import OPT_OUT, joined_crumbs, without_opt_out
+from edge.wire.cookies import OPT_OUT, has_opt_out, joined_crumbs, without_opt_out
 from edge.wire.fields import Field, Fields, values_of
 from edge.wire.forwarded import claims, is_secure, seen_by_us, with_forwarded
 from edge.wire.hop import end_to_end_request, is_websocket
@@ -88,7 +88,9 @@ class Forward(NamedTuple):
     upstreams: tuple[Upstream, ...]
     upgrades: bool
     address: Address | None = None
-    """The visitor's, where a canary asks for it."""
+    """The visitor's, where a canary or a hit asks for it."""
+    opted_out: bool = False
+    """Whether the request bears the opt-out cookie, which the origin is not sent."""
 
 
 class Owner(Protocol):
@@ -142,15 +144,16 @@ class Reception:
             self._upstreams_of(site),
             not incoming.binary and is_websocket(incoming.headers),
             self._visitor(incoming, site),
+            _has_opted_out(incoming.headers),
         )
 
     def _visitor(self, incoming: Incoming, site: Site) -> Address | None:
-        if site.mode is not Mode.CANARY:
+        if site.mode is not Mode.CANARY and not site.notes_documents:
             return None
         try:
             return client_address(site, incoming.peer, incoming.headers, self._trusted)
-        except Exception as error:  # noqa: BLE001 - fail open: the canary goes by the path.
-            note_failure("canary", error)
+        except Exception as error:  # noqa: BLE001 - fail open: a canary goes by the path, a hit tells less.
+            note_failure("visitor", error)
             return None
 
     def _owns(self, site: Site, path: str) -> bool:
@@ -237,6 +240,10 @@ def _for_origin(
         )
     seen = seen_by_us(incoming.peer, secure, authority)
     return _as_the_origin_is_asked(end_to_end_request(incoming.headers, _OF_STRANGERS, seen), host)
+
+
+def _has_opted_out(headers: Fields) -> bool:
+    return OPT_OUT in b";".join(values_of(headers, b"cookie")) and has_opt_out(headers)
 
 
 def _as_the_origin_is_asked(fields: list[Field], host: bytes) -> list[Field]:

@@ -3,7 +3,7 @@
 A nonce of the page is reused; else the exact URLs of ours, and nothing broader, are added to the
 lists that govern them. Every policy of every header counts, for the browser enforces them all;
 report-only ones are amended too, lest each page view sends the site a report about us. Policies in
-``<meta>`` elements are not seen here.
+``<meta>`` elements cannot be amended; ``bars_beacon`` only tells what they do.
 
 The one invariant: a policy is only ever extended by our own URLs; directives, order and sources of
 the site's stay as they are, and a header that needs no change stays byte for byte.
@@ -17,6 +17,7 @@ Source: https://www.w3.org/TR/CSP3/
 
 import re
 from dataclasses import dataclass
+from html import unescape
 
 from edge.inject.decide import SkipReason
 from edge.inject.tag import Headers, Tag
@@ -25,6 +26,9 @@ from edge.sites import CspMode
 _ENFORCED = b"content-security-policy"
 _REPORTED = b"content-security-policy-report-only"
 _NONCE = re.compile(rb"'nonce-([A-Za-z0-9+/_=-]+)'", re.IGNORECASE)
+_META = re.compile(rb"<meta\s[^<>]+>", re.IGNORECASE)
+_META_POLICY = re.compile(rb"=\s*[\"']?\s*content-security-policy\s*[\"'\s>/]", re.IGNORECASE)
+_CONTENT = re.compile(rb"content\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)
 _ORIGIN = re.compile(rb"https?://[A-Za-z0-9._-]+(?::[0-9]{1,5})?")
 """Origins that a policy can name; it has no form for IPv6 addresses."""
 
@@ -119,6 +123,26 @@ def amend_not_modified(headers: Headers, mode: CspMode, sources: Sources) -> Hea
 def has_policy(headers: Headers) -> bool:
     """Tell whether any header carries a policy."""
     return any(name.lower() in {_ENFORCED, _REPORTED} for name, _ in headers)
+
+
+def bars_beacon(tag: Tag, origin: str, start: bytes) -> bool:
+    """Tell whether a ``<meta>`` policy in the start of a page forbids what the tracker sends.
+
+    It is a hint for the capture rate, not a parser: what is cut off at the end is not seen.
+    """
+    if b"ttp-equiv" not in start and b"TTP-EQUIV" not in start:
+        return False
+    for element in _META.findall(start):
+        content = _CONTENT.search(element)
+        if _META_POLICY.search(element) is None or content is None:
+            continue
+        text = unescape((content[1] or content[2] or b"").decode("latin-1"))
+        policy = _Policy(text.encode("latin-1", "replace").split(b";"), is_enforced=True)
+        connect = policy.find(b"connect-src", b"default-src")
+        sources = own_sources(tag, origin)
+        if connect is not None and not _allows(policy.sources(connect), sources.endpoint, sources):
+            return True
+    return False
 
 
 def _parse(headers: Headers) -> dict[int, list[_Policy]]:

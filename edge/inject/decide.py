@@ -32,6 +32,7 @@ class SkipReason(StrEnum):
 
     OFF = "off"
     KILLED = "killed"
+    EDGE_ONLY = "edge_only"
     RULE = "rule"
     BREAKER = "breaker"
     SHADOW = "shadow"
@@ -92,6 +93,9 @@ _REQUEST, _RESPONSE, _BODY = Stage.REQUEST, Stage.RESPONSE, Stage.BODY
 REASONS: tuple[Reason, ...] = (
     Reason(SkipReason.OFF, _REQUEST, False, "Injection is switched off for the site."),
     Reason(SkipReason.KILLED, _REQUEST, False, "Injection is switched off for all sites."),
+    Reason(
+        SkipReason.EDGE_ONLY, _REQUEST, False, "The site is measured at the edge, without a script."
+    ),
     Reason(SkipReason.RULE, _REQUEST, False, "A rule keeps the script out of this page."),
     Reason(
         SkipReason.BREAKER,

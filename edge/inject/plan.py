@@ -13,6 +13,7 @@ and a visitor who gets a copy without the tag is one visit not counted.
 """
 
 import logging
+from functools import partial
 from typing import NamedTuple
 
 from edge.crash import place_of
@@ -219,6 +220,7 @@ def _rewriter(plan: RequestPlan, fields: Fields, coding: bytes, nonce: str) -> B
             charset_named=described.is_charset_named,
         )
     )
+    inspect = partial(csp.bars_beacon, plan.tag, plan.origin) if plan.site.hits else None
     if not coding:
-        return PlainRewriter(scanner, markup)
-    return CodedRewriter(scanner, markup, open_codec(coding))
+        return PlainRewriter(scanner, markup, inspect)
+    return CodedRewriter(scanner, markup, open_codec(coding), inspect)

@@ -9,6 +9,7 @@ A body that is cut inside its coding looks cut to the client too: its end mark i
 """
 
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
 from edge.crash import place_of
@@ -25,6 +26,9 @@ BOMB_RATIO = 200
 
 _GLANCE_BYTES = 4_096
 """Shown to the scanner first: most pages need no more, and it copies what it is shown."""
+
+type Inspect = Callable[[bytes], bool]
+"""Looks at the decoded start of a page that gets the tag; True: its markup bars the beacon."""
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +64,11 @@ class BodyRewriter(Protocol):
         """None for injected; valid once decided, at the latest after ``finish``."""
         ...
 
+    @property
+    def bars_beacon(self) -> bool:
+        """Whether a policy in the page's own markup, as far as seen, bars the tracker's beacon."""
+        ...
+
 
 def _ask(scanner: PreludeScanner, chunk: bytes | None) -> int | SkipReason | None:
     """Show the scanner a chunk, or the end; a bug in it must not cost the page."""
@@ -70,14 +79,25 @@ def _ask(scanner: PreludeScanner, chunk: bytes | None) -> int | SkipReason | Non
         return SkipReason.FAILED
 
 
+def _look(inspect: Inspect | None, start: bytes) -> bool:
+    """Show the start of a page to who asked for it; a bug in that must not cost the page."""
+    try:
+        return inspect is not None and inspect(start)
+    except Exception as error:  # noqa: BLE001 - fail open: only a number is less exact.
+        _log.error("a page's start could not be inspected: %s", place_of(error))
+        return False
+
+
 class PlainRewriter:
     """Rewrite a body that has no coding; once decided, chunks pass through as they are."""
 
-    __slots__ = ("_scanner", "_tag", "outcome")
+    __slots__ = ("_inspect", "_scanner", "_tag", "bars_beacon", "outcome")
 
-    def __init__(self, scanner: PreludeScanner, tag: bytes) -> None:
+    def __init__(self, scanner: PreludeScanner, tag: bytes, inspect: Inspect | None = None) -> None:
         self._scanner: PreludeScanner | None = scanner
         self._tag = tag
+        self._inspect = inspect
+        self.bars_beacon = False
         self.outcome: SkipReason | None = None
 
     def feed(self, chunk: bytes) -> bytes:
@@ -107,15 +127,24 @@ class PlainRewriter:
         if isinstance(answer, SkipReason):
             self.outcome = answer
             return held
+        self.bars_beacon = _look(self._inspect, held)
         return b"".join((held[:answer], self._tag, held[answer:]))
 
 
 class CodedRewriter:
     """Rewrite a compressed body: undo, put the tag in, redo, chunk by chunk."""
 
-    def __init__(self, scanner: PreludeScanner, tag: bytes, codec: Codec) -> None:
+    def __init__(
+        self,
+        scanner: PreludeScanner,
+        tag: bytes,
+        codec: Codec,
+        inspect: Inspect | None = None,
+    ) -> None:
         self._scanner: PreludeScanner | None = scanner
         self._tag = tag
+        self._inspect = inspect
+        self.bars_beacon = False
         self._decoder, self._make_encoder = codec
         self._encoder: Encoder | None = None
         self._held: bytearray | None = bytearray()
@@ -196,6 +225,7 @@ class CodedRewriter:
         if isinstance(answer, SkipReason):
             raise DeclinedError(answer)
         self._scanner = None
+        self.bars_beacon = _look(self._inspect, start)
         return b"".join((start[:answer], self._tag, start[answer:]))
 
     def _encode(self, data: bytes) -> bytes:
@@ -226,11 +256,12 @@ class CodedRewriter:
 class ShadowRewriter:
     """Let a body pass as it is, and find out what would have been done to it."""
 
-    __slots__ = ("_inner", "outcome")
+    __slots__ = ("_inner", "bars_beacon", "outcome")
 
     def __init__(self, inner: BodyRewriter) -> None:
         self._inner: BodyRewriter | None = inner
         self.outcome: SkipReason | None = SkipReason.SHADOW
+        self.bars_beacon = False
 
     def feed(self, chunk: bytes) -> bytes:
         """See ``BodyRewriter``."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from edge.inject.decide import SkipReason
 from edge.inject.tag import Headers
-from edge.sites import Mode, Site
+from edge.sites import Measure, Mode, Site
 
 type Ask = Callable[[Headers], SkipReason | None]
 """Decides from an answer's fields; None lets the tag in."""
@@ -41,6 +41,7 @@ TAGS = Stance(confirms=True)
 SHADOW = Stance(shadow=True, may_tag=False)
 OUTSIDE_CANARY = Stance(ask=_outside, may_tag=False)
 OFF = Stance(reason=SkipReason.OFF, may_tag=False)
+EDGE_ONLY = Stance(reason=SkipReason.EDGE_ONLY, may_tag=False)
 KILLED = Stance(reason=SkipReason.KILLED, may_tag=False)
 RULED_OUT = Stance(reason=SkipReason.RULE, may_tag=False)
 BROKEN = Stance(reason=SkipReason.BREAKER, may_tag=False)
@@ -50,4 +51,6 @@ _BY_MODE = {Mode.ON: TAGS, Mode.CANARY: TAGS, Mode.SHADOW: SHADOW, Mode.OFF: OFF
 
 def stance_of(site: Site) -> Stance:
     """Read a site's mode alone; a canary's share and the breaker are not known here."""
+    if site.mode is not Mode.OFF and site.measure is Measure.EDGE:
+        return EDGE_ONLY
     return _BY_MODE[site.mode]

@@ -4,12 +4,23 @@ Agents are read by ``edge.pipeline.agents``, signs weighed by ``rules.evidence``
 a bot is marked and stored, never dropped, and every mark is counted.
 """
 
+from urllib.parse import urlsplit
+
 from prometheus_client import Counter
 
 from edge.event import PAGEVIEW, Event
 from edge.pipeline.draft import Draft
 from rules.agents import AUTOMATION, HUMAN, UNKNOWN
-from rules.evidence import SIGNALS, Evidence, beacon_headers, names, viewport, weigh
+from rules.evidence import (
+    SIGNALS,
+    Evidence,
+    beacon_headers,
+    document_headers,
+    names,
+    probed_path,
+    viewport,
+    weigh,
+)
 
 _BOTS = Counter(
     "statflow_bots_total",
@@ -37,7 +48,7 @@ def put_bot(draft: Draft) -> None:
 
 
 def gather(draft: Draft) -> Evidence:
-    """Gather every sign that a beacon gives."""
+    """Gather every sign that a beacon gives, or a request for a page."""
     beacon, sender, context = draft.beacon, draft.sender, draft.context
     evidence = viewport(beacon.viewport_px)
     if draft.device.bot != HUMAN:
@@ -50,7 +61,11 @@ def gather(draft: Draft) -> Evidence:
     # A server that sends for its visitors gives their agent and its own headers.
     if context.headers.get(b"user-agent") == sender.agent:
         secure = beacon.url.startswith("https://")
-        evidence |= beacon_headers(context.headers, sender.agent, secure=secure)
+        if sender.is_document:
+            evidence |= document_headers(context.headers, sender.agent, secure=secure)
+            evidence |= probed_path(urlsplit(beacon.url).path)
+        else:
+            evidence |= beacon_headers(context.headers, sender.agent, secure=secure)
     if beacon.name == PAGEVIEW and context.pace is not None:
         now_ms, visitor = context.now_ms, draft.visitor
         if context.pace.is_too_fast(sender.site.id, visitor, now_ms):

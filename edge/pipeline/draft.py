@@ -4,12 +4,13 @@ Steps are in modules of their own and listed in ``edge.pipeline.steps``. The one
 lives for one run of the steps; only ``to_event`` leaves it, and that carries no address or agent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from edge.event import Address, Beacon, Event, Sender
 from edge.pipeline.pace import Pace
+from edge.pipeline.seen_loads import SeenLoads
 from rules.ranges import BotRanges
 
 
@@ -71,6 +72,10 @@ class Context:
     ranges: BotRanges | None = None
     pace: Pace | None = None
     """Where page views are counted by client; None for an event that nobody sent."""
+    loads: SeenLoads | None = None
+    """The loads that have been confirmed already; None: each is taken for new."""
+    may_keep_city: Callable[[tuple[int, int, str, str, str], int, int], bool] | None = None
+    """Tells whether enough share a city (``edge.pipeline.cities``); None: no city is kept."""
 
 
 @dataclass(slots=True)

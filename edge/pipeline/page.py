@@ -10,8 +10,8 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 from edge.event import Scalar
 from edge.outcomes import DropReason
 from edge.pipeline.draft import Draft
-from edge.pipeline.masking import mask
 from edge.sites import Site
+from rules.masks import mask
 from rules.matcher import plain_path
 
 _MAX_PARAMS = 200
@@ -68,17 +68,17 @@ def clean_text(text: str) -> str:
 
 
 def _path(parts: SplitResult, params: dict[str, str], site: Site) -> str:
-    path = _ruled(parts.path, site)
+    path = kept_path(parts.path, site)
     names = (*site.kept_params, *site.policy.kept_params)
     kept = [(name, mask(params[name])) for name in dict.fromkeys(names) if name in params]
     if kept:
         path = f"{path}?{urlencode(kept, safe='[]/')}"
     if site.hash_routes and parts.fragment:
-        path = f"{path}#{_ruled(parts.fragment.partition('?')[0], site)}"
+        path = f"{path}#{kept_path(parts.fragment.partition('?')[0], site)}"
     return path
 
 
-def _ruled(path: str, site: Site) -> str:
+def kept_path(path: str, site: Site) -> str:
     """Write a path as the site's rules of privacy say, and mask what is left."""
     return mask(site.policy.mask_path(plain_path(path))) or "/"
 

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from edge.event import Beacon, Event, Sender
 from edge.outcomes import DropReason
 from edge.pipeline.bots import put_bot
+from edge.pipeline.cities import put_city
 from edge.pipeline.consent import drop_dnt, drop_gpc, drop_opted_out
 from edge.pipeline.device import put_device, put_language, put_screen
 from edge.pipeline.draft import Context, Draft
 from edge.pipeline.identity import put_place, put_visitor
+from edge.pipeline.load import put_load
 from edge.pipeline.moment import drop_day_without_salt, drop_too_old, put_moment
 from edge.pipeline.page import drop_foreign_host, put_page, put_props
 from edge.pipeline.shields import (
@@ -61,7 +63,9 @@ STEPS: tuple[Step, ...] = (
     put_place,
     drop_shielded_country,
     put_visitor,
+    put_load,
     put_bot,
+    put_city,
 )
 
 

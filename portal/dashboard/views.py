@@ -26,6 +26,7 @@ from portal.dashboard.graph import Graph, make_graph
 from portal.dashboard.periods import CHOICES, INTERVALS, intervals_for
 from portal.dashboard.questions import PAGE_ROWS, Asker
 from portal.dashboard.state import COMPARISONS, State, read_state
+from portal.dashboard.unconfirmed import unconfirmed_views
 from portal.models import Site
 from portal.security import request_id
 from portal.sessions import end_reading, reading
@@ -84,6 +85,7 @@ def overview(host: str) -> ResponseReturnValue:
         may_edit=may_edit,
         state=state,
         figures=_figures(figures),
+        unconfirmed=unconfirmed_views(asker, site, state),
         graph=_graph(state, series),
         trouble=figures if isinstance(figures, str) else None,
         live=current_or_none(asker),

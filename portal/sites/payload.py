@@ -42,6 +42,10 @@ _SAME_NAME = (
     "quiet_seed",
     "former_names",
     "salt_period",
+    "hits",
+    "measure",
+    "cnil",
+    "city_k",
     "rules",
 )
 

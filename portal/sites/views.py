@@ -25,7 +25,7 @@ from portal.sites.fields import MODES, FieldError, timezones
 from portal.sites.forms import AddSiteForm, SiteSettingsForm, as_typed, split_names
 from portal.sites.payload import injection_is_on, set_injection
 from portal.sites.publishing import publish_sites
-from portal.sites.switches import CLIENT_IP, CSP, HTTPS, SALT_PERIODS, change_site
+from portal.sites.switches import CLIENT_IP, CSP, HTTPS, MEASURES, SALT_PERIODS, change_site
 from portal.teams.rights import Right, sites_with, teams_with
 
 blueprint = Blueprint("sites", __name__)
@@ -113,6 +113,7 @@ def settings(host: str) -> ResponseReturnValue:
             "csp": CSP,
             "client_ip": CLIENT_IP,
             "salt_period": SALT_PERIODS,
+            "measure": MEASURES,
         },
     )
     return page, 422 if form.errors else 200

@@ -113,7 +113,11 @@ class Shop:
     ) -> web.Response:
         body = self._pages.get_template(template).render(path=request.path, **values).encode()
         mark = sha256(body).hexdigest()[:16]
-        headers = {"Vary": "Accept-Encoding", "Content-Type": TEXT}
+        headers = {
+            "Cache-Control": "no-cache",
+            "Content-Type": TEXT,
+            "Vary": "Accept-Encoding",
+        }
         if "gzip" in request.headers.get("Accept-Encoding", ""):
             body = gzip.compress(body, 6, mtime=0)
             headers["Content-Encoding"] = "gzip"

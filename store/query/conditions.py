@@ -39,26 +39,34 @@ late, by 90 minutes at most, and a zone's offset; two days are ample. It only sp
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What every part of a statement is limited to: one site, one period."""
+    """What every part of a statement is limited to: one site, one period.
+
+    ``by_clock`` says that events are taken by their own time rather than by their visit's day, as
+    a series of hours and a range of moments need (NUMBERS 13).
+    """
 
     site: QuerySite
     period: Period
     binder: Binder
+    by_clock: bool
 
     def site_condition(self) -> Fragment:
         """Limit to the caller's site."""
         return Fragment(f"site_id = {self.binder.identity(self.site.id)}")
 
-    def event_time(self, *, by_clock: bool) -> Fragment:
+    def event_time(self) -> Fragment:
         """Limit events to the period: by their visit's day, or by the clock."""
-        if by_clock or not self.period.whole_days:
+        if self.by_clock:
             return self._clock()
         earliest = int(self.period.start.timestamp() * 1000) - _MARGIN_DAYS * _DAY_MS
         return all_of((self._days(), Fragment(f"ts >= {self._moment(earliest)}")))
 
     def visit_days(self) -> Fragment:
-        """Limit rows of either table to the days of all visits that have an event in the period."""
-        if self.period.whole_days:
+        """Limit rows of either table to the days of all visits that have an event in the period.
+
+        By the clock these are not the period's: a visit over midnight has hours in the day after.
+        """
+        if not self.by_clock:
             return self._days()
         inner = f"from events where {all_of((self.site_condition(), self._clock()))}"
         return Fragment(

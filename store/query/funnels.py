@@ -145,7 +145,7 @@ def _rows(
 
 def plan_funnel(question: FunnelQuestion, site: QuerySite, period: Period) -> Statement:
     """Write the statement: a row of counts and revenue by step, for each value of a dimension."""
-    scope = Scope(site, period, Binder())
+    scope = Scope(site, period, Binder(), by_clock=not period.whole_days)
     bots = shows_bots(question.filters, question.dimensions)
     ask = Ask(scope, question.dimensions, question.filters, bots)
     count = len(question.funnel.steps)

@@ -78,11 +78,6 @@ class Ask:
         return "time:hour" in self.dimensions
 
     @property
-    def by_clock(self) -> bool:
-        """Say whether events are taken by their own time rather than by their visit's day."""
-        return self.by_hour or not self.scope.period.whole_days
-
-    @property
     def goals(self) -> tuple[Goal, ...]:
         """Return the goals that rows of ``event:goal`` are of: those the filters leave over."""
         named = [part.goals for part in self.conjuncts() if isinstance(part, Reached)]
@@ -278,7 +273,7 @@ def event_limits(ask: Ask) -> list[Fragment]:
     """Return what limits events to a question: site, time, bots, filters."""
     return [
         ask.scope.site_condition(),
-        ask.scope.event_time(by_clock=ask.by_clock),
+        ask.scope.event_time(),
         *_no_bots(ask),
         *(event_condition(part, ask.scope) for part in ask.filters),
     ]

@@ -6,7 +6,7 @@ their dimensions. The one invariant: a metric's value never depends on which oth
 dimensions are asked beside it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from store.query.conditions import Scope, names_in, require, shows_bots
@@ -64,9 +64,11 @@ def plan(
     ``dimensions`` are the query's with ``time`` resolved elsewhere; ``page`` limits the rows;
     ``among`` limits a dimension, by its place, to some values.
     """
-    scope = Scope(site, period, Binder())
+    dimensions = dimensions or resolved_dimensions(query, period)
+    by_clock = "time:hour" in dimensions or not period.whole_days
+    scope = Scope(site, period, Binder(), by_clock)
     bots = shows_bots(query.filters, query.dimensions)
-    ask = Ask(scope, dimensions or resolved_dimensions(query, period), query.filters, bots)
+    ask = Ask(scope, dimensions, query.filters, bots)
     body = _joined(ask, query, among or {})
     if page is not None:
         body += _ordered(ask, query)
@@ -78,7 +80,12 @@ def plan(
 
 def currencies_in_play(query: Query, site: QuerySite, period: Period) -> set[str]:
     """Return the currencies of the goals that a query's revenue is of."""
-    ask = Ask(Scope(site, period, Binder()), query.dimensions, query.filters, bots=False)
+    ask = Ask(
+        Scope(site, period, Binder(), by_clock=not period.whole_days),
+        query.dimensions,
+        query.filters,
+        bots=False,
+    )
     return {goal.currency for goal in ask.goals if goal.currency}
 
 
@@ -108,7 +115,7 @@ def reading_of(source: Source, ask: Ask) -> Reading:
         case Source.GROUP:
             return _GROUP
         case _:
-            return _EVENTS if ask.by_clock or _names_events(ask) else _VISITS
+            return _EVENTS if ask.scope.by_clock or _names_events(ask) else _VISITS
 
 
 def _names(ask: Ask) -> set[str]:
@@ -196,6 +203,8 @@ def _expression(definition: MetricDefinition, ask: Ask, places: dict[Reading, st
 
 def _total(whole: Ask) -> str:
     """Return the visitors of a whole, rows or not, as a number within the statement."""
+    by_clock = not whole.scope.period.whole_days
+    whole = replace(whole, scope=replace(whole.scope, by_clock=by_clock))
     part = _part(reading_of(Source.MAIN, whole), whole, {"visitors"})
     return f"(select n_visitors from ({part}))"
 

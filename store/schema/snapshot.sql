@@ -65,6 +65,43 @@ PARTITION BY toYYYYMM(ts)
 ORDER BY (site_id, toDate(ts), visit_id, ts)
 SETTINGS non_replicated_deduplication_window = 20000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE TABLE hits
+(
+    `site_id` UInt32,
+    `ts` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `local_day` Date,
+    `visitor` UInt64,
+    `kind` LowCardinality(String),
+    `method` LowCardinality(String),
+    `status` UInt16,
+    `outcome` LowCardinality(String),
+    `capture` LowCardinality(String),
+    `refusal` LowCardinality(String),
+    `hostname` LowCardinality(String),
+    `path` String CODEC(ZSTD(1)),
+    `referrer_host` String CODEC(ZSTD(1)),
+    `from_path` String CODEC(ZSTD(1)),
+    `redirect` String CODEC(ZSTD(1)),
+    `sent_bytes` UInt64,
+    `ttfb_ms` UInt32,
+    `duration_ms` UInt32,
+    `is_complete` Bool,
+    `load_id` UInt64 CODEC(ZSTD(1)) TTL toDateTime(ts) + toIntervalDay(3),
+    `country` LowCardinality(String),
+    `browser` LowCardinality(String),
+    `browser_version` LowCardinality(String),
+    `os` LowCardinality(String),
+    `device` LowCardinality(String),
+    `bot` LowCardinality(String),
+    `operator` LowCardinality(String),
+    `evidence` UInt32,
+    INDEX local_day_range local_day TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(ts)
+ORDER BY (site_id, toDate(ts), kind, ts)
+SETTINGS non_replicated_deduplication_window = 20000, index_granularity = 8192;
+
 CREATE TABLE schema_migrations
 (
     `number` UInt32,

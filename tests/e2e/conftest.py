@@ -1,7 +1,9 @@
 """A stack as a user starts it, the demo shop behind it, and a real Chromium in front."""
 
 import asyncio
+import secrets
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,9 +13,11 @@ from statflow.demo.shop import serve_shop
 from tests.support.chromium import CHROMIUM_ARGS as PLAIN_ARGS
 from tests.support.chromium import Chromium, launch_chromium
 from tests.support.stack import Stack, free_port
+from tests.support.web import fetch
 
 CHROMIUM_ARGS = (*PLAIN_ARGS, "--disable-quic", "--disable-blink-features=AutomationControlled")
 HOST = "shop.localhost"
+PATIENCE_S = 30.0
 
 
 @pytest.fixture(scope="session")
@@ -74,3 +78,15 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
     return context.new_page()
+
+
+@pytest.fixture
+def other_site(stack: Stack, shop_port: int) -> str:
+    """Another site before the same shop: what a test does there changes no other test's numbers."""
+    host = f"s{secrets.token_hex(4)}.localhost"
+    stack.run("site", "add", host, "--upstream", f"http://127.0.0.1:{shop_port}")
+    deadline = time.monotonic() + PATIENCE_S
+    while fetch(stack.ports["edge"], "/", host=host)[0] != 200:
+        assert time.monotonic() < deadline, "the edge does not serve the new site"
+        time.sleep(0.1)
+    return host

@@ -1,7 +1,6 @@
 """The promise of the product, in a real browser: a page through the proxy becomes a number."""
 
 import re
-import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.support.chromium import Chromium
 from tests.support.stack import Stack
-from tests.support.web import fetch, query
+from tests.support.web import query
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
 
@@ -41,18 +40,6 @@ def portal(owner: dict[str, Any], browser: Browser) -> Iterator[Page]:
     """The portal, signed in."""
     with browser.new_context(storage_state=owner) as context:  # type: ignore[arg-type]
         yield context.new_page()
-
-
-@pytest.fixture
-def other_site(stack: Stack, shop_port: int) -> str:
-    """Another site before the same shop: what a test does there changes no other test's numbers."""
-    host = f"s{secrets.token_hex(4)}.localhost"
-    stack.run("site", "add", host, "--upstream", f"http://127.0.0.1:{shop_port}")
-    deadline = time.monotonic() + PATIENCE_S
-    while fetch(stack.ports["edge"], "/", host=host)[0] != 200:
-        assert time.monotonic() < deadline, "the edge does not serve the new site"
-        time.sleep(0.1)
-    return host
 
 
 def portal_url(stack: Stack, path: str) -> str:

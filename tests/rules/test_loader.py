@@ -24,6 +24,14 @@ GOOD: list[dict[str, Any]] = [
         "name": "Bought",
         "props": {"plan": "pro"},
     },
+    {
+        "id": "buy",
+        "kind": "event",
+        "action": "send",
+        "selectors": ["#buy", "form.order button"],
+        "when": "click",
+        "name": "Buy",
+    },
     {"id": "goal", "kind": "goal", "action": "reach", "events": ["Bought"], "name": "Purchase"},
 ]
 
@@ -50,7 +58,7 @@ def test_values_are_brought_to_one_form() -> None:
         ({"paths": [7]}, "paths", "text of 1"),
         ({"hosts": ["a.example"]}, "hosts", "exactly one of paths, params"),
         ({"weight": 3}, "weight", "only action, id, kind, paths"),
-        ({"selector": "#buy"}, "selector", "not supported yet"),
+        ({"selectors": ["#buy"]}, "selectors", "exactly one of paths, params"),
     ],
 )
 def test_a_wrong_rule_is_refused_by_place(
@@ -71,6 +79,10 @@ def test_a_wrong_rule_is_refused_by_place(
         {"kind": "privacy", "action": "mask", "paths": ["/u/*"], "to": "/u/$2"},
         {"kind": "event", "paths": ["/x"], "name": "pageview"},
         {"kind": "privacy", "action": "normalise", "segments": ["names"]},
+        {"kind": "event", "selectors": ["#buy", "a:hover("], "name": "Buy"},
+        {"kind": "event", "selectors": ["#buy"], "when": "hover", "name": "Buy"},
+        {"kind": "event", "selectors": ["#buy"], "name": "engagement"},
+        {"kind": "event", "paths": ["/x"], "when": "click", "name": "Buy"},
     ],
 )
 def test_values_that_cannot_be_compiled_are_refused(rule: dict[str, Any]) -> None:

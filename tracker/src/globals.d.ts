@@ -15,6 +15,8 @@ interface Statflow {
   q?: [name: string, options?: Options][];
   /** Puts every listener in place again; its presence says that a tracker runs. */
   r?: () => void;
+  /** The listener of the site's own rules by selector (selectors.js). */
+  s?: (event: Event) => void;
 }
 
 /** What an event carries besides what all carry (the contract's table of the beacon). */
@@ -33,6 +35,7 @@ interface WireFields {
 }
 
 declare const __SF__: import("./settings.js").Settings;
+declare const __SF_RULES__: unknown;
 
 interface Window {
   statflow?: Statflow;

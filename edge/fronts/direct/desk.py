@@ -42,7 +42,15 @@ class Desk:
 
     def open_page(self, route: Forward) -> Page:
         """Start the injector's part in an exchange."""
-        return Page(route.site, self.tag_for, self.now, self.on_served, self.control, route.address)
+        return Page(
+            route.site,
+            self.tag_for,
+            self.now,
+            self.on_served,
+            self.control,
+            route.address,
+            route.opted_out,
+        )
 
     def error_page(self, answer: Prepared) -> ErrorPage:
         """Write an answer of ours."""

@@ -3,6 +3,7 @@
 import pytest
 
 from portal.models import Role
+from portal.rules.changes import seal
 from portal.teams.rights import RIGHTS, Right, roles_with
 from tests.portal.conftest import Portal
 
@@ -14,11 +15,14 @@ PAGES: dict[str, Right] = {
     "/sites/{host}/cards/sources": Right.VIEW_STATS,
     "/sites/{host}/details/pages/top": Right.VIEW_STATS,
     "/sites/{host}/edge": Right.VIEW_STATS,
+    "/sites/{host}/capture": Right.VIEW_STATS,
     "/sites/{host}/events": Right.VIEW_STATS,
+    "/sites/{host}/rules": Right.VIEW_STATS,
     "/sites/{host}/settings": Right.EDIT_SITE,
 }
 FORMS: dict[str, Right] = {
     "/sites/{host}/settings": Right.EDIT_SITE,
+    "/sites/{host}/rules": Right.EDIT_SITE,
     "/sites/{host}/delete": Right.DELETE_SITE,
 }
 TYPED = {
@@ -27,6 +31,8 @@ TYPED = {
     "mode": "on",
     "aliases": "",
     "name": "wrong name",
+    "act": "text",
+    "seen": seal([]),
 }
 
 

@@ -173,4 +173,6 @@ def test_the_traffic_is_worth_comparing(traffic: Traffic) -> None:
     assert cancelled > 200
     assert states > 600
     assert any(e.day != e.at.astimezone(ZoneInfo(ZONE)).date() for e in traffic.events)
+    before = [e for e in traffic.events if e.counts and e.day < DAYS[0]]
+    assert any(e.at.astimezone(ZoneInfo(ZONE)).date() == DAYS[0] for e in before)
     assert NOW.date() > DAYS[1]

@@ -1,0 +1,18 @@
+"""Step: which load of a document a page view belongs to, and whether it is the load's first view.
+
+Ids are made and checked by ``edge.load_id``, documents get them in ``edge.fronts.loads``. The one
+invariant: a load is confirmed by one page view at most, and only by an id that this site gave out.
+"""
+
+from edge.event import PAGEVIEW
+from edge.load_id import read_load_id
+from edge.pipeline.draft import Draft
+
+
+def put_load(draft: Draft) -> None:
+    """Set the load's id, and mark the first page view that brings it."""
+    beacon, loads = draft.beacon, draft.context.loads
+    if beacon.name != PAGEVIEW or not beacon.load_id:
+        return
+    draft.load_id = read_load_id(draft.sender.site, beacon.load_id)
+    draft.is_first = bool(draft.load_id) and (loads is None or draft.load_id not in loads)

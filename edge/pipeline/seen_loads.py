@@ -1,0 +1,25 @@
+"""The loads of documents that page views have confirmed lately, in this process's memory only.
+
+A browser that shows a kept copy of a page, or somebody who repeats a beacon, brings an id again. An
+id is remembered once its event is in the buffer, so a beacon that was refused may come again. The
+one invariant: memory is bounded; of two workers each knows its own loads only.
+"""
+
+_MOST_LOADS = 100_000
+
+
+class SeenLoads:
+    """A set of load ids that forgets the oldest."""
+
+    def __init__(self, most_loads: int = _MOST_LOADS) -> None:
+        self._most_loads = most_loads
+        self._seen: dict[int, None] = {}
+
+    def __contains__(self, load_id: int) -> bool:
+        return load_id in self._seen
+
+    def add(self, load_id: int) -> None:
+        """Remember a load."""
+        if len(self._seen) >= self._most_loads:
+            del self._seen[next(iter(self._seen))]
+        self._seen[load_id] = None

@@ -1,0 +1,148 @@
+"""The page on the capture rate: what was served to people, what was confirmed, where the rest is.
+
+Numbers are ``store.query.capture``'s; here are the period, the words for each part, and what is
+said when the store is away. The one invariant: the parts shown add up to the whole shown.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_login import login_required
+
+from portal.accounts.signin import me
+from portal.config import here
+from portal.dashboard.periods import Choice, days_of
+from portal.dashboard.places import shown as place_name
+from portal.models import Site
+from portal.sessions import reading
+from portal.sites.access import query_site, site_or_stop
+from portal.teams.rights import Right, sites_with
+from store.client import StoreError, StoreUnavailable
+from store.query.capture import By, Capture, capture_report
+from store.query.ranges import midnight
+
+log = logging.getLogger(__name__)
+blueprint = Blueprint("capture", __name__)
+
+PERIODS = (
+    Choice("day", "Today"),
+    Choice("7d", "7 days"),
+    Choice("28d", "28 days"),
+    Choice("91d", "91 days"),
+)
+TABS = {
+    By.DAY: "Days",
+    By.PAGES: "Pages",
+    By.BROWSER: "Browsers",
+    By.COUNTRY: "Countries",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of what was served, as it is named and coloured."""
+
+    name: str
+    label: str
+    meaning: str
+
+
+PARTS = (
+    Part("confirmed", "Confirmed", "The script reported the view."),
+    Part(
+        "not_fetched",
+        "Script never ran",
+        "The visitor's browser did not fetch the script that day and sent nothing: a filter list, "
+        "no JavaScript, or a program that looks like a browser.",
+    ),
+    Part(
+        "no_beacon",
+        "No report",
+        "The browser has the script, and no view arrived: a filter list that stops the report, a "
+        "visitor who left at once, a line that broke.",
+    ),
+    Part(
+        "meta_policy",
+        "Barred by the page",
+        "A Content Security Policy in the page's own markup forbids the report.",
+    ),
+    Part("refused", "Asked not to be counted", "Do Not Track, Global Privacy Control, opt-out."),
+    Part(
+        "cacheable",
+        "Not measurable",
+        "A cache may show the page again without asking, or it came over plain HTTP: whether this "
+        "very view was reported cannot be told.",
+    ),
+    Part("untagged", "Without the script", "The edge did not put it in; the Edge page says why."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the page shows: the whole, and its rows."""
+
+    whole: Capture
+    rows: list[Capture]
+
+
+@blueprint.before_request
+@login_required  # type: ignore[untyped-decorator] # flask_login has no types
+def only_signed_in() -> None:
+    """Let nobody in who has not signed in."""
+
+
+@blueprint.get("/sites/<host>/capture")
+def capture(host: str) -> ResponseReturnValue:
+    """Show how much of what was served the script confirmed."""
+    site = site_or_stop(host)
+    period = _chosen("period", [choice.name for choice in PERIODS], "28d")
+    by = By(_chosen("by", list(TABS), By.DAY))
+    return render_template(
+        "sites/capture.html",
+        site=site,
+        report=_report(site, period, by),
+        periods=PERIODS,
+        period=period,
+        tabs=TABS,
+        by=by,
+        parts=PARTS,
+        shown=_shown,
+        may_edit=site.id in {s.id for s in sites_with(reading(), me().id, Right.EDIT_SITE)},
+    )
+
+
+def _chosen(name: str, known: list[Any], otherwise: str) -> str:
+    value = request.args.get(name, otherwise)
+    return value if value in known else otherwise
+
+
+def _report(site: Site, period: str, by: By) -> Report | None:
+    """Ask for the numbers; None while the store does not answer."""
+    start, end = moments_of(site, period, here().now())
+    asked = (here().store, query_site(site), start, end)
+    try:
+        whole = capture_report(*asked)
+        return Report(whole[0] if whole else Capture(""), capture_report(*asked, by))
+    except (StoreUnavailable, StoreError) as error:
+        log.warning("the capture rate cannot be read: %s", error)
+        return None
+
+
+def moments_of(site: Site, period: str, now: datetime) -> tuple[datetime, datetime]:
+    """Give the first moment of a period of the site's days, and the one after its last."""
+    zone = ZoneInfo(site.timezone)
+    days = days_of(period, now.astimezone(zone).date())
+    return midnight(days.first, zone), midnight(days.last + timedelta(days=1), zone)
+
+
+def _shown(by: By, key: str) -> str:
+    if by is By.DAY:
+        return f"{date.fromisoformat(key):%a %d %b}"
+    if by is By.COUNTRY and key:
+        return place_name("country", key)
+    return key or "Unknown"

@@ -135,7 +135,7 @@ def _link(row: tuple[Any, ...]) -> dict[str, Any]:
 
 def plan_journeys(question: JourneyQuestion, site: QuerySite, period: Period) -> Statement:
     """Write the statement: a row for every link of two neighbours at a step, with its visits."""
-    scope = Scope(site, period, Binder())
+    scope = Scope(site, period, Binder(), by_clock=not period.whole_days)
     ask = Ask(scope, (), question.filters, shows_bots(question.filters, ()))
     binder = scope.binder
     backwards = question.direction is Direction.TO

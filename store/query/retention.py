@@ -115,7 +115,7 @@ def plan_retention(question: RetentionQuestion, site: QuerySite, period: Period)
 
     An offset of -1 stands for the whole cohort.
     """
-    scope = Scope(site, period, Binder())
+    scope = Scope(site, period, Binder(), by_clock=not period.whole_days)
     ask = Ask(scope, (), question.filters, shows_bots(question.filters, ()))
     goals = tuple(goal for goal in (question.first, question.again) if goal)
     counts = counting((*goals, *ask.filtered_goals()), scope)

@@ -24,6 +24,7 @@ the writer is thrown away and another is opened, which repeats it.
 import asyncio
 import logging
 import struct
+import time
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
@@ -38,6 +39,7 @@ from edge.forwarder.plan import BATCH_FORMAT, KNOWN_FORMATS, Plan
 from edge.forwarder.visit import StreamId
 from edge.forwarder.visits import Visits
 from store.client import DataRefused, Store
+from store.dirty_days import mark_dirty, touched_days
 
 log = logging.getLogger(__name__)
 
@@ -159,8 +161,13 @@ class ShardWriter:
         """Put a batch's rows into the tables, unless they are known to be in."""
         if prepared.is_repeat and await self._is_stored(prepared.plan):
             return
+        days = touched_days(prepared.rows.values(), time.time())
+        await asyncio.to_thread(mark_dirty, self._store, days)
         for table, columns in prepared.rows.items():
             await self._lease.assure()
+            if table == "batches":  # The marker says that all is done, so it comes last.
+                late = touched_days(prepared.rows.values(), time.time())
+                await asyncio.to_thread(mark_dirty, self._store, days | late)
             token = prepared.plan.token(self.shard, table)
             await asyncio.to_thread(self._store.insert, table, columns, token=token)
 

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 from portal.dashboard import questions
 from portal.dashboard.cards import CARDS
@@ -32,6 +33,19 @@ COUNTRY = Chip("is", "country", ("DE",))
 CARD_MS, ALL_MS, FILTERED_MS = 100, 500, 300
 
 type Ask = Callable[[], object]
+
+
+class WithoutRollups:
+    """The same store, in which no day is rolled up."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def query(self, sql: str, params: Any = None, *, settings: Any = None) -> list[tuple[Any, ...]]:
+        """Ask, but for builds."""
+        if "from rollup_builds" in sql:
+            return []
+        return self._store.query(sql, params, settings=settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,8 @@ def _measure(store: Store, size: Size, rounds: int) -> list[Row]:
     for days in sorted({30, size.days}):
         for name, chips in (("", ()), ("page", (PAGE,)), ("country", (COUNTRY,))):
             asks = {("ours", what): ask for what, ask in _ours(store, days, chips).items()}
+            raw = _ours(WithoutRollups(store), days, chips) if not name else {}
+            asks |= {("raw", what): ask for what, ask in raw.items()}
             plain = _plain(store, days, name)
             asks |= {("plain", what): ask for what, ask in plain.items()}
             times = _timed(asks, rounds, f"{days} days {name}")
@@ -90,7 +106,7 @@ def _timed[Key](asks: dict[Key, Ask], rounds: int, title: str) -> dict[Key, floa
     return {key: median(found) for key, found in taken.items()}
 
 
-def _ours(store: Store, days: int, chips: tuple[Chip, ...]) -> dict[str, Ask]:
+def _ours(store: Any, days: int, chips: tuple[Chip, ...]) -> dict[str, Ask]:
     asker = Asker(store, QuerySite(SITE_ID, "shop.example", "UTC"), NOW)
     last = date.fromisoformat(LAST_DAY)
     spent = Days(date.fromordinal(last.toordinal() - days + 1), last)

@@ -7,9 +7,11 @@ sources are as uneven as real ones. The one invariant: the same size makes the s
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from store.client import Store
 from store.migrate import migrate
+from store.rollup import build_due
 
 SITE_ID = 77
 LAST_DAY = "2026-11-09"
@@ -108,12 +110,15 @@ def fill(store: Store, size: Size, say: Callable[[str], None]) -> int:
     """Fill the tables, unless they are full; returns how many events there are."""
     migrate(store)
     if _count(store) < size.events * 0.98:
-        for table in ("events", "sessions"):
+        for table in ("events", "sessions", "rollups", "rollup_builds", "dirty_days"):
             store.command(f"truncate table {table}")
         _fill_ours(store, size, say)
     tables = {str(name) for (name,) in store.query("show tables")}
     if "plain_events" not in tables or not store.query("select count() from plain_events")[0][0]:
         _fill_plain(store, size, say)
+    say("rolling days up")
+    while build_due(store, datetime(2030, 1, 1, tzinfo=UTC), 10):
+        pass
     return _count(store)
 
 

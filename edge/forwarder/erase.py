@@ -4,7 +4,8 @@ Steps, each of which may be repeated as often as the writer dies in it:
     1  count the events that will go, and record the plan with that number
     2  delete all rows of ``sessions`` of the visits touched; record that it is done
     3  write those visits anew, one +1 row each, from the events that stay
-    4  delete the events, and rows of ``signals`` and ``hits`` where those have the columns
+    4  delete the events, rows of ``signals`` and ``hits`` where those have the columns, and every sum
+       of the site's days, which are summed anew; none that began before is read any more
     5  a row of ``erasures``, the marker, and the commit with the states of the open visits
 
 In steps 1 to 3 the events are still there and say which visits are touched; step 3 is inserted
@@ -40,6 +41,7 @@ from edge.forwarder.restore import (
 )
 from edge.forwarder.visit import SESSION_FIELDS, Visit
 from store.client import Store
+from store.dirty_days import mark_dirty
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +97,7 @@ class Eraser:
 
     async def delete_sessions(self) -> None:
         """Delete every row of the visits touched (step 2)."""
+        await self._mark_days()
         where, params = self.erasure.conditions()
         sql = "alter table sessions delete where site_id = {site_id:UInt32}"
         if not self.erasure.is_reset:
@@ -145,6 +148,25 @@ class Eraser:
                 f" and (({await self._meant(table)}) or ({also}))"
             )
             await self._mutate(table, sql, params | {"engagement": ENGAGEMENT})
+        await self._delete_sums()
+
+    async def _delete_sums(self) -> None:
+        """Delete the sums of all days of the site, finished and in the making (INGESTION 5.4)."""
+        await self._mark_days()
+        for table in ("rollup_builds", "rollups"):
+            sql = f"alter table {table} delete where site_id = {{site_id:UInt32}}"
+            await self._mutate(table, sql, {"site_id": self.erasure.site_id})
+
+    async def _mark_days(self) -> None:
+        """Mark each day that the site has, or had when this began, as changed."""
+        tables = ("sessions", "events", "rollup_builds", "dirty_days")
+        days = " union distinct ".join(
+            f"select distinct toUInt16(local_day) from {table} where site_id = {{site_id:UInt32}}"  # noqa: S608
+            for table in tables
+        )
+        rows = await self._query(days, {"site_id": self.erasure.site_id})
+        marked = {(self.erasure.site_id, int(day)) for (day,) in rows}
+        await asyncio.to_thread(mark_dirty, self.store, marked)
 
     async def _meant(self, table: str) -> str:
         """Write the conditions for a table; rows of one that lacks a column are not meant."""

@@ -1,8 +1,10 @@
 """Erasing through the writer, with the real engine: what goes, what stays, and a crash anywhere."""
 
+import random
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import orjson
@@ -19,13 +21,15 @@ from store.migrate import migrate
 from tests.edge.forwarder.bench import Bench
 from tests.edge.forwarder.memory_store import Crash
 from tests.edge.forwarder.reference import ReferenceVisit, erase, replay
-from tests.edge.forwarder.world import GENERATION, KEYS, MINUTE, SHARD
+from tests.edge.forwarder.world import GENERATION, KEYS, MINUTE, SHARD, some_events
 from tests.support.factories import an_event
 from tests.support.redis_server import RedisServer
 from tests.support.store_process import running_store
 
 NOON = 20_455 * 86_400_000 + 43_200_000
 SECRET = "/secret/a_b%c"
+START = 20_455 * 86_400_000
+"""Where ``some_events`` begin, but for some that come late."""
 
 
 @pytest.fixture(scope="module")
@@ -299,3 +303,45 @@ async def test_conditions_mean_the_same_in_sql_and_in_python(store: Store) -> No
         wanted = [path for path in paths if erasure.matches(a_view(0, path))]
         assert sorted(path for (path,) in rows) == sorted(wanted), pattern
     assert not replace(erasure, site_id=2).matches(a_view(0, ""))
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_comes_between_and_whoever_dies_the_tables_are_those_of_the_reference(
+    redis_server: RedisServer, store: Store, seed: int
+) -> None:
+    rng = random.Random(seed)
+    erasures: dict[int, list[Erasure]] = {}
+    async with Bench(redis_server, store) as bench:
+        for i in range(6):
+            await bench.append(*some_events(rng.randrange(1, 9), 10 * seed + i, 12 * i))
+            if rng.random() < 0.7:
+                conditions = rng.choice(
+                    [
+                        {"path": rng.choice(["/0", "/1*", "*"])},
+                        {"visitor": rng.randrange(1, 6)},
+                        {"after_ms": START + rng.randrange(60 * MINUTE)},
+                        {"before_ms": START + rng.randrange(60 * MINUTE)},
+                        {},
+                    ]
+                )
+                erasure = await bench.erase(**conditions)
+                erasures.setdefault(len(bench.appended), []).append(erasure)
+            with suppress(Crash):
+                await bench.forward(rng.randrange(1, 60), batch_events=rng.choice([2, 50]))
+        await bench.forward()
+        visits, homeless = replay(
+            bench.appended,
+            SHARD,
+            GENERATION,
+            {place: partial(_any_matches, some) for place, some in erasures.items()},
+        )
+        for erasure in erasures.get(len(bench.appended), []):
+            visits = erase(visits, erasure.matches)
+        bench.check(visits)
+        account = await bench.account()
+        assert account["1:stored"] == sum(len(visit.entries) for visit in visits)
+        assert account["1:dropped:no_visit"] == homeless
+
+
+def _any_matches(some: list[Erasure], event: Event) -> bool:
+    return any(erasure.matches(event) for erasure in some)

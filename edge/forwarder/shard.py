@@ -140,6 +140,8 @@ class ShardWriter:
         if prepared.is_repeat and await self._is_stored(prepared.plan):
             return
         for table, columns in prepared.rows.items():
+            if not len(next(iter(columns.values()))):
+                continue
             await self._lease.assure()
             token = prepared.plan.token(self.shard, table)
             await asyncio.to_thread(self._store.insert, table, columns, token=token)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.loader import RuleError
-from rules.masks import load_masks, mask
+from rules.masks import Masks, known_masks, load_masks, mask
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,15 @@ def test_text_of_suspicious_parts_is_masked_once_and_for_all(text: str) -> None:
     assert mask(mask(text)) == mask(text)
 
 
+_PLAIN = st.text(st.characters(exclude_characters="@%0123456789", codec="utf-8"), max_size=31)
+
+
+@given(_PLAIN | st.text("abcXYZ_-.:/ +()", max_size=31))
+def test_what_is_skipped_for_speed_holds_nothing_to_mask(text: str) -> None:
+    masks = known_masks()
+    assert "eyJ" in text or Masks(masks.masks).apply(text) == text == masks.apply(text)
+
+
 def test_half_a_surrogate_pair_is_no_reason_to_fail() -> None:
     assert mask("a@b.example \ud800") == "[email] ?"
 
@@ -99,6 +108,8 @@ def test_masking_costs_the_same_for_each_character_of_hostile_text(part: str) ->
         ("{id: a, to: x, pattern: '('}", 2, "expected a pattern that RE2 takes"),
         ("{id: a, to: x, pattern: '(?<!a)b'}", 2, "expected a pattern that RE2 takes"),
         ("{id: a, to: x, pattern: b, check: maybe}", 2, "expected one of luhn, mixed"),
+        ("{id: a, to: x, pattern: b}\nskip: {below: x, without: a}", 3, "expected below, a number"),
+        ("{id: a, to: x, pattern: b}\nskip: {below: 9, without: a+}", 3, "without repeats"),
         ("{id: a, to: x, pattern: b}\n- {id: a, to: y, pattern: c}", 3, "an id of its own"),
     ],
 )

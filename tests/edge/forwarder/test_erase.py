@@ -1,5 +1,6 @@
 """Erasing through the writer, with the real engine: what goes, what stays, and a crash anywhere."""
 
+import asyncio
 import random
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,6 +17,7 @@ from edge.event import Event
 from edge.forwarder.checkpoint import ShardStopped
 from edge.forwarder.erase import count_matching
 from edge.forwarder.erasure import CONTROL, Erasure
+from edge.importer import count_resets, import_events, import_number
 from store.client import Store
 from store.migrate import migrate
 from tests.edge.forwarder.bench import Bench
@@ -245,6 +247,34 @@ async def test_signals_go_with_what_is_meant_and_with_their_visits(
         assert await bench.account() == {"1:received": 6, "1:stored": 3, "1:erased": 3}
         (figures,) = bench.sessions().values()
         assert (figures["pageviews"], figures["duration_ms"]) == (2, 6 * MINUTE)
+
+
+async def test_imports_are_erased_too_and_after_a_reset_may_come_again(
+    redis_server: RedisServer, store: Store
+) -> None:
+    events = [a_view(0, "/a"), a_view(1, SECRET), a_view(2, "/b"), a_view(3, SECRET, 2)]
+
+    def bring_in() -> int:
+        number = import_number(1, "file", count_resets(store, 1))
+        summary = import_events(store, number, events)
+        return summary.chunks - summary.chunks_present
+
+    async with Bench(redis_server, store) as bench:
+        assert await asyncio.to_thread(bring_in) == 1
+        await bench.erase(path=SECRET)
+        await bench.forward()
+        (figures,) = bench.sessions().values()
+        assert (figures["pageviews"], figures["exit_page"]) == (2, "/b")
+        assert store.query("select path, shard from events order by path") == [
+            ("/a", 255),
+            ("/b", 255),
+        ]
+        assert await bench.account() == {}, "what was imported was never received"
+        assert await asyncio.to_thread(bring_in) == 0, "what was erased would come back"
+        await bench.erase()
+        await bench.forward()
+        assert await asyncio.to_thread(bring_in) == 1
+        assert len(bench.event_ids()) == 4
 
 
 async def test_a_message_of_a_newer_release_stops_the_shard(

@@ -141,6 +141,13 @@ bench: $(VENV)/.dev nginx-server wrk ## fronts, collector, forwarder, spool besi
 	$(BIN)/python -m tests.bench.forwarder --rounds $(ROUNDS)
 	$(BIN)/python -m tests.bench.spool --rounds $(ROUNDS)
 
+EVENTS ?= 10000000
+DAYS ?= 90
+
+.PHONY: bench-query
+bench-query: $(VENV)/.dev ## the dashboard's questions over EVENTS in DAYS, beside a plain schema; ROUNDS=n
+	$(BIN)/python -m tests.bench.query --events $(EVENTS) --days $(DAYS) --rounds $(ROUNDS)
+
 .PHONY: soak
 soak: $(VENV)/.dev nginx-server wrk ## half the peak for MINUTES: nothing grows, pulled plugs change no page
 	$(BIN)/python -m tests.soak.run --minutes $(MINUTES)

@@ -11,6 +11,7 @@ A visitor is known by a hash of the site, the local day and the line's ``visitor
 carries the hash of the day before, so that a visit over midnight keeps the one it began with.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ from edge.pipeline.page import put_page, put_props
 from edge.pipeline.source import put_campaign, put_channel, put_referrer, put_source
 from edge.sites import Site
 from store.client import Store
+from store.dirty_days import mark_dirty, touched_days
 
 CHUNK_EVENTS = 50_000
 IMPORT_SHARD = 255
@@ -208,7 +210,11 @@ def _write(store: Store, plan: Plan, batch: Batch) -> None:
         "sessions": session_columns(batch, IMPORT_SHARD, number),
         "batches": marker_columns(plan, IMPORT_SHARD, len(events["ts"]), session_rows),
     }
+    days = touched_days(tables.values(), time.time())
+    mark_dirty(store, days)
     for table, columns in tables.items():
+        if table == "batches":
+            mark_dirty(store, days)
         if len(next(iter(columns.values()))):
             store.insert(table, columns, token=plan.token(IMPORT_SHARD, table))
 

@@ -75,7 +75,6 @@ class Row:
         )
 
 
-@lru_cache(maxsize=4_096)
 def channel_of(visit: Attribution) -> Channel:
     """Find the channel of a visit."""
     return row_of(visit).channel

@@ -27,6 +27,7 @@ the writer is thrown away and another is opened, which repeats it.
 import asyncio
 import logging
 import struct
+import time
 from dataclasses import replace
 
 from redis.asyncio import Redis
@@ -44,6 +45,7 @@ from edge.forwarder.stream import ShardStream, is_control, read_erasure
 from edge.forwarder.visit import StreamId
 from edge.forwarder.visits import Visits
 from store.client import DataRefused, Store
+from store.dirty_days import mark_dirty, touched_days
 
 log = logging.getLogger(__name__)
 
@@ -139,10 +141,15 @@ class ShardWriter:
         """Put a batch's rows into the tables, unless they are known to be in."""
         if prepared.is_repeat and await self._is_stored(prepared.plan):
             return
+        days = touched_days(prepared.rows.values(), time.time())
+        await asyncio.to_thread(mark_dirty, self._store, days)
         for table, columns in prepared.rows.items():
             if not len(next(iter(columns.values()))):
                 continue
             await self._lease.assure()
+            if table == "batches":  # The marker says that all is done, so it comes last.
+                late = touched_days(prepared.rows.values(), time.time())
+                await asyncio.to_thread(mark_dirty, self._store, days | late)
             token = prepared.plan.token(self.shard, table)
             await asyncio.to_thread(self._store.insert, table, columns, token=token)
 

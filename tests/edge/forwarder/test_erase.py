@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from edge.forwarder.erasure import CONTROL, Erasure
 from edge.importer import count_resets, import_events, import_number
 from store.client import Store
 from store.migrate import migrate
+from store.rollup import build_due
 from tests.edge.forwarder.bench import Bench
 from tests.edge.forwarder.memory_store import Crash
 from tests.edge.forwarder.reference import ReferenceVisit, erase, replay
@@ -247,6 +249,27 @@ async def test_signals_go_with_what_is_meant_and_with_their_visits(
         assert await bench.account() == {"1:received": 6, "1:stored": 3, "1:erased": 3}
         (figures,) = bench.sessions().values()
         assert (figures["pageviews"], figures["duration_ms"]) == (2, 6 * MINUTE)
+
+
+@pytest.mark.parametrize("conditions", [{}, {"path": SECRET}], ids=str)
+async def test_rollups_tell_nothing_of_what_was_erased(
+    redis_server: RedisServer, store: Store, conditions: dict[str, Any]
+) -> None:
+    """Not the builds that were there, and not those that are made of what stays."""
+    later = 3 * 24 * 60
+    async with Bench(redis_server, store) as bench:
+        await bench.append(a_view(0, SECRET, 1), a_view(1, "/", 1))
+        await bench.append(a_view(later, "/", 2, local_day=20_458))
+        await bench.forward()
+        assert await asyncio.to_thread(build_due, store, datetime.now(UTC)) == 2
+        of_secret = "select count() from rollups where position(value, 'secret') > 0"
+        assert store.query(of_secret) != [(0,)]
+        await bench.erase(**conditions)
+        await bench.forward()
+        assert store.query(of_secret) == [(0,)]
+        built = await asyncio.to_thread(build_due, store, datetime.now(UTC))
+        assert built == (0 if conditions == {} else 2)
+        assert store.query(of_secret) == [(0,)]
 
 
 async def test_imports_are_erased_too_and_after_a_reset_may_come_again(

@@ -9,6 +9,7 @@ Times: ``DateTime64(3)`` columns take Unix milliseconds and ``Date`` columns day
 both as ints: several times faster than datetimes, and exact. Queries return aware datetimes.
 """
 
+import logging
 import re
 import struct
 import threading
@@ -33,6 +34,9 @@ from clickhouse_connect.driver.exceptions import Error as DriverError
 # The driver imports pandas at the first insert to see whether it is given a data frame: 1.3 s and
 # 60 MB for a question whose answer is no. chdb brings pandas, so it is there to be found.
 options.pd = None
+
+# It logs what it raises, with a trace, for each column that does not fit; callers tell it once.
+logging.getLogger("clickhouse_connect.driver.transform").setLevel(logging.CRITICAL)
 
 MAX_INSERT_ROWS = 100_000
 CONNECT_TIMEOUT_S = 5

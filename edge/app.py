@@ -80,7 +80,11 @@ async def run_edge(
         if config.hits_socket is not None:
             stack.push_async_callback(_hear_nginx(config.hits_socket, feed, recorder).close)
         builds = TrackerBuilds(
-            config.tracker, selectors=config.selectors, installed_at=config.tracker_at
+            config.tracker,
+            selectors=config.selectors,
+            installed_at=config.tracker_at,
+            modules=config.modules,
+            older_modules=config.older_modules,
         )
         endpoints = Endpoints(builds=builds, collector=collector, on_script=recorder.note_script)
         trusted = parse_networks(config.trusted_proxies)
@@ -179,7 +183,7 @@ def _build_collector(
     )
 
 
-def _build_listeners(  # noqa: PLR0913 - the parts of a front
+def _build_listeners(
     config: EdgeConfig,
     feed: SitesFeed,
     builds: TrackerBuilds,

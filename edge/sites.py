@@ -199,15 +199,19 @@ class Site:
     policy: Policy = field(init=False, compare=False, repr=False)
     """``rules``, compiled."""
     zone: ZoneInfo = field(init=False, compare=False, repr=False)
+    bare_hosts: frozenset[str] = field(init=False, compare=False, repr=False)
+    """``hosts`` without a ``www.`` before them."""
 
     def __post_init__(self) -> None:
-        """Resolve the zone once; it is asked for at every event."""
+        """Resolve once what is asked for at every event."""
         if self.canonical_host and self.canonical_host not in self.hosts:
             raise SnapshotError(f"canonical_host {self.canonical_host!r} is no name of the site")
         if self.cnil:
             object.__setattr__(self, "salt_period", SaltPeriod.DAY)
         object.__setattr__(self, "zone", ZoneInfo(self.timezone))
         object.__setattr__(self, "policy", policy_of(self.rules))
+        bare = frozenset(host.removeprefix("www.") for host in self.hosts)
+        object.__setattr__(self, "bare_hosts", bare)
 
     @property
     def hosts(self) -> tuple[str, ...]:

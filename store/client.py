@@ -168,7 +168,13 @@ class Store:
             )
             return cast("list[tuple[Any, ...]]", list(result.result_rows))
 
-    def command(self, sql: str, params: Mapping[str, Any] | None = None) -> Any:
+    def command(
+        self,
+        sql: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Any:
         """Run a statement without rows, or with a single value, which is returned.
 
         Raises:
@@ -176,7 +182,9 @@ class Store:
             StoreError: The statement is wrong, or passed a limit.
         """
         with _told_apart():
-            return self._client().command(sql, parameters=dict(params or {}))
+            return self._client().command(
+                sql, parameters=dict(params or {}), settings=dict(settings or {})
+            )
 
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]], *, token: str) -> int:
         """Store rows given by column, exactly once for each ``token``; return how many were sent.

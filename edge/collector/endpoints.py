@@ -105,8 +105,12 @@ class Endpoints:
     async def _route(
         self, request: EndpointRequest, found: Found | None, opted_out: bool
     ) -> EndpointResponse:
-        if found is None or found.name.startswith(MODULES):
-            return render_error(404, "not_found", "There is nothing here.")
+        if found is None:
+            return _nothing()
+        if found.name.startswith(MODULES):
+            name = found.name.removeprefix(MODULES)
+            module = self._builds.module(name.removesuffix(".js"))
+            return _nothing() if module is None else respond_with_script(request, module, name)
         if found.name == BEACON:
             return await self._beacon(request, opted_out)
         if found.name == PIXEL:
@@ -171,6 +175,10 @@ class Endpoints:
             verdict = await self._collector.collect(body, _sender(request), opted_out=opted_out)
             extra = (*extra, *_debug_header(verdict, request))
         return render_response(200, b"image/gif", _GIF, extra, head=request.method == "HEAD")
+
+
+def _nothing() -> EndpointResponse:
+    return render_error(404, "not_found", "There is nothing here.")
 
 
 def _is_url(text: str) -> bool:

@@ -22,8 +22,7 @@ _LARGEST_EXACT = 2**53
 
 def is_own_host(site: Site, host: str) -> bool:
     """Tell whether a normal host is one of the site's; a ``www.`` before either is nothing."""
-    bare = host.removeprefix("www.")
-    return any(bare == own.removeprefix("www.") for own in site.hosts)
+    return host.removeprefix("www.") in site.bare_hosts
 
 
 def put_page(draft: Draft) -> None:

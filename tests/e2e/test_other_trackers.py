@@ -189,11 +189,13 @@ def test_a_server_with_a_token_tells_its_visitors_apart(
     stack: Stack, store: Store, token: str
 ) -> None:
     script = f"""
-        const send = (address, headers) => fetch('http://127.0.0.1:{stack.ports["portal"]}/api/event', {{
+        const url = 'http://127.0.0.1:{stack.ports["portal"]}/api/event';
+        const send = (address, headers) => fetch(url, {{
           method: 'POST',
           headers: {{'Content-Type': 'application/json', 'User-Agent': `{PHONE}`,
                     'X-Forwarded-For': address, ...headers}},
-          body: JSON.stringify({{name: 'pageview', url: 'http://{HOST}/by-server', domain: '{HOST}'}}),
+          body: JSON.stringify({{
+            name: 'pageview', url: 'http://{HOST}/by-server', domain: '{HOST}' }}),
         }}).then(async (answer) => console.log(answer.status, await answer.text()));
         const token = {{Authorization: 'Bearer {token}'}};
         await send('198.51.100.1', token);
@@ -213,8 +215,9 @@ def test_a_server_with_a_token_tells_its_visitors_apart(
 
 def test_a_site_that_nobody_has_is_refused_by_the_portal(stack: Stack) -> None:
     script = f"""
-        const answer = await fetch('http://127.0.0.1:{stack.ports["portal"]}/api/event', {{
-          method: 'POST', body: '{{"n": "pageview", "u": "https://b.example/", "d": "b.example"}}'}});
+        const body = '{{"n": "pageview", "u": "https://b.example/", "d": "b.example"}}';
+        const url = 'http://127.0.0.1:{stack.ports["portal"]}/api/event';
+        const answer = await fetch(url, {{method: 'POST', body}});
         console.log(answer.status, (await answer.json()).error.code);
     """
     assert run_node(script).split() == ["400", "unknown_site"]

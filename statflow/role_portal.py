@@ -18,8 +18,8 @@ from portal.database import Database
 from portal.serve import serve
 from portal.sites.erasing import due_erasures, forget_erasure
 from statflow.accounts import open_accounts, publish_sites, send
-from statflow.explaining import Explainer
 from statflow.collector_client import CollectorClient
+from statflow.explaining import Explainer
 from statflow.paths import Paths
 from statflow.services import database_url, redis_url, secret_key, store_url
 from statflow.settings import Settings

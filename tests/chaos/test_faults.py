@@ -319,7 +319,7 @@ SCENARIOS: dict[str, Callable[[Installation, Load], Awaitable[str]]] = {
     "disks full": disks_are_full,
     "clock jumps": the_clock_jumps,
 }
-"""In this order: after the clock jumped, nothing can be said of engagement without a visit."""
+"""In any order but for the last, which ``conftest`` keeps there."""
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

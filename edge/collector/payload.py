@@ -2,8 +2,9 @@
 
 Only form is checked here; what an event means is the pipeline's. Unknown keys are ignored, so that
 a newer tracker can talk to an older edge. ``FIELDS`` is the one table of what an event may hold: it
-is what is checked, and what the TypeScript definitions are made from (``edge.collector.typescript``).
-Hand-written readers, because they run for every event. The one invariant: whatever the bytes, the answer is a value, and no message repeats what was sent.
+is what is checked, and what the TypeScript definitions are made of (``edge.collector.typescript``).
+Hand-written readers, because they run for every event. The one invariant: whatever the bytes, the
+answer is a value, and no message repeats what was sent.
 """
 
 import re

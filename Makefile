@@ -26,7 +26,7 @@ help: ## show this list
 
 .PHONY: setup
 setup: $(VENV)/.dev $(NPM)/.assets $(NPM)/adblock/installed.json $(NPM)/clients/installed.json ## install everything that running and testing need
-	@$(MAKE) --no-print-directory browser nginx-server
+	@$(MAKE) --no-print-directory browser nginx-server faketime
 
 .PHONY: install
 install: $(VENV)/.run $(NPM)/.assets ## install what running needs, and nothing for tests
@@ -76,6 +76,13 @@ nginx-server:
 			apt-get update -qq && apt-get install -y -qq --no-install-recommends nginx libnginx-mod-http-js >/dev/null; \
 		else echo "The nginx tests need nginx with njs: install them (Debian: apt-get install nginx libnginx-mod-http-js) and run make again."; exit 1; fi; }
 
+.PHONY: faketime
+faketime:
+	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && apt-get install -y -qq --no-install-recommends libfaketime >/dev/null; \
+		else echo "The chaos tests need libfaketime: install it (Debian: apt-get install libfaketime) and run make again."; exit 1; fi; }
+
 .PHONY: wrk
 wrk:
 	@command -v wrk >/dev/null || { \
@@ -114,7 +121,7 @@ test-browser: setup ## the tests that drive a real Chromium
 	$(PYTEST) tests -m browser -n $(JOBS) --dist loadgroup -q
 
 .PHONY: chaos
-chaos: setup ## kill, freeze and cut every part under load; SCALE shrinks the durations
+chaos: setup ## kill, freeze, cut, fill and slow every part under load; SCALE shrinks the durations
 	SCALE=$(SCALE) $(PYTEST) tests -m chaos -q -s
 
 SECONDS_EACH ?= 60
@@ -128,9 +135,18 @@ ROUNDS ?= 3
 MINUTES ?= 30
 
 .PHONY: bench
-bench: $(VENV)/.dev nginx-server wrk ## fronts and collector beside nginx, mitmdump and aiohttp; DURATION=s, ROUNDS=n
+bench: $(VENV)/.dev nginx-server wrk ## fronts, collector, forwarder, spool beside what they are measured by; DURATION=s, ROUNDS=n
 	$(BIN)/python -m tests.bench.fronts --duration $(DURATION) --rounds $(ROUNDS)
 	$(BIN)/python -m tests.bench.collector --duration $(DURATION) --rounds $(ROUNDS)
+	$(BIN)/python -m tests.bench.forwarder --rounds $(ROUNDS)
+	$(BIN)/python -m tests.bench.spool --rounds $(ROUNDS)
+
+EVENTS ?= 10000000
+DAYS ?= 90
+
+.PHONY: bench-query
+bench-query: $(VENV)/.dev ## the dashboard's questions over EVENTS in DAYS, beside a plain schema; ROUNDS=n
+	$(BIN)/python -m tests.bench.query --events $(EVENTS) --days $(DAYS) --rounds $(ROUNDS)
 
 .PHONY: soak
 soak: $(VENV)/.dev nginx-server wrk ## half the peak for MINUTES: nothing grows, pulled plugs change no page

@@ -81,6 +81,7 @@ async def run_edge(
             stack.push_async_callback(_hear_nginx(config.hits_socket, feed, recorder).close)
         builds = TrackerBuilds(
             config.tracker,
+            selectors=config.selectors,
             installed_at=config.tracker_at,
             modules=config.modules,
             older_modules=config.older_modules,
@@ -178,6 +179,7 @@ def _build_collector(
         limits=RateLimits(config.rate_client, config.rate_site),
         ranges=read_ranges(config.bot_ranges),
         on_confirmed=recorder.note_activated,
+        city_k=config.city_k,
     )
 
 

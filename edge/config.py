@@ -17,11 +17,13 @@ class EdgeError(Exception):
 class EdgeConfig:
     """What an edge needs; ``tracker`` is the frozen build, ``tracker_at`` when it was installed.
 
+    ``selectors`` is what the build is followed by for sites with rules by selector.
     ``modules`` are the parts of that build by name, ``older_modules`` those of earlier builds.
 
     ``bind`` may list several addresses, separated by commas. ``salt_url`` empty: the salts live in
     ``salts_file``, which must lie in memory; without one they live in this process alone.
-    ``rate_client`` is events a minute, ``rate_site`` events a second. ``reuse_port``: this is one
+    ``rate_client`` is events a minute, ``rate_site`` events a second. ``city_k``: visitors
+    of a day that must share a city before it is kept. ``reuse_port``: this is one
     of several workers that share the ports. ``spool_mb`` 0: nothing is spooled. ``debug``: answers
     say what was decided about them.
     """
@@ -54,6 +56,8 @@ class EdgeConfig:
     private_socket: Path | None
     debug: bool
     version: str
+    selectors: bytes = b""
+    city_k: int = 10
     modules: Mapping[str, bytes] = field(default_factory=dict)
     older_modules: tuple[bytes, ...] = ()
     bot_ranges: Path | None = None

@@ -25,6 +25,7 @@ from edge.pipeline.steps import process
 from edge.sites import Site
 from edge.wire.fields import Field
 from edge.wire.refusal import Challenge, Prepared, Redirect, Refusal
+from rules.masks import known_masks
 from rules.matcher import Tried as RuleAsked
 from rules.matcher import plain_path
 from rules.model import Subject
@@ -67,6 +68,17 @@ class RuleTried:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleEvent:
+    """An event that a rule makes of this page: of its view, or of what is done to an element."""
+
+    rule: str
+    name: str
+    props: dict[str, str]
+    when: str
+    selectors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """The decision: who takes the request, whether the page gets the tag, what would be kept.
 
@@ -84,6 +96,7 @@ class Explanation:
     tag: str = ""
     stores: dict[str, Any] = field(default_factory=dict)
     rules: tuple[RuleTried, ...] = ()
+    events: tuple[RuleEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +141,7 @@ def explain(question: Question, knowledge: Knowledge, now_ms: int) -> Explanatio
         tag=render_tag(tag).decode("ascii"),
         stores=stores,
         rules=_rules_tried(question, incoming.target, site, knowledge.places),
+        events=() if reason or "dropped" in stores else _events(incoming.target, site),
     )
 
 
@@ -227,7 +241,21 @@ def _rules_tried(
     traces: list[tuple[str, Iterable[RuleAsked[Any]]]] = [("inject", policy.trace_inject(text))]
     traces += [(f"traffic {name}", policy.trace_shields(name, v)) for name, v in shields.items()]
     traces += [("privacy", policy.trace_masks(path)), ("event", policy.trace_events(path))]
-    return tuple(RuleTried(name, t.rule.id, t.matched) for name, trace in traces for t in trace)
+    asked = [RuleTried(name, t.rule.id, t.matched) for name, trace in traces for t in trace]
+    masks = known_masks().trace(policy.mask_path(path))
+    return (*asked, *(RuleTried("masks", name, matched=True) for name in masks))
+
+
+def _events(target: bytes, site: Site) -> tuple[RuleEvent, ...]:
+    """List what the site's rules make of this page besides its view."""
+    policy = site.policy
+    viewed = policy.event_of(plain_path(target.decode("utf-8", "replace").partition("?")[0]))
+    events = [RuleEvent(viewed.id, viewed.name, dict(viewed.props), "view")] if viewed else []
+    events += [
+        RuleEvent(rule.id, rule.name, dict(rule.props), rule.when, rule.values)
+        for rule in policy.listened
+    ]
+    return tuple(events)
 
 
 def _meaning(reason: SkipReason | None) -> str:

@@ -46,7 +46,8 @@ class DropReason(StrEnum):
     STEP_FAILED = "step_failed"
     BUFFER_UNAVAILABLE = "buffer_unavailable"
     NO_VISIT = "no_visit"
-    UNREADABLE = "unreadable"
+    DEAD_LETTER_DISCARDED = "dead_letter_discarded"
+    DEAD_LETTER_PUSHED_OUT = "dead_letter_pushed_out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,18 @@ REASONS: tuple[Reason, ...] = (
         False,
         "An engagement event came without a visit to belong to.",
     ),
-    Reason(DropReason.UNREADABLE, Stage.FORWARDER, True, "A stream entry could not be decoded."),
+    Reason(
+        DropReason.DEAD_LETTER_DISCARDED,
+        Stage.FORWARDER,
+        False,
+        "Somebody discarded the dead letter that it had become.",
+    ),
+    Reason(
+        DropReason.DEAD_LETTER_PUSHED_OUT,
+        Stage.FORWARDER,
+        True,
+        "It had become a dead letter, and newer ones pushed it out.",
+    ),
 )
 
 _OUTCOMES = Counter(

@@ -187,6 +187,10 @@ class Site:
     measure: Measure = Measure.TRACKER
     load_key: str = ""
     """Secret that load ids are made with; empty: documents get none, and nothing is confirmed."""
+    cnil: bool = False
+    """The strictest of each choice: a day's salt, no region or city, of referrers the host."""
+    city_k: int = 0
+    """Visitors of a day that must share a city before it is kept; 0: as the edge is set."""
     rules: tuple[Rule, ...] = ()
     write_tokens: tuple[str, ...] = ()
     """SHA-256 in hex of the tokens with which a server may send events for its visitors."""
@@ -195,13 +199,19 @@ class Site:
     policy: Policy = field(init=False, compare=False, repr=False)
     """``rules``, compiled."""
     zone: ZoneInfo = field(init=False, compare=False, repr=False)
+    bare_hosts: frozenset[str] = field(init=False, compare=False, repr=False)
+    """``hosts`` without a ``www.`` before them."""
 
     def __post_init__(self) -> None:
-        """Resolve the zone once; it is asked for at every event."""
+        """Resolve once what is asked for at every event."""
         if self.canonical_host and self.canonical_host not in self.hosts:
             raise SnapshotError(f"canonical_host {self.canonical_host!r} is no name of the site")
+        if self.cnil:
+            object.__setattr__(self, "salt_period", SaltPeriod.DAY)
         object.__setattr__(self, "zone", ZoneInfo(self.timezone))
         object.__setattr__(self, "policy", policy_of(self.rules))
+        bare = frozenset(host.removeprefix("www.") for host in self.hosts)
+        object.__setattr__(self, "bare_hosts", bare)
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -433,6 +443,8 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "hits": ("hits", _flag),
     "measure": ("measure", Measure),
     "load_key": ("load_key", _text),
+    "cnil": ("cnil", _flag),
+    "city_k": ("city_k", _count),
     "rules": ("rules", parse_rules),
     "write_tokens": ("write_tokens", lambda v: tuple(_digest(token) for token in _list(v))),
     "modules": ("modules", lambda v: tuple(Module(name) for name in _list(v))),

@@ -7,11 +7,13 @@ from portal import health
 from portal.accounts import views as account_views
 from portal.accounts.signin import install_login
 from portal.api import events as event_views
+from portal.api import kept_views, older, openapi
 from portal.api import views as api_views
 from portal.config import PortalConfig, install
 from portal.dashboard import views as dashboard_views
 from portal.errors import install_errors
 from portal.page import install_page
+from portal.rules import views as rule_views
 from portal.security import install_headers, session_settings
 from portal.sessions import close_after_requests
 from portal.sites import capture as capture_views
@@ -32,11 +34,10 @@ def create_app(config: PortalConfig) -> Flask:
     close_after_requests(app)
     install_page(app)
     install_errors(app)
-    csrf.exempt(api_views.blueprint)
-    csrf.exempt(event_views.blueprint)
-    for part in (
-        *(health, account_views, site_views, capture_views),
-        *(dashboard_views, api_views, event_views),
-    ):
+    api = (api_views, older, kept_views, openapi, event_views)
+    for part in api:
+        csrf.exempt(part.blueprint)
+    pages = (health, account_views, site_views, capture_views, rule_views, dashboard_views)
+    for part in (*pages, *api):
         app.register_blueprint(part.blueprint)
     return app

@@ -23,6 +23,10 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def _explain_nothing(_site: dict[str, Any], _question: dict[str, Any]) -> dict[str, Any]:
+    raise ValueError("This portal was started without what an edge knows.")
+
+
 type Collect = Callable[
     [str, str, list[tuple[str, str]], bytes, str], tuple[int, list[tuple[str, str]], bytes]
 ]
@@ -41,9 +45,11 @@ class PortalConfig:
     ``publish`` sends the whole list of sites to the edges and may raise; ``edge_health`` gives what
     each edge process said last of each site, and may raise; ``edge_reasons`` are the meanings of
     the edges' reasons for leaving a page alone; ``account`` gives what became of a site's events,
-    and may raise; ``drop_reasons`` are the meanings of why one was not kept; ``collect`` passes
-    what other trackers send to a collector and gives its answer, and does not raise; ``public_url``
-    is where browsers reach the portal (https: secure cookies); ``edge_url`` is shown to people.
+    and may raise; ``drop_reasons`` are the meanings of why one was not kept; ``explain`` tells what
+    the edge would do to one request of a site that is given as the snapshot's object, and raises
+    ValueError with a sentence for people; ``collect`` passes what other trackers send to a
+    collector and gives its answer, and does not raise; ``public_url`` is where browsers reach the
+    portal (https makes cookies secure); ``edge_url`` is shown to people.
     """
 
     database_url: str
@@ -54,6 +60,7 @@ class PortalConfig:
     edge_reasons: Mapping[str, str] = field(default_factory=dict)
     account: Callable[[int], dict[str, Any]] = lambda _: {}
     drop_reasons: Mapping[str, str] = field(default_factory=dict)
+    explain: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]] = _explain_nothing
     collect: Collect = no_collector
     public_url: str = ""
     edge_url: str = ""

@@ -1,4 +1,4 @@
-"""The portal's tables: people, teams, sites, tokens.
+"""The portal's tables: people, teams, sites, tokens, and what a site counts and keeps.
 
 Only values and relations live here; who may do what is ``portal.teams.rights``, and how a site
 becomes part of the edges' snapshot is ``portal.sites.payload``. Numbers of visitors are never kept
@@ -6,7 +6,7 @@ here: they live in the store. The one invariant: secrets (passwords, tokens, lin
 hashes, and a site's id and host names belong to one site, its id for ever.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -157,6 +157,8 @@ class Site(Base):
     salt_period: Mapped[str] = mapped_column(String(16), default="day")
     hits: Mapped[bool] = mapped_column(default=True)
     measure: Mapped[str] = mapped_column(String(16), default="tracker")
+    cnil: Mapped[bool] = mapped_column(default=False)
+    city_k: Mapped[int] = mapped_column(default=0)
     rules: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     modules: Mapped[list[str]] = mapped_column(JSON, default=list)
     team: Mapped[Team] = relationship(back_populates="sites")
@@ -208,3 +210,61 @@ class Setting(Base):
 
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     value: Mapped[Any] = mapped_column(JSON)
+
+
+class SiteGoal(Base):
+    """What a site counts as a success; what reaches it is ``store.query.goals.Goal``."""
+
+    __tablename__ = "site_goals"
+    __table_args__ = (UniqueConstraint("site_id", "name", name="uq_site_goals_site_id_name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(120))
+    kind: Mapped[str] = mapped_column(String(16))
+    target: Mapped[str] = mapped_column(String(2000))
+    props: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    scroll: Mapped[int] = mapped_column(default=0)
+    currency: Mapped[str] = mapped_column(String(3), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SiteFunnel(Base):
+    """A saved funnel; ``steps`` are ids of the site's goals."""
+
+    __tablename__ = "site_funnels"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(120))
+    steps: Mapped[list[int]] = mapped_column(JSON)
+    between: Mapped[str] = mapped_column(String(16))
+    within: Mapped[str] = mapped_column(String(16))
+    window_s: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SiteSegment(Base):
+    """A saved set of filters; without a user it is the whole site's."""
+
+    __tablename__ = "site_segments"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(120))
+    filters: Mapped[list[Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SiteAnnotation(Base):
+    """A note at a day of a site's graphs; without a user it is the whole site's."""
+
+    __tablename__ = "site_annotations"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    day: Mapped[date]
+    text: Mapped[str] = mapped_column(String(280))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)

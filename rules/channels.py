@@ -1,15 +1,21 @@
 """Sort a visit into one of the default channels, in GA4's order with AI Assistants added.
 
-A pure function over what the visit's first event said. The one invariant: every visit has exactly
-one channel, by the first rule that holds.
+The rows are the pack ``channels``; applying them is a pure function over what the visit's first
+event said. The one invariant: every visit has exactly one channel, by the first row that holds.
 
 Source: Google Analytics 4, "Default channel group"; NUMBERS 15 (AI Assistants stand after Organic
 Video and before Organic Search).
 """
 
-import re
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rules.loader import Document, Place, read_document
+from rules.patterns import Pattern, PatternError
+from rules.tables import PACKS
 
 
 class Channel(StrEnum):
@@ -46,86 +52,90 @@ class Attribution(NamedTuple):
     is_paid_click: bool = False
 
 
-_PAID = re.compile(r"(?:.*cp.*|ppc|retargeting|paid.*)", re.DOTALL)
-_SHOPPING_CAMPAIGN = re.compile(r"(?:[^a-df-z]|^)shop|shopping")
-_EMAIL = re.compile(r"e[-_ ]?mail|newsletter")
-_DISPLAY = frozenset({"display", "banner", "expandable", "interstitial", "cpm"})
-_SOCIAL = frozenset(
-    {"social", "social-network", "social-media", "sm", "social network", "social media"}
-)
-_PAID_BY_CATEGORY = {
-    "shopping": Channel.PAID_SHOPPING,
-    "search": Channel.PAID_SEARCH,
-    "social": Channel.PAID_SOCIAL,
-    "video": Channel.PAID_VIDEO,
-}
-_ORGANIC_BY_CATEGORY = {
-    "shopping": Channel.ORGANIC_SHOPPING,
-    "social": Channel.ORGANIC_SOCIAL,
-    "video": Channel.ORGANIC_VIDEO,
-    "ai": Channel.AI_ASSISTANTS,
-    "search": Channel.ORGANIC_SEARCH,
-    "email": Channel.EMAIL,
-    "audio": Channel.AUDIO,
-}
+WORDS = ("source", "category", "medium", "campaign")
+_REMEMBERED = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the pack: its channel, and the conditions that must all hold."""
+
+    id: str
+    channel: Channel
+    words: tuple[tuple[str, Pattern], ...] = ()
+    paid_click: bool | None = None
+
+    def holds(self, visit: Attribution) -> bool:
+        """Tell whether a visit, whose words are in lower case, meets every condition."""
+        if self.paid_click is not None and self.paid_click != visit.is_paid_click:
+            return False
+        return all(
+            (word := getattr(visit, name)) and pattern.matches_whole(word)
+            for name, pattern in self.words
+        )
 
 
 def channel_of(visit: Attribution) -> Channel:
     """Find the channel of a visit."""
-    medium, campaign = visit.medium.lower().strip(), visit.campaign.lower().strip()
-    if campaign == "cross-network" or medium == "cross-network":
-        return Channel.CROSS_NETWORK
-    is_shopping = bool(_SHOPPING_CAMPAIGN.search(campaign))
-    paid = _paid_channel(visit, medium, is_shopping)
-    if paid:
-        return paid
-    if is_shopping:
-        return Channel.ORGANIC_SHOPPING
-    return _organic_channel(visit, medium)
+    return row_of(visit).channel
 
 
-def _paid_channel(visit: Attribution, medium: str, is_shopping: bool) -> Channel | None:
-    is_paid = bool(_PAID.fullmatch(medium))
-    if is_paid and is_shopping:
-        return Channel.PAID_SHOPPING
-    if is_paid and visit.category in _PAID_BY_CATEGORY:
-        return _PAID_BY_CATEGORY[visit.category]
-    if visit.is_paid_click and visit.category == "search":
-        return Channel.PAID_SEARCH
-    if medium in _DISPLAY:
-        return Channel.DISPLAY
-    return Channel.PAID_OTHER if is_paid else None
+@lru_cache(maxsize=_REMEMBERED)
+def row_of(visit: Attribution) -> Row:
+    """Find the row that decides; the same few visits come again and again."""
+    lowered = Attribution(
+        visit.source.lower().strip(),
+        visit.category,
+        visit.medium.lower().strip(),
+        visit.campaign.lower().strip(),
+        visit.is_paid_click,
+    )
+    return next(row for row in known_rows() if row.holds(lowered))
 
 
-def _organic_channel(visit: Attribution, medium: str) -> Channel:
-    """Apply GA4's remaining rules: by category or medium, the earlier channel first."""
-    by_medium = _channel_of_medium(visit, medium)
-    by_category = _ORGANIC_BY_CATEGORY.get(visit.category)
-    found = [channel for channel in (by_medium, by_category) if channel]
-    if found:
-        return min(found, key=_ORDER.__getitem__)
-    return Channel.REFERRAL if visit.source else Channel.DIRECT
+def load_channels(path: Path) -> tuple[Row, ...]:
+    """Read and check a pack's ``channels``.
+
+    Raises:
+        RuleError: Something is wrong; with file and line.
+    """
+    document = read_document(path)
+    raw = document.values.get("channels") if isinstance(document.values, dict) else None
+    if not isinstance(raw, list) or not raw:
+        raise document.error((), "expected channels, a list")
+    rows = tuple(_read_row(document, ("channels", at), row) for at, row in enumerate(raw))
+    if rows[-1].words or rows[-1].paid_click is not None:
+        raise document.error(("channels", len(rows) - 1), "expected a last row without conditions")
+    if len({row.id for row in rows}) != len(rows):
+        raise document.error(("channels",), "expected an id of its own for each row")
+    return rows
 
 
-def _channel_of_medium(visit: Attribution, medium: str) -> Channel | None:
-    source = visit.source.lower()
-    if medium in _SOCIAL:
-        return Channel.ORGANIC_SOCIAL
-    if "video" in medium:
-        return Channel.ORGANIC_VIDEO
-    if medium == "organic":
-        return Channel.ORGANIC_SEARCH
-    if _EMAIL.fullmatch(medium) or _EMAIL.fullmatch(source):
-        return Channel.EMAIL
-    if medium in {"affiliate", "affiliates"}:
-        return Channel.AFFILIATES
-    if medium == "audio":
-        return Channel.AUDIO
-    if "sms" in {source, medium}:
-        return Channel.SMS
-    if medium.endswith("push") or "mobile" in medium or "notification" in medium:
-        return Channel.MOBILE_PUSH
-    return Channel.MOBILE_PUSH if source == "firebase" else None
+def _read_row(document: Document, place: Place, raw: Any) -> Row:
+    known = {"id", "channel", "paid_click", *WORDS}
+    if not isinstance(raw, dict) or not isinstance(raw.get("id"), str) or raw.keys() - known:
+        raise document.error(place, f"expected an object with id and of {', '.join(sorted(known))}")
+    if raw.get("channel") not in list(Channel):
+        raise document.error((*place, "channel"), f"expected one of {', '.join(Channel)}")
+    if not isinstance(paid_click := raw.get("paid_click"), bool | None):
+        raise document.error((*place, "paid_click"), "expected true or false")
+    words = [
+        (name, _read_word(document, (*place, name), raw[name])) for name in WORDS if name in raw
+    ]
+    return Row(raw["id"], Channel(raw["channel"]), tuple(words), paid_click)
 
 
-_ORDER = {channel: position for position, channel in enumerate(Channel)}
+def _read_word(document: Document, place: Place, text: Any) -> Pattern:
+    try:
+        pattern = Pattern(text)
+    except PatternError as error:
+        raise document.error(place, str(error)) from None
+    if pattern.matches_whole(""):
+        raise document.error(place, "expected a pattern that stands for no empty word")
+    return pattern
+
+
+@cache
+def known_rows() -> tuple[Row, ...]:
+    """Load the rows that come with the product, once a process."""
+    return load_channels(PACKS / "channels.yaml")

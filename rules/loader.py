@@ -15,19 +15,28 @@ from typing import Any
 import yaml
 
 from rules.matcher import known_segments
-from rules.model import LISTS, Action, Kind, Rule, Subject
+from rules.model import LISTS, Action, Kind, Rule, Subject, When
+from rules.selectors import is_selector
 
 type Place = tuple[str | int, ...]
 
 MOST_RULES = 500
 MOST_VALUES = 1_000
 MAX_TEXT = 500
+MOST_STARS = 6
+"""In one pattern; with ``MOST_GLOBS`` it bounds what a page or an event can cost."""
+MOST_GLOBS = 500
+"""Patterns with stars in all rules of a list; those without cost nothing."""
+MOST_SELECTOR_BYTES = 16_384
+"""What rules by selector may add to the script."""
 _MAX_NAME = 120
 _MAX_PROPS = 30
+_DEEPEST = 20
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _HOST = re.compile(r"[a-z0-9_*-]{1,63}(?:\.[a-z0-9_*-]{1,63}){0,30}|\[?[0-9a-f:.]{2,45}\]?")
 _PARAM = re.compile(r"[^\s&#?]{1,128}")
+_STARS = re.compile(r"\*+")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _RESERVED = frozenset({"pageview", "engagement"})
 _EXTRAS = {
@@ -50,6 +59,8 @@ class RuleError(ValueError):
     def _where(self) -> str:
         if self.file:
             return f"{self.file}:{self.line}"
+        if self.line:
+            return f"line {self.line}"
         at, *rest = [*self.place, None] if self.place else [None]
         first = f"rule {at + 1}" if isinstance(at, int) else str(at or "")
         return ": ".join([first, *(str(step) for step in rest if isinstance(step, str))]).strip()
@@ -77,13 +88,18 @@ def read_document(path: Path) -> Document:
     Raises:
         RuleError: It is not YAML, or uses aliases or a key twice.
     """
-    text = path.read_text(encoding="utf-8")
-    file, lines = str(path), dict[Place, int]()
+    return parse_document(path.read_text(encoding="utf-8"), str(path))
+
+
+def parse_document(text: str, file: str = "") -> Document:
+    """Read YAML out of a text; ``file`` is what its errors call it.
+
+    Raises:
+        RuleError: It is not YAML, or uses aliases or a key twice.
+    """
+    lines = dict[Place, int]()
     try:
-        for event in yaml.parse(text, yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                line = event.start_mark.line + 1 if event.start_mark else 1
-                raise RuleError((), "expected the value itself, not an alias", file, line)
+        _refuse_odd_yaml(text, file)
         node = yaml.compose(text, yaml.SafeLoader)
         if node is not None:
             _note_lines(node, (), lines, file)
@@ -93,6 +109,19 @@ def read_document(path: Path) -> Document:
         problem = getattr(error, "problem", None) or "it cannot be read"
         line = mark.line + 1 if mark else 1
         raise RuleError((), f"expected YAML: {problem}", file, line) from None
+
+
+def _refuse_odd_yaml(text: str, file: str) -> None:
+    """Refuse aliases and depth as soon as they come: either can make a short text slow."""
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if isinstance(event, yaml.AliasEvent):
+            raise RuleError((), "expected the value itself, not an alias", file, line)
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise RuleError((), "expected fewer lists within lists", file, line)
 
 
 def _note_lines(node: yaml.Node, place: Place, lines: dict[Place, int], file: str) -> None:
@@ -116,7 +145,15 @@ def load_rules(path: Path) -> tuple[Rule, ...]:
     Raises:
         RuleError: Something is wrong; with file and line.
     """
-    document = read_document(path)
+    return rules_of(read_document(path))
+
+
+def rules_of(document: Document) -> tuple[Rule, ...]:
+    """Read the rules of a document of the form ``rules: [rule, …]``.
+
+    Raises:
+        RuleError: Something is wrong; with the line.
+    """
     if not isinstance(document.values, dict) or document.values.keys() != {"rules"}:
         raise document.error((), "expected one key, rules, with a list of rules")
     try:
@@ -144,7 +181,25 @@ def parse_rules(raw: Any) -> tuple[Rule, ...]:
         if rule.id in rules:
             raise RuleError((index, "id"), f"expected an id of its own; {rule.id!r} is taken")
         rules[rule.id] = rule
+    _check_cost(tuple(rules.values()))
     return tuple(rules.values())
+
+
+def _check_cost(rules: tuple[Rule, ...]) -> None:
+    """Refuse a list that would make pages slow or the script large."""
+    globs = selector_bytes = 0
+    for index, rule in enumerate(rules):
+        if rule.subject in {Subject.PATHS, Subject.HOSTS}:
+            globs += sum("*" in value for value in rule.values)
+        elif rule.subject is Subject.SELECTORS:
+            texts = (*rule.values, rule.name, *(text for prop in rule.props for text in prop))
+            selector_bytes += sum(len(text.encode()) for text in texts)
+        if globs > MOST_GLOBS:
+            expected = f"expected at most {MOST_GLOBS} patterns with stars in all rules together"
+            raise RuleError((index, rule.subject.value), expected)
+        if selector_bytes > MOST_SELECTOR_BYTES:
+            expected = f"expected at most {MOST_SELECTOR_BYTES} bytes of rules by selector"
+            raise RuleError((index, rule.subject.value), expected)
 
 
 def parse_rule(raw: Any) -> Rule:
@@ -155,16 +210,13 @@ def parse_rule(raw: Any) -> Rule:
     """
     if not isinstance(raw, dict):
         raise RuleError((), "expected an object with id, kind, action and what it looks at")
-    if "selector" in raw or "selectors" in raw:
-        key = "selector" if "selector" in raw else "selectors"
-        raise RuleError((key,), "expected paths: rules by CSS selector are not supported yet")
     rule_id = _matching(raw, "id", _ID, "1 to 64 of a-z, 0-9, - and _")
     kind = _one_of(raw, "kind", list(LISTS))
     actions = LISTS[Kind(kind)]
     default = next(iter(actions)) if len(actions) == 1 else None
     action = Action(_one_of(raw, "action", list(actions), default))
     subject = _subject(raw, actions[action])
-    extras = _EXTRAS.get(action, ())
+    extras = (*_EXTRAS.get(action, ()), *(("when",) if subject is Subject.SELECTORS else ()))
     known = {"id", "kind", "action", subject.value, *extras}
     if unknown := sorted(str(key) for key in raw.keys() - known):
         raise RuleError((unknown[0],), f"expected only {', '.join(sorted(known))}")
@@ -175,8 +227,9 @@ def parse_rule(raw: Any) -> Rule:
         subject=subject,
         values=_values(raw, subject),
         to=_target(raw, subject) if "to" in extras else "",
-        name=_name(raw, subject) if "name" in extras else "",
+        name=_name(raw) if "name" in extras else "",
         props=_props(raw) if "props" in extras else (),
+        when=_one_of(raw, "when", list(When), When.CLICK.value) if "when" in extras else "",
     )
 
 
@@ -184,7 +237,7 @@ def plain_rule(rule: Rule) -> dict[str, Any]:
     """Write a rule as the plain object that ``parse_rule`` reads."""
     plain: dict[str, Any] = {"id": rule.id, "kind": rule.kind.value, "action": rule.action.value}
     plain[rule.subject.value] = list(rule.values)
-    extras = {"to": rule.to, "name": rule.name, "props": dict(rule.props)}
+    extras = {"to": rule.to, "when": rule.when, "name": rule.name, "props": dict(rule.props)}
     return plain | {key: value for key, value in extras.items() if value}
 
 
@@ -231,7 +284,13 @@ def _read_value(value: Any, read: Callable[[str], str], place: Place) -> str:
 def _path(text: str) -> str:
     if not text.startswith(("/", "*")) or "?" in text or "#" in text:
         raise ValueError("a path such as /blog/*, without a query")
-    return text
+    return _few_stars(text)
+
+
+def _few_stars(pattern: str) -> str:
+    if len(_STARS.findall(pattern)) > MOST_STARS:
+        raise ValueError(f"a pattern with at most {MOST_STARS} stars")
+    return pattern
 
 
 def _param(text: str) -> str:
@@ -242,9 +301,10 @@ def _param(text: str) -> str:
 
 def _network(text: str) -> str:
     try:
-        return str(ip_network(text))
+        network = ip_network(text)
     except ValueError:
         raise ValueError("an address or a network such as 203.0.113.0/24") from None
+    return str(network[0] if network.num_addresses == 1 else network)
 
 
 def _country(text: str) -> str:
@@ -257,7 +317,7 @@ def _host(text: str) -> str:
     host = text.lower().rstrip(".")
     if not _HOST.fullmatch(host):
         raise ValueError("a host name such as shop.example.com")
-    return host
+    return _few_stars(host)
 
 
 def _domain(text: str) -> str:
@@ -279,6 +339,12 @@ def _event(text: str) -> str:
     return text
 
 
+def _selector(text: str) -> str:
+    if not is_selector(text):
+        raise ValueError("a CSS selector of names, #ids, .classes and [attributes]")
+    return text
+
+
 _READERS: dict[Subject, Callable[[str], str]] = {
     Subject.PATHS: _path,
     Subject.PARAMS: _param,
@@ -288,12 +354,13 @@ _READERS: dict[Subject, Callable[[str], str]] = {
     Subject.REFERRERS: _domain,
     Subject.SEGMENTS: _segment,
     Subject.EVENTS: _event,
+    Subject.SELECTORS: _selector,
 }
 
 
 def _target(raw: Mapping[str, Any], subject: Subject) -> str:
     to = _read_value(raw.get("to"), _mask_target, ("to",))
-    stars = min(len(re.findall(r"\*+", pattern)) for pattern in raw[subject.value])
+    stars = min(len(_STARS.findall(pattern)) for pattern in raw[subject.value])
     if any(int(slot) > stars for slot in re.findall(r"\$([1-9])", to)):
         raise RuleError(("to",), f"expected no $ beyond the stars of the paths, which are {stars}")
     return to
@@ -305,11 +372,11 @@ def _mask_target(text: str) -> str:
     return text
 
 
-def _name(raw: Mapping[str, Any], subject: Subject) -> str:
+def _name(raw: Mapping[str, Any]) -> str:
     name = raw.get("name")
     if not isinstance(name, str) or not 0 < len(name.strip()) <= _MAX_NAME:
         raise RuleError(("name",), f"expected a name of 1 to {_MAX_NAME} characters")
-    is_event = raw.get("kind") == Kind.EVENT and subject is Subject.PATHS
+    is_event = raw.get("kind") == Kind.EVENT
     if _CONTROLS.search(name) or (is_event and name.strip() in _RESERVED):
         raise RuleError(("name",), "expected a name of your own, not pageview or engagement")
     return name.strip()

@@ -44,6 +44,14 @@ class Subject(StrEnum):
     REFERRERS = "referrers"
     SEGMENTS = "segments"
     EVENTS = "events"
+    SELECTORS = "selectors"
+
+
+class When(StrEnum):
+    """What a visitor does to an element that a selector names."""
+
+    CLICK = "click"
+    SUBMIT = "submit"
 
 
 LISTS: dict[Kind, dict[Action, tuple[Subject, ...]]] = {
@@ -60,7 +68,7 @@ LISTS: dict[Kind, dict[Action, tuple[Subject, ...]]] = {
         Action.NORMALISE: (Subject.SEGMENTS,),
         Action.KEEP: (Subject.PARAMS,),
     },
-    Kind.EVENT: {Action.SEND: (Subject.PATHS,)},
+    Kind.EVENT: {Action.SEND: (Subject.PATHS, Subject.SELECTORS)},
     Kind.GOAL: {Action.REACH: (Subject.PATHS, Subject.EVENTS)},
 }
 """Kind → action → the subjects that such a rule may look at."""
@@ -71,7 +79,7 @@ class Rule:
     """One rule; ``id`` is unique in its list and shown wherever the rule decides.
 
     ``to`` is what a mask writes, ``$1`` for what the first ``*`` stood for; ``name`` and ``props``
-    are those of the custom event or goal.
+    are those of the custom event or goal; ``when`` says what must be done to a selector's element.
     """
 
     id: str
@@ -82,3 +90,4 @@ class Rule:
     to: str = ""
     name: str = ""
     props: tuple[tuple[str, str], ...] = ()
+    when: str = ""

@@ -73,6 +73,8 @@ class Policy:
         self.kept_params = tuple(
             name for rule in rules if rule.action is Action.KEEP for name in rule.values
         )
+        self.listened = tuple(rule for rule in rules if rule.subject is Subject.SELECTORS)
+        """Events that the tracker makes of what a visitor does to an element."""
         self.rules = rules
 
     def may_inject(self, target: str) -> bool:

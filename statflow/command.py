@@ -73,6 +73,8 @@ EXPECTED = frozenset(
         "EdgeError",
         "ExplainError",
         "NginxError",
+        "BufferAwayError",
+        "DeadLetterError",
     }
 )
 """Errors whose message is written for the person at the terminal. Named, not imported: most come

@@ -14,9 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from edge.buffer.beside import open_beside
 from edge.buffer.durability import check_durability
 from edge.buffer.embedded import is_answering
 from edge.buffer.scripts import connect
+from edge.forwarder.dead_letters import DeadLetters
 from edge.pipeline.geo import Geo
 from edge.sites import Snapshot, SnapshotError, parse_snapshot
 from portal.database import Database
@@ -96,6 +98,24 @@ async def _durability_problems(url: str) -> list[str]:
         return await check_durability(redis)
     finally:
         await redis.aclose()
+
+
+def _check_dead_letters(settings: Settings, paths: Paths) -> str:
+    url = redis_url(settings, paths)
+    if not is_answering(url):
+        raise WrongError("cannot be read: Redis does not answer")
+    with open_beside(url) as redis:
+        waiting = DeadLetters(redis).count()
+    if waiting:
+        sites = ", ".join(
+            f"{n} of {f'site {site_id}' if site_id else 'a site unknown'}"
+            for site_id, n in sorted(waiting.items())
+        )
+        raise WrongError(
+            f"events could not be stored and were set aside: {sites}; "
+            "look at them with `statflow deadletter list`, then `replay` or `drop` them"
+        )
+    return "none: every event could be stored"
 
 
 def _check_salts(settings: Settings, paths: Paths) -> str:
@@ -218,6 +238,7 @@ CHECKS: tuple[tuple[str, Callable[[Settings, Paths], str]], ...] = (
     ("challenges", _check_challenges),
     ("salts", _check_salts),
     ("redis", _check_redis),
+    ("dead letters", _check_dead_letters),
     ("store", _check_store),
     ("accounts", _check_accounts),
     ("up", _check_parts),

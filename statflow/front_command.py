@@ -183,7 +183,8 @@ def _first_file(places: tuple[Path, ...]) -> Path:
 def _tags(snapshot: "Snapshot") -> "dict[int, Tag]":
     """Build each site's script as the edge does, to know its name."""
     from edge.collector.builds import TrackerBuilds
-    from tracker import newest_build
+    from tracker import newest_build, selectors_build
 
-    builds = TrackerBuilds(newest_build().read_bytes(), now=time.time)
+    selectors = selectors_build().read_bytes()
+    builds = TrackerBuilds(newest_build().read_bytes(), selectors=selectors, now=time.time)
     return {site.id: builds.for_site(site).tag for site in snapshot.sites}

@@ -18,6 +18,7 @@ from edge.event import Event
 from edge.importer import (
     ImportFileError,
     Summary,
+    count_resets,
     import_events,
     import_number,
     parse_line,
@@ -56,7 +57,6 @@ def import_events_file(
             if line.strip():
                 order.append((_checked(line, site, number), offset))
         order.sort()
-        name = import_number(site.id, digest.hexdigest())
 
         def events() -> Iterator[Event]:
             for _, offset in order:
@@ -64,6 +64,7 @@ def import_events_file(
                 yield parse_line(orjson.loads(opened.readline()), site)
 
         with open_store(settings, paths) as store:
+            name = import_number(site.id, digest.hexdigest(), count_resets(store, site.id))
             summary = import_events(store, name, events(), _show)
     return _answer(name, summary)
 

@@ -9,7 +9,7 @@ from statflow.paths import Paths
 from statflow.services import geo_database, redis_url
 from statflow.settings import Settings
 from statflow.workers import WorkersPlan
-from tracker import modules_of, newest_build, older_modules
+from tracker import modules_of, newest_build, older_modules, selectors_build
 
 
 def edge_config(  # noqa: PLR0913 - one argument an option of the command
@@ -42,6 +42,7 @@ def edge_config(  # noqa: PLR0913 - one argument an option of the command
         salts_file=salts_file or paths.salts,
         geo=geo_database(settings),
         bot_ranges=settings.bot_ranges,
+        city_k=settings.city_k,
         trusted_proxies=settings.trusted_proxies,
         upstream_ranges=settings.upstream_ranges,
         acme_dir=settings.acme_dir,
@@ -54,6 +55,7 @@ def edge_config(  # noqa: PLR0913 - one argument an option of the command
         rate_site=settings.rate_site,
         default_site=settings.default_site,
         tracker=newest_build().read_bytes(),
+        selectors=selectors_build().read_bytes(),
         tracker_at=newest_build().stat().st_mtime,
         modules=modules_of(newest_build()),
         older_modules=older_modules(),

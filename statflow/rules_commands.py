@@ -19,6 +19,8 @@ from statflow.command import Context, command
 from statflow.output import print_json, print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sized
+
     from edge.explain import Explanation, Knowledge, Question
 
 FETCH_TIMEOUT_S = 10.0
@@ -99,17 +101,8 @@ def _fields(lines: tuple[str, ...]) -> tuple[tuple[bytes, bytes], ...]:
 
 def _knowledge(context: Context) -> "Knowledge":
     """Open what an edge of this data folder knows: its sites, its tracker, its databases."""
-    from edge.collector.builds import TrackerBuilds
-    from edge.collector.client_ip import parse_networks
-    from edge.explain import Knowledge
-    from edge.fronts.control import Control
-    from edge.fronts.operating import Operating
-    from edge.fronts.reception import Reception
-    from edge.pipeline.agents import Agents
-    from edge.pipeline.geo import Geo
     from edge.sites_feed import SitesFeed
-    from statflow.services import geo_database
-    from tracker import newest_build
+    from statflow.explaining import open_knowledge
 
     settings, paths = context.settings, context.paths
     feed = SitesFeed(settings.sites_file or paths.sites_file, default_host=settings.default_site)
@@ -118,19 +111,7 @@ def _knowledge(context: Context) -> "Knowledge":
         raise ExplainError(feed.problem)
     if not feed.current().sites:
         raise ExplainError("no sites yet: add one with `statflow site add`, and run an edge once")
-    builds = TrackerBuilds(newest_build().read_bytes())
-    return Knowledge(
-        reception=Reception(
-            feed.current,
-            builds.names,
-            parse_networks(settings.trusted_proxies),
-            Operating(acme_dir=settings.acme_dir),
-        ),
-        control=Control(feed.current),
-        tag_for=lambda site: builds.for_site(site).tag,
-        places=Geo(geo_database(settings)),
-        devices=Agents(),
-    )
+    return open_knowledge(settings, feed.current)
 
 
 def _fetched(question: "Question", knowledge: "Knowledge") -> "Question":
@@ -196,17 +177,25 @@ def _print(explanation: "Explanation") -> None:
 def rules_check(file: Path | None) -> None:
     """Check the packs, their cases, and FILE; a fault says file, line and what to write."""
     from rules.cases import check_cases
+    from rules.channels import load_channels
     from rules.loader import RuleError, load_rules
+    from rules.masks import load_masks
     from rules.tables import PACKS
 
-    faults = check_cases()
-    checked = [PACKS / "inject.yaml", *([file] if file else [])]
+    faults: list[RuleError] = []
     count = 0
-    for path in checked:
+    checked: list[tuple[Callable[[Path], Sized], Path]] = [
+        (lambda path: load_masks(path).masks, PACKS / "privacy.yaml"),
+        (load_channels, PACKS / "channels.yaml"),
+        (load_rules, PACKS / "inject.yaml"),
+        *([(load_rules, file)] if file else []),
+    ]
+    for read, path in checked:
         try:
-            count += len(load_rules(path))
+            count += len(read(path))
         except RuleError as error:
             faults.append(error)
+    faults += [] if faults else check_cases()
     for fault in faults:
         click.echo(str(fault), err=True)
     if faults:

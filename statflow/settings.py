@@ -116,6 +116,14 @@ SETTINGS: tuple[Setting, ...] = (
         _path,
     ),
     Setting(
+        "CITY_K",
+        "10",
+        "count",
+        "Visitors of one site and local day that must share a city before it is kept; "
+        "1 keeps every city. A site may set its own.",
+        _count,
+    ),
+    Setting(
         "BOT_RANGES",
         "",
         "folder",
@@ -274,6 +282,7 @@ class Settings:
     salt_url: str
     salt_assured: bool
     geoip_db: Path | None
+    city_k: int
     bot_ranges: Path | None
     secret_key: str
     password: str

@@ -13,12 +13,13 @@ all rows (JSON, …) are built whole, up to ``WHOLE_RESULT_BYTES``.
 import fcntl
 import os
 import re
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from xml.sax.saxutils import escape
 
 import chdb
@@ -228,18 +229,37 @@ def _run(handle: Any, work: Work, tally: Tally) -> Iterator[bytes]:
 
 
 def _insert(handle: Any, work: Work, tally: Tally) -> Iterator[bytes]:
-    """Hand the data over in one piece, so that a broken tail stores nothing."""
+    """Let the engine read the data from a file in memory: a broken tail stores nothing.
+
+    Its streaming inserter is no way: what fails behind the parser (a constraint, too many
+    partitions, no memory, a full disk) it answers with the count of the rows, and stores none.
+    """
     if not work.data:
         raise FaceError(ErrorCode.BAD_ARGUMENTS, "The INSERT carries no data")
-    inserter = handle.send_insert(work.statement.head.decode(), work.statement.format)
-    try:
-        inserter.append(work.data)
-        done = inserter.finish()
-    finally:
-        with suppress(RuntimeError):
-            inserter.cancel()
-    tally.written_rows, tally.written_bytes = done.rows_written, done.bytes_written
+    statement = work.statement
+    with _file_in_memory() as file:
+        file.write(work.data)
+        file.flush()
+        file.seek(0)
+        source = f" from infile '/dev/fd/{file.fileno()}' compression 'none' "
+        sql = b"".join(
+            (
+                statement.head[: statement.source_at],
+                source.encode(),
+                statement.head[statement.source_at :],
+                f" format {statement.format}".encode(),
+            )
+        )
+        result = handle.query(sql, "Null")
+    tally.written_rows, tally.written_bytes = result.rows_written(), result.bytes_written()
     yield from ()
+
+
+def _file_in_memory() -> IO[bytes]:
+    """Make a file without a name: of memory where the system knows such, else a temporary one."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("insert"), "w+b")
+    return tempfile.TemporaryFile()
 
 
 def _stream(handle: Any, work: Work, tally: Tally) -> Iterator[bytes]:

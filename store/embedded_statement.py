@@ -32,13 +32,14 @@ class Statement:
 
     ``format`` is the name in its FORMAT clause, "" without one. ``data_at`` is the offset of the
     data of an INSERT that carries any in another form than VALUES, else None; ``head`` is then the
-    statement without its FORMAT clause.
+    statement without its FORMAT clause, and ``source_at`` the place in it for a FROM INFILE.
     """
 
     head: bytes
     verb: str
     format: str
     data_at: int | None = None
+    source_at: int = 0
 
     @property
     def answers(self) -> bool:
@@ -87,8 +88,11 @@ def parse_statement(sql: bytes) -> Statement:
 
 def _parse_insert(sql: bytes, tokens: Iterator[_Token]) -> Statement:
     """Find the data of an INSERT: after ``FORMAT name``, unless a query or VALUES comes first."""
+    settings_at = None
     for token in tokens:
         word = token.text.lower() if token.is_word else b""
+        if word == b"settings" and settings_at is None:
+            settings_at = token.start
         if word == b"values":
             return Statement(sql, "insert", "")
         if word in {b"select", b"with"}:
@@ -99,11 +103,11 @@ def _parse_insert(sql: bytes, tokens: Iterator[_Token]) -> Statement:
             name = next(tokens, None)
             if name is None or not name.is_word:
                 break
-            return _with_data(sql, token.start, name)
+            return _with_data(sql, token.start, name, settings_at)
     raise FaceError(ErrorCode.SYNTAX_ERROR, "INSERT has neither FORMAT, VALUES nor SELECT")
 
 
-def _with_data(sql: bytes, format_at: int, name: _Token) -> Statement:
+def _with_data(sql: bytes, format_at: int, name: _Token, settings_at: int | None) -> Statement:
     if name.text.lower() == b"values":
         return Statement(sql, "insert", "")
     data_at = name.end
@@ -111,7 +115,8 @@ def _with_data(sql: bytes, format_at: int, name: _Token) -> Statement:
         data_at += 1
     if sql[data_at : data_at + 1] == b"\n":
         data_at += 1
-    return Statement(sql[:format_at], "insert", name.text.decode(), data_at)
+    source_at = format_at if settings_at is None else settings_at
+    return Statement(sql[:format_at], "insert", name.text.decode(), data_at, source_at)
 
 
 def _trailing_format(tokens: list[_Token]) -> str:

@@ -17,6 +17,18 @@ def newest_build() -> Path:
     return builds[-1]
 
 
+def selectors_build() -> Path:
+    """Find what is appended to the newest build for sites that have rules by selector.
+
+    Raises:
+        FileNotFoundError: There is none; `make tracker` makes one.
+    """
+    build = DIST / "selectors" / newest_build().name
+    if not build.exists():
+        raise FileNotFoundError(f"no {build}; run `make tracker`")
+    return build
+
+
 def modules_of(build: Path) -> dict[str, bytes]:
     """Read the modules of a build, by name."""
     return {path.stem: path.read_bytes() for path in sorted(build.with_suffix("").glob("*.js"))}

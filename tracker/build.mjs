@@ -1,7 +1,8 @@
 /**
  * Build dist/<version>.js from src/: one file, smallest, with one placeholder for the site's
- * settings; and dist/<version>/<module>.js from src/modules/, each an ES module that is loaded only
- * where a site has it on.
+ * settings; dist/<version>/<module>.js from src/modules/, each an ES module that is loaded only where
+ * a site has it on; and dist/selectors/<version>.js, which the edge appends to the first for sites with
+ * rules by selector.
  *
  * It serves nothing and knows no site: the edge puts the settings in. The one invariant: a version
  * that dist/versions.json lists as published never changes; a change needs a new version in
@@ -22,12 +23,15 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 
-const BUDGET_BYTES = 1536;
+const MODULE_BUDGET = 1536;
 /** The parts that a site may switch on; edge/sites.py has the same names. */
 const MODULES = ["clicks", "errors", "forms", "scroll", "vitals"];
-const PLACEHOLDER = '"__SF__"';
-/** What the edge puts there for most sites: sizes are those of the script as it is served. */
-const DEFAULTS = '{"e":"/sf/e","p":"/sf/p.gif","h":0}';
+/**
+ * What is one file with a placeholder: how large `gzip -9` at most, which placeholder, and what the edge
+ * puts there for most sites, for sizes are those of the script as it is served.
+ */
+const CORE = { budget: 1536, mark: "__SF__", usual: '{"e":"/sf/e","p":"/sf/p.gif","h":0}' };
+const SELECTORS = { budget: 256, mark: "__SF_RULES__", usual: "[]" };
 
 const here = dirname(fileURLToPath(import.meta.url));
 const npmDir = resolve(process.env.NPM_DIR ?? join(here, "..", "build", "npm", "tracker"));
@@ -60,10 +64,14 @@ async function minify(entry, options) {
   return code;
 }
 
-async function build() {
+async function buildCore() {
   // Conditionals are left as they are written: alike, they compress better.
   const code = await minify(["main.js"], { booleans_as_integers: true, conditionals: false });
-  return enclose(code).replace("__SF__", PLACEHOLDER);
+  return enclose(code, CORE);
+}
+
+async function buildSelectors() {
+  return enclose(await minify(["selectors.js"], { booleans_as_integers: true }), SELECTORS);
 }
 
 async function buildModules() {
@@ -73,11 +81,12 @@ async function buildModules() {
 }
 
 /** Keep every name out of the page's global scope: a block with `let` is the shortest way. */
-function enclose(code) {
+function enclose(code, { mark }) {
   const kept = code.match(/\b(function \w|var )/g) ?? [];
-  if (!code.startsWith("var ") || kept.length !== 1 || code.split("__SF__").length !== 2)
+  const isBlock = /^(var|const|let) /.test(code);
+  if (!isBlock || kept.length > 1 || code.split(mark).length !== 2)
     throw new Error("the minified code has another shape than the enclosing block expects");
-  return `{${code.replace(/^var /, "let ").replace(/;$/, "")}}\n`;
+  return `{${code.replace(/^var /, "let ").replace(/;$/, "")}}\n`.replace(mark, `"${mark}"`);
 }
 
 function describeModule(code) {
@@ -90,49 +99,64 @@ function describeModule(code) {
   };
 }
 
-function describe(code, published) {
-  const bytes = Buffer.from(code);
-  const served = Buffer.from(code.replace(PLACEHOLDER, DEFAULTS));
+function describe(code, { mark, usual }) {
+  const served = Buffer.from(code.replace(`"${mark}"`, usual));
   return {
-    sha256: createHash("sha256").update(bytes).digest("hex"),
-    integrity: `sha384-${createHash("sha384").update(bytes).digest("base64")}`,
+    sha256: createHash("sha256").update(code).digest("hex"),
+    integrity: `sha384-${createHash("sha384").update(code).digest("base64")}`,
     bytes: served.length,
     gzip_bytes: gzipSync(served, { level: 9 }).length,
     br_bytes: brotliCompressSync(served).length,
-    published,
   };
 }
 
+/** List everything that a version is made of, with its budget. */
+const parts = (row) => [
+  ["core", row, CORE.budget],
+  ["selectors", row?.selectors, SELECTORS.budget],
+  ...MODULES.map((name) => [name, row?.modules?.[name], MODULE_BUDGET]),
+];
+
 /** What a version is, whatever its sizes. */
-const content = (row) =>
-  JSON.stringify([row?.sha256, ...MODULES.map((name) => row?.modules?.[name]?.sha256)]);
+const content = (row) => JSON.stringify(parts(row).map(([, part]) => part?.sha256));
 
 function guard(row, old, checkOnly) {
-  for (const [name, { gzip_bytes }] of [["the core", row], ...Object.entries(row.modules)])
-    if (gzip_bytes > BUDGET_BYTES)
-      throw new Error(`${name}: ${gzip_bytes} bytes gzip -9 are over the budget of ${BUDGET_BYTES}`);
+  for (const [name, { gzip_bytes }, budget] of parts(row))
+    if (gzip_bytes > budget)
+      throw new Error(`${name}: ${gzip_bytes} bytes gzip -9 are over the budget of ${budget}`);
   if (old?.published && content(old) !== content(row))
     throw new Error(`version ${version} is published and frozen: raise it in tracker/package.json`);
   if (checkOnly && content(old) !== content(row))
     throw new Error(`tracker/dist/ of ${version} is not what tracker/src builds: run make tracker`);
 }
 
+function write(code, selectors, modules) {
+  for (const folder of [version, "selectors"])
+    mkdirSync(join(here, "dist", folder), { recursive: true });
+  writeFileSync(target, code);
+  writeFileSync(join(here, "dist", "selectors", `${version}.js`), selectors);
+  for (const name of MODULES) writeFileSync(join(here, "dist", version, `${name}.js`), modules[name]);
+}
+
 async function main(flags) {
   checkTypes();
   const versions = existsSync(ledger) ? JSON.parse(readFileSync(ledger, "utf8")) : {};
   const old = versions[version];
-  const [code, modules] = [await build(), await buildModules()];
-  const row = describe(code, Boolean(old?.published || flags.includes("--publish")));
-  row.modules = Object.fromEntries(MODULES.map((name) => [name, describeModule(modules[name])]));
+  const [code, selectors] = [await buildCore(), await buildSelectors()];
+  const modules = await buildModules();
+  const row = {
+    ...describe(code, CORE),
+    published: Boolean(old?.published || flags.includes("--publish")),
+    selectors: describe(selectors, SELECTORS),
+    modules: Object.fromEntries(MODULES.map((name) => [name, describeModule(modules[name])])),
+  };
   console.log(`tracker ${version}        raw  gzip -9    br`);
-  for (const [name, { bytes, gzip_bytes, br_bytes }] of [["core", row], ...Object.entries(row.modules)])
+  for (const [name, { bytes, gzip_bytes, br_bytes }] of parts(row))
     console.log(name.padEnd(14), ...[bytes, gzip_bytes, br_bytes].map((n) => String(n).padStart(6)));
   const checkOnly = flags.includes("--check");
   guard(row, old, checkOnly);
   if (checkOnly) return;
-  writeFileSync(target, code);
-  mkdirSync(join(here, "dist", version), { recursive: true });
-  for (const name of MODULES) writeFileSync(join(here, "dist", version, `${name}.js`), modules[name]);
+  write(code, selectors, modules);
   writeFileSync(ledger, JSON.stringify({ ...versions, [version]: row }, null, 2) + "\n");
 }
 

@@ -53,7 +53,8 @@ def render_sizes() -> str:
     versions = json.loads((HERE / "dist" / "versions.json").read_text())
     newest = max(versions, key=lambda version: [int(part) for part in version.split(".")])
     core = versions[newest]
-    rows = [(f"core {newest}", core), *core["modules"].items()]
+    selectors = ("rules by selector", core["selectors"])
+    rows = [(f"core {newest}", core), selectors, *core["modules"].items()]
     lines = [
         f"| {name} | {row['bytes']:,} | {row['gzip_bytes']:,} | {row['br_bytes']:,} |"
         for name, row in rows

@@ -22,6 +22,7 @@ from edge.names import Known, NameBook, Names
 from edge.sites import Site
 
 PLACEHOLDER = b'"__SF__"'
+RULES_PLACEHOLDER = b'"__SF_RULES__"'
 HASH_DIGITS = 10
 _MOST_VARIANTS = 4_096
 """Different settings kept at once; far more than there are prefixes and switches."""
@@ -68,6 +69,7 @@ class TrackerBuilds:
         self,
         source: bytes,
         *,
+        selectors: bytes = b"",
         now: Callable[[], float] = time.time,
         installed_at: float | None = None,
         modules: Mapping[str, bytes] | None = None,
@@ -75,23 +77,26 @@ class TrackerBuilds:
     ) -> None:
         """Take the frozen build; without ``installed_at`` it counts as installed now.
 
+        ``selectors`` is appended for sites that have rules by selector.
         ``modules`` are those of this build by name; ``older_modules``, of earlier builds, answer
         for the scripts that lie in caches.
 
         Raises:
-            ValueError: It does not hold the placeholder exactly once.
+            ValueError: One does not hold its placeholder exactly once.
         """
-        if source.count(PLACEHOLDER) != 1:
-            raise ValueError(f"tracker build: expected {PLACEHOLDER.decode()} exactly once")
+        _check_placeholder(source, PLACEHOLDER)
+        if selectors:
+            _check_placeholder(selectors, RULES_PLACEHOLDER)
         self.names = NameBook(now)
         self._source = source
+        self._selectors = selectors
         self._now = now
         self._installed_at = now() if installed_at is None else installed_at
         self._modules = {name: _compress(body) for name, body in (modules or {}).items()}
         served = (*map(_compress, older_modules), *self._modules.values())
         self._module_by_hash = {module.hash: module for module in served}
         self._made: dict[int, _Made] = {}
-        self._scripts: dict[bytes, Script] = {}
+        self._scripts: dict[tuple[bytes, bytes, bytes], Script] = {}
 
     def for_site(self, site: Site) -> Build:
         """Give the build that new pages of a site get."""
@@ -108,13 +113,16 @@ class TrackerBuilds:
 
         It sends to the endpoint of its time, the one that such a page's policy allows.
         """
-        settings, loader = script_settings(site, names), self._loader(site, names)
-        found = self._scripts.get(settings + loader)
+        settings, rules = script_settings(site, names), selector_rules(site)
+        loader = self._loader(site, names)
+        found = self._scripts.get((settings, rules, loader))
         if found is None:
             if len(self._scripts) >= _MOST_VARIANTS:
                 self._scripts.clear()
-            body = self._source.replace(PLACEHOLDER, settings) + loader
-            found = self._scripts[settings + loader] = _compress(body)
+            body = self._source.replace(PLACEHOLDER, settings)
+            if rules:
+                body += self._selectors.replace(RULES_PLACEHOLDER, rules)
+            found = self._scripts[settings, rules, loader] = _compress(body + loader)
         return found
 
     def module(self, module_hash: str) -> Script | None:
@@ -156,6 +164,11 @@ class TrackerBuilds:
         )
 
 
+def _check_placeholder(source: bytes, mark: bytes) -> None:
+    if source.count(mark) != 1:
+        raise ValueError(f"tracker build: expected {mark.decode()} exactly once")
+
+
 def script_settings(site: Site, names: Names) -> bytes:
     """Write what the tracker must know of a site; it names the keys in tracker/src/settings.js.
 
@@ -165,13 +178,21 @@ def script_settings(site: Site, names: Names) -> bytes:
     ``k``: the site keeps parameters of its own, so the script leaves the query to the pipeline.
     ``n``: the site does not follow Do Not Track and Global Privacy Control.
     """
-    flags = (("k", site.kept_params), ("n", not site.respect_dnt), ("h", site.hash_routes))
+    keeps = site.kept_params or site.policy.kept_params
+    flags = (("k", keeps), ("n", not site.respect_dnt), ("h", site.hash_routes))
     pairs = [
         b"e:" + orjson.dumps(names.beacon),
         b"p:" + orjson.dumps(names.pixel),
         *(b"%s:1" % key.encode() for key, is_set in flags if is_set),
     ]
     return b"{%s}" % b",".join(pairs)
+
+
+def selector_rules(site: Site) -> bytes:
+    """Write a site's rules by selector as tracker/src/selectors.js reads them; empty: none."""
+    listened = site.policy.listened
+    rows = [[rule.when, ",".join(rule.values), rule.name, dict(rule.props)] for rule in listened]
+    return orjson.dumps(rows) if rows else b""
 
 
 def _compress(body: bytes) -> Script:

@@ -7,7 +7,7 @@ is durable in the buffer before ``collect`` returns.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from edge.buffer.protocol import BufferUnavailable, EventBuffer
@@ -17,6 +17,7 @@ from edge.event import PAGEVIEW, Beacon, Event, Sender, encode_event
 from edge.outcomes import DropReason, count
 from edge.pipeline.agents import Agents
 from edge.pipeline.bots import count_marks
+from edge.pipeline.cities import DEFAULT_K, Cities
 from edge.pipeline.days import GRACE_MS, day_before, day_start_ms, days_since_epoch, local_day
 from edge.pipeline.derived import derive_event
 from edge.pipeline.draft import Context
@@ -72,6 +73,7 @@ class Collector:
         limits: RateLimits | None = None,
         ranges: BotRanges | None = None,
         on_confirmed: Callable[[Site, Event], None] | None = None,
+        city_k: int = DEFAULT_K,
     ) -> None:
         self._buffer = buffer
         self._salts = salts
@@ -82,6 +84,7 @@ class Collector:
         self._pace = Pace()
         self._loads = SeenLoads()
         self._on_confirmed = on_confirmed
+        self._cities = Cities(city_k)
 
     def refuse(self, site: Site, refusal: Refusal, events: int = 1) -> Verdict:
         """Count events that are not taken; a body that was not read counts as one."""
@@ -147,11 +150,10 @@ class Collector:
     ) -> Verdict:
         site = sender.site
         try:
-            context = await self._context(beacons, sender, opted_out)
+            context = await self._context(beacons, sender, opted_out, counts=True)
         except SaltsUnavailable as error:
             refusal = _unavailable(DropReason.NO_SALT, error.retry_after_s)
             return self.refuse(site, refusal, len(beacons))
-        context = replace(context, pace=self._pace, loads=self._loads)
         outcomes = list(_outcomes(beacons, sender, context))
         drops = Counter(outcome for outcome in outcomes if isinstance(outcome, DropReason))
         for reason, n in drops.items():
@@ -176,8 +178,17 @@ class Collector:
         if self._on_confirmed is not None:
             self._on_confirmed(site, event)
 
-    async def _context(self, beacons: Sequence[Beacon], sender: Sender, opted_out: bool) -> Context:
+    async def _context(
+        self,
+        beacons: Sequence[Beacon],
+        sender: Sender,
+        opted_out: bool,
+        *,
+        counts: bool = False,
+    ) -> Context:
         """Gather what the steps need; for who opted out not even a salt is asked for.
+
+        ``counts``: the events are taken in, so they count for pace, loads and cities.
 
         Raises:
             SaltsUnavailable: The salt store cannot be asked.
@@ -201,6 +212,9 @@ class Collector:
             devices=self._agents,
             opted_out=opted_out,
             ranges=self._ranges,
+            pace=self._pace if counts else None,
+            loads=self._loads if counts else None,
+            may_keep_city=self._cities.admit if counts else self._cities.would_admit,
         )
 
     def _count_drop(self, site: Site, reason: DropReason, n: int) -> None:

@@ -168,13 +168,13 @@ def _is_absolute(url: str) -> bool:
 
 
 def _referrer(raw: Mapping[str, Any]) -> str:
-    """Read the referrer; one that is too long is cut, for only its start is ever kept."""
+    """Read the referrer; one that is too long is cut, at a slash: half a name cannot be masked."""
     referrer = raw.get("r", raw.get("referrer"))
     if referrer is None:
         return ""
     if not isinstance(referrer, str):
         raise _FaultError("wrong_type", "r", "The referrer is text.")
-    return referrer[:MAX_URL]
+    return referrer if len(referrer) <= MAX_URL else referrer[:MAX_URL].rpartition("/")[0]
 
 
 def _props(raw: Mapping[str, Any]) -> tuple[tuple[str, Scalar], ...]:

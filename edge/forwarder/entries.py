@@ -14,6 +14,8 @@ from edge.buffer.keys import FIELD
 from edge.event import Event, decode_event
 from edge.forwarder.visit import StreamId
 
+UNKNOWN_SITE = 0
+"""Under this site entries are counted whose site cannot be told."""
 _PREVIOUS_AT = Event._fields.index("previous") + 1
 _WHOLE_NUMBERS = (
     *("site_id", "ts_ms", "local_day", "visitor", "previous"),
@@ -21,14 +23,24 @@ _WHOLE_NUMBERS = (
 )
 _numbers_of = itemgetter(*(Event._fields.index(name) for name in _WHOLE_NUMBERS))
 
+UNREADABLE = "unreadable"
+"""Why an entry is set aside that is no event of a known format."""
+_MAX_SITE = 2**32 - 1
+
 type RawEntry = Sequence[Any]
 """``[id, [field, value, …]]``, as the protocol has it."""
 
 
 class DeadLetter(NamedTuple):
-    """An entry that could not be read. ``body`` is empty where it could not be made harmless."""
+    """An entry that was set aside.
+
+    ``site_id`` is 0 where it cannot be known; ``body`` is empty where it could not be made
+    harmless.
+    """
 
     at: StreamId
+    site_id: int
+    why: str
     size_bytes: int
     body: bytes
 
@@ -41,14 +53,35 @@ def decode_entries(
     dead: list[DeadLetter] = []
     ids = parse_ids([entry[0] for entry in raw_entries])
     for at, (_, fields) in zip(ids, raw_entries, strict=True):
-        raw = fields[1] if len(fields) == 2 and fields[0] == FIELD else b""  # noqa: PLR2004 - one pair.
+        raw = read_body(fields)
         try:
             event = _check(decode_event(raw))
         except ValueError:
-            dead.append(DeadLetter(at, len(raw), render_dead_body(raw)))
+            dead.append(make_letter(at, raw, UNREADABLE))
         else:
             events.append((at, event))
     return events, dead
+
+
+def read_body(fields: Sequence[bytes]) -> bytes:
+    """Take the event's bytes out of an entry; none where it is another's kind of entry."""
+    return fields[1] if len(fields) == 2 and fields[0] == FIELD else b""  # noqa: PLR2004 - one pair.
+
+
+def make_letter(at: StreamId, raw: bytes, why: str) -> DeadLetter:
+    """Set an entry aside under its site, if that can still be told."""
+    return DeadLetter(at, find_site(raw), why, len(raw), render_dead_body(raw))
+
+
+def find_site(raw: bytes) -> int:
+    """Tell whose entry this is by what every format begins with: version, site, time; else 0."""
+    try:
+        values = orjson.loads(raw)
+    except ValueError:
+        return UNKNOWN_SITE
+    head = values[:3] if isinstance(values, list) else []
+    is_known = len(head) == 3 and all(type(value) is int for value in head)  # noqa: PLR2004
+    return head[1] if is_known and 0 < head[1] <= _MAX_SITE else UNKNOWN_SITE
 
 
 def parse_ids(raw_ids: Sequence[bytes]) -> list[StreamId]:

@@ -2,9 +2,14 @@
 
 A plan is recorded before the first insert; whoever finds one repeats exactly it. Pure. The one
 invariant: one plan, one set of rows, one token a table, whoever writes them and however often.
+
+Poison: where the store refuses rows of a plan, nothing of it is stored, and a smaller plan takes
+its place (``halved``), down to one entry, which is left out (``without``). Each is a plan like any
+other. What is not set is not written down, so an older release reads every plan that needs none
+of it.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Self
 
 import orjson
@@ -19,7 +24,14 @@ KNOWN_FORMATS = frozenset({1, BATCH_FORMAT})
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Entries ``first`` to ``last`` of one life of a shard's stream, ``count`` of them."""
+    """Entries ``first`` to ``last`` of one life of a shard's stream, ``count`` of them.
+
+    ``suspect``: up to here the store refused a greater plan that began at or before ``first``.
+    ``refused``: why the one entry of this plan is left out; empty where it is not.
+    ``data``: the data epoch, which grows with every erasure in the shard.
+    ``phase``, ``erased``: of an erasure, how far it is and how many events it takes
+    (``edge.forwarder.erase``); 0 for a batch of events.
+    """
 
     epoch: int
     generation: int
@@ -27,10 +39,17 @@ class Plan:
     last: StreamId
     count: int
     format: int = BATCH_FORMAT
+    suspect: StreamId | None = None
+    refused: str = ""
+    data: int = 0
+    phase: int = 0
+    erased: int = 0
 
     def render(self) -> bytes:
         """Write the form in which it is recorded."""
-        return orjson.dumps(asdict(self), default=list)
+        values = asdict(self)
+        unset = [name for name, default in _LATER.items() if values[name] == default]
+        return orjson.dumps({k: v for k, v in values.items() if k not in unset}, default=list)
 
     @classmethod
     def parse(cls, raw: bytes) -> Self:
@@ -42,11 +61,41 @@ class Plan:
         try:
             values = orjson.loads(raw)
             first, last = StreamId(*values.pop("first")), StreamId(*values.pop("last"))
-            return cls(first=first, last=last, **values)
+            suspect = values.pop("suspect", None)
+            suspect = suspect and StreamId(*suspect)
+            return cls(first=first, last=last, suspect=suspect, **values)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"not a plan: {error}") from error
+
+    def halved(self, epoch: int, ids: list[StreamId]) -> "Plan":
+        """Plan the first half of the entries ``ids``, which were refused together."""
+        count = (len(ids) + 1) // 2
+        return replace(self, epoch=epoch, last=ids[count - 1], count=count, suspect=self.last)
+
+    def at_phase(self, phase: int) -> "Plan":
+        """Plan the same erasure, further on."""
+        return replace(self, phase=phase)
+
+    def without(self, epoch: int, why: str) -> "Plan":
+        """Plan to leave the one entry out."""
+        return replace(self, epoch=epoch, refused=why)
+
+    @property
+    def still_suspect(self) -> StreamId | None:
+        """The end of what is left of a refused plan, once this one is done.
+
+        The entry that was left out is taken for the only bad one until the store says otherwise.
+        """
+        is_left = self.suspect is not None and self.last < self.suspect and not self.refused
+        return self.suspect if is_left else None
 
     def token(self, shard: int, table: str) -> str:
         """Name the insert of this plan into one table (INGESTION 3.5)."""
         span = f"{self.first}-{self.last}-{self.count}"
-        return f"{shard}-{self.generation:016x}-{span}-{self.format}-{table}"
+        form = f"{self.format}.{self.data}" if self.data else f"{self.format}"
+        return f"{shard}-{self.generation:016x}-{span}-{form}-{table}"
+
+
+_LATER = {
+    f.name: f.default for f in fields(Plan) if f.default is not MISSING and f.name != "format"
+}

@@ -22,7 +22,8 @@ from edge.buffer.scripts import connect, send_command
 from edge.crash import place_of
 from edge.forwarder.checkpoint import ShardStopped
 from edge.forwarder.lease import Lease, LeaseLost
-from edge.forwarder.shard import Prepared, ShardWriter
+from edge.forwarder.prepare import Prepared
+from edge.forwarder.shard import ShardWriter
 from edge.outcomes import DropReason, count
 from store.client import Store, StoreError, StoreUnavailable
 
@@ -43,7 +44,7 @@ BEHIND_S = 60.0
 _LAG = Gauge("statflow_forwarder_lag_events", "Entries that are not stored yet.", ["shard"])
 _STOPPED = Gauge("statflow_forwarder_stopped_shards", "Shards that cannot go on; see the log.")
 _STORED = Counter("statflow_forwarder_stored_events_total", "Events stored.")
-_UNREADABLE = Counter("statflow_forwarder_dead_letters_total", "Entries that could not be read.")
+_DEAD = Counter("statflow_forwarder_dead_letters_total", "Entries set aside, by why.", ["why"])
 _BATCH = Histogram(
     "statflow_forwarder_batch_events",
     "Entries in a batch.",
@@ -278,7 +279,8 @@ def _account(prepared: Prepared) -> None:
     batch = prepared.outcome.batch
     _BATCH.observe(prepared.plan.count)
     _STORED.inc(len(batch.events))
-    _UNREADABLE.inc(len(prepared.outcome.dead))
+    for letter in prepared.outcome.dead:
+        _DEAD.labels(letter.why).inc()
     for site_id, n in batch.no_visit.items():
         count(site_id, DropReason.NO_VISIT, n)
 

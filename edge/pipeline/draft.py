@@ -4,7 +4,7 @@ Steps are in modules of their own and listed in ``edge.pipeline.steps``. The one
 lives for one run of the steps; only ``to_event`` leaves it, and that carries no address or agent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -74,6 +74,8 @@ class Context:
     """Where page views are counted by client; None for an event that nobody sent."""
     loads: SeenLoads | None = None
     """The loads that have been confirmed already; None: each is taken for new."""
+    may_keep_city: Callable[[tuple[int, int, str, str, str], int, int], bool] | None = None
+    """Tells whether enough share a city (``edge.pipeline.cities``); None: no city is kept."""
 
 
 @dataclass(slots=True)
@@ -95,6 +97,7 @@ class Draft:
     previous: int = 0
     hostname: str = ""
     path: str = ""
+    name: str = ""
     props: dict[str, str] = field(default_factory=dict)
     referrer: str = ""
     source: str = ""
@@ -123,7 +126,7 @@ class Draft:
             local_day=self.local_day,
             visitor=self.visitor,
             previous=self.previous,
-            name=beacon.name,
+            name=self.name or beacon.name,
             interactive=beacon.interactive,
             hostname=self.hostname,
             path=self.path,

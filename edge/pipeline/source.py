@@ -15,14 +15,15 @@ from rules.tables import read_table
 
 _SOURCES = known_sources()
 _CLICK_IDS = tuple(_SOURCES.click_ids)
-_SPAM = frozenset(read_table("spam_referrers")["hosts"])
+_SPAM = frozenset(read_table("referrer_spam")["hosts"])
+_SOURCE_PARAMS: tuple[str, ...] = tuple(read_table("privacy")["parameters"]["source"])
 _APP_SCHEME = "android-app"
 _MAX_CAMPAIGN = 250
-"""Longest campaign word kept, in characters."""
+"""Longest campaign word kept, in characters; cut when masked, for half an address is none."""
 
 
 def put_referrer(draft: Draft) -> None:
-    """Set the referrer as host and path; a page of the site itself is none."""
+    """Set the referrer as host and path, in CNIL mode as host; the site itself is none."""
     url = draft.beacon.referrer
     if not url:
         return
@@ -36,7 +37,7 @@ def put_referrer(draft: Draft) -> None:
     if parts.scheme == _APP_SCHEME:
         draft.referrer = f"{_APP_SCHEME}://{clean_text(host)}"
     elif parts.scheme in {"http", "https"}:
-        path = normal_path(parts.path).rstrip("/")
+        path = "" if draft.sender.site.cnil else normal_path(parts.path).rstrip("/")
         draft.referrer = clean_text(host.removeprefix("www.") + path)
 
 
@@ -64,7 +65,8 @@ def put_campaign(draft: Draft) -> None:
 
 def put_source(draft: Draft) -> None:
     """Set the source: what the link says, else who referred, else whose click identifier it is."""
-    word = draft.utm_source or _word(draft.params, "source") or _word(draft.params, "ref")
+    words = (_word(draft.params, name) for name in _SOURCE_PARAMS)
+    word = next(filter(None, words), "")
     host = draft.referrer.removeprefix(f"{_APP_SCHEME}://").partition("/")[0]
     if word:
         known = _SOURCES.of_word(word)
@@ -91,4 +93,4 @@ def put_channel(draft: Draft) -> None:
 
 def _word(params: dict[str, str], name: str) -> str:
     value = params.get(name)
-    return clean_text(value[:_MAX_CAMPAIGN]) if value else ""
+    return clean_text(value)[:_MAX_CAMPAIGN] if value else ""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from edge.event import Beacon, Event, Sender
 from edge.outcomes import DropReason
 from edge.pipeline.bots import put_bot
+from edge.pipeline.cities import put_city
 from edge.pipeline.consent import drop_dnt, drop_gpc, drop_opted_out
 from edge.pipeline.device import put_device, put_language, put_screen
 from edge.pipeline.draft import Context, Draft
@@ -67,6 +68,7 @@ STEPS: tuple[Step, ...] = (
     put_visitor,
     put_load,
     put_bot,
+    put_city,
 )
 
 

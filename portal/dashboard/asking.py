@@ -3,6 +3,9 @@
 import logging
 from typing import Any
 
+from flask_login import current_user
+
+from portal.accounts.signin import me
 from portal.config import here
 from portal.dashboard.questions import Asker
 from portal.models import Site
@@ -20,7 +23,8 @@ REFUSED = "The store could not answer this question."
 
 def asker_for(site: Site) -> Asker:
     """Prepare to ask about a site the person may see."""
-    return Asker(here().store, query_site(site), here().now())
+    person = me().id if current_user.is_authenticated else None
+    return Asker(here().store, query_site(site, person), here().now())
 
 
 def answer_or_trouble(asker: Asker, payload: dict[str, Any]) -> Result | str:

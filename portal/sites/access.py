@@ -1,8 +1,11 @@
 """The site a page is about, if the person may see it, and as the query engine knows it."""
 
+from dataclasses import replace
+
 from flask import abort
 
 from portal.accounts.signin import me
+from portal.goals.known import funnels_of, goals_of, segments_of
 from portal.models import Site
 from portal.sessions import reading
 from portal.teams.rights import Right, find_site
@@ -18,8 +21,21 @@ def site_or_stop(host: str, right: Right = Right.VIEW_STATS) -> Site:
     return abort(404 if seen is None else 403)
 
 
-def query_site(site: Site) -> QuerySite:
-    """Give a site as the query engine asks about it."""
+def query_site(site: Site, user_id: int | None = None) -> QuerySite:
+    """Give a site as the query engine asks about it, with what this person may name."""
+    session = reading()
+    goals = goals_of(session, site.id)
     return QuerySite(
-        id=site.id, host=site.host, timezone=site.timezone, salt_period=site.salt_period
+        id=site.id,
+        host=site.host,
+        timezone=site.timezone,
+        salt_period=site.salt_period,
+        goals=goals,
+        segments=segments_of(session, site.id, user_id),
     )
+
+
+def query_site_with_funnels(site: Site, user_id: int | None = None) -> QuerySite:
+    """Give a site with its saved funnels, which only a question for one needs."""
+    found = query_site(site, user_id)
+    return replace(found, funnels=funnels_of(reading(), site.id, found.goals))

@@ -1,6 +1,5 @@
 """The forms of sites; the fields' rules are ``portal.sites.fields``, shared with the commands."""
 
-import json
 from collections.abc import Callable
 
 from flask_wtf import FlaskForm
@@ -74,11 +73,12 @@ class SiteSettingsForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no type
     timezone = StringField("Time zone", [_switch("timezone")])
     currency = StringField("Currency", [_switch("currency")])
     kept_params = StringField("Query parameters to keep", [_switch("kept_params")])
-    rules = TextAreaField("Rules of this site", [_switch("rules")])
     respect_dnt = BooleanField("Obey Do Not Track and Global Privacy Control")
     salt_period = StringField("Visitors are known again for", [_switch("salt_period")])
     measure = StringField("Page views are counted by", [_switch("measure")])
     hits = BooleanField("Keep a row of each document that the edge serves")
+    cnil = BooleanField("CNIL mode: the strictest of each choice")
+    city_k = StringField("Visitors that must share a city", [_switch("city_k")])
     hash_routes = BooleanField("The address after # is a page of its own")
     modules = SelectMultipleField("Also record", choices=MODULES)
     debug = BooleanField("Tell in headers what was decided and why an event was dropped")
@@ -86,7 +86,7 @@ class SiteSettingsForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no type
 
     def changes(self) -> dict[str, str]:
         """Give what was typed, as ``change_site`` takes it."""
-        texts = {name: self[name].data for name in SWITCHES} | {
+        texts = {name: self[name].data for name in SWITCHES if name in self} | {
             "modules": " ".join(self.modules.data or ())
         }
         return {
@@ -95,15 +95,17 @@ class SiteSettingsForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no type
         }
 
 
+_ELSEWHERE = frozenset({"quiet", "rules"})
+"""What has a form of its own: the seed behind quiet names, and the page of rules."""
+
+
 def as_typed(site: Site) -> dict[str, object]:
     """Write a site's settings as the form shows them."""
-    shown = {name: _as_text(name, getattr(site, name)) for name in SWITCHES.keys() - {"quiet"}}
+    shown = {name: _as_text(name, getattr(site, name)) for name in SWITCHES.keys() - _ELSEWHERE}
     return {**shown, "quiet": bool(site.quiet_seed), "aliases": "\n".join(site.aliases)}
 
 
 def _as_text(name: str, value: object) -> object:
-    if name == "rules":
-        return json.dumps(value, indent=2, ensure_ascii=False)
     if name == "modules":
         return value
     if isinstance(value, list):

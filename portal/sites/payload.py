@@ -45,6 +45,8 @@ _SAME_NAME = (
     "salt_period",
     "hits",
     "measure",
+    "cnil",
+    "city_k",
     "rules",
     "modules",
 )

@@ -6,7 +6,6 @@ person who typed it. Upstream, aliases and the time zone have readers of their o
 snapshot (``edge/sites.py``).
 """
 
-import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -25,7 +24,8 @@ from portal.sites.fields import (
     read_timezone,
     read_upstream,
 )
-from rules.loader import RuleError, parse_rules, plain_rule
+from rules.loader import RuleError, plain_rule
+from rules.text import parse_text
 
 FORMER_KEPT = timedelta(days=30)
 """How long the names of ours that a change gives up go on answering."""
@@ -66,6 +66,8 @@ MEASURES = {
     "hybrid": "The script; beside it, views that it missed are shown as unconfirmed",
     "edge": "The edge alone: no script, each page served to a person is a page view",
 }
+CNIL_FORCES: Mapping[str, Any] = {"salt_period": "day"}
+"""What CNIL mode sets of the other switches; what it takes off events is the edge's part."""
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]{1,64}){1,4}")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PARAMETER = re.compile(r"[^\s&=#?]{1,64}")
@@ -94,11 +96,9 @@ def _flag(name: str) -> Callable[[str], bool]:
 
 def _rules(text: str) -> list[dict[str, Any]]:
     try:
-        return [plain_rule(rule) for rule in parse_rules(json.loads(text or "[]"))]
-    except json.JSONDecodeError as error:
-        raise FieldError("rules", f"Line {error.lineno}: expected JSON: {error.msg}.") from None
-    except (RuleError, RecursionError) as error:
-        raise FieldError("rules", f"Nothing was saved. {error}.") from None
+        return [plain_rule(rule) for rule in parse_text(text)]
+    except RuleError as error:
+        raise FieldError("rules", f"Nothing was saved: {error}.") from None
 
 
 def _choice(name: str, choices: Mapping[str, str]) -> Callable[[str], str]:
@@ -199,8 +199,10 @@ SWITCHES: dict[str, Switch] = {
         Switch("modules", _modules, f"parts of the tracker to load: {', '.join(MODULES)}"),
         Switch("measure", _choice("measure", MEASURES), "tracker, hybrid or edge"),
         Switch("hits", _flag("hits"), "keep a row of each document served"),
+        Switch("cnil", _flag("cnil"), "CNIL mode: the strictest of each choice"),
+        Switch("city_k", _number("city_k", 1_000), "visitors that must share a city; 0: default"),
         Switch("hash_routes", _flag("hash_routes"), "what follows # is a page of its own"),
-        Switch("rules", _rules, "the site's own rules, a JSON list; see docs/rules.md"),
+        Switch("rules", _rules, "the site's own rules, YAML or JSON; see docs/rules.md"),
         Switch("kept_params", _names, "query parameters kept besides utm_* and click ids"),
         Switch("currency", _currency, "for revenue without one"),
         Switch("client_ip", _choice("client_ip", CLIENT_IP), "field of a trusted proxy"),
@@ -240,6 +242,9 @@ def change_site(
         _set_quiet(site, quiet=values.pop("quiet"))
     for name, value in values.items():
         setattr(site, name, value)
+    if site.cnil:
+        for name, value in CNIL_FORCES.items():
+            setattr(site, name, value)
     _remember(site, before, now or datetime.now(UTC))
     session.flush()
 

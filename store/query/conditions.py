@@ -6,20 +6,32 @@ matching rows sum to more than zero, which is what FINAL would say (INGESTION 5.
 """
 
 from dataclasses import dataclass
+from datetime import date
 
 from store.query.dimensions import (
     BOT_DIMENSIONS,
+    GOAL,
     ROLE_COLUMNS,
     Dimension,
     PageRole,
+    country_names,
     find_dimension,
 )
 from store.query.fragments import Binder, Fragment, all_of, any_of
-from store.query.model import Behaviour, Filter, Junction, Leaf, Negation, Operator, QuerySite
-from store.query.ranges import Period
+from store.query.goals import NO_SCROLL, Goal, GoalKind, counted
+from store.query.model import (
+    Behaviour,
+    Filter,
+    Junction,
+    Leaf,
+    Negation,
+    Operator,
+    QuerySite,
+    Reached,
+)
+from store.query.ranges import Period, midnight
 
 ENGAGEMENT = Fragment("name = 'engagement'")
-NOT_ENGAGEMENT = Fragment("name != 'engagement'")
 _DAY_MS = 86_400_000
 _MARGIN_DAYS = 2
 """How far a row's ts may lie before the beginning of its visit's local day: an event that came
@@ -27,27 +39,47 @@ late, by 90 minutes at most, and a zone's offset; two days are ample. It only sp
 
 
 @dataclass(frozen=True, slots=True)
+class Rolled:
+    """Which days of a period are rolled up: builds to read, and the days that have none."""
+
+    builds: tuple[int, ...]
+    raw_days: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
-    """What every part of a statement is limited to: one site, one period."""
+    """What every part of a statement is limited to: one site, one period.
+
+    ``by_clock`` says that events are taken by their own time rather than by their visit's day, as
+    a series of hours and a range of moments need (NUMBERS 13).
+    """
 
     site: QuerySite
     period: Period
     binder: Binder
+    by_clock: bool
+    rolled: Rolled | None = None
+    only_days: tuple[str, ...] = ()
+    """The days that are read, where that is not all of the period."""
 
     def site_condition(self) -> Fragment:
         """Limit to the caller's site."""
         return Fragment(f"site_id = {self.binder.identity(self.site.id)}")
 
-    def event_time(self, *, by_clock: bool) -> Fragment:
+    def event_time(self) -> Fragment:
         """Limit events to the period: by their visit's day, or by the clock."""
-        if by_clock or not self.period.whole_days:
+        if self.by_clock:
             return self._clock()
-        earliest = int(self.period.start.timestamp() * 1000) - _MARGIN_DAYS * _DAY_MS
+        begin = midnight(self._first(), self.period.zone)
+        earliest = int(begin.timestamp() * 1000) - _MARGIN_DAYS * _DAY_MS
         return all_of((self._days(), Fragment(f"ts >= {self._moment(earliest)}")))
 
     def visit_days(self) -> Fragment:
-        """Limit rows of either table to the days of all visits that have an event in the period."""
-        if self.period.whole_days:
+        """Limit rows of either table to the days of all visits that have an event in the period.
+
+        By the clock these are not the period's: a visit over midnight has hours in the day after.
+        """
+        if not self.by_clock:
             return self._days()
         inner = f"from events where {all_of((self.site_condition(), self._clock()))}"
         return Fragment(
@@ -55,10 +87,16 @@ class Scope:
             f" and local_day <= (select maxOrNull(local_day) {inner})"
         )
 
+    def _first(self) -> date:
+        return date.fromisoformat(min(self.only_days)) if self.only_days else self.period.first
+
     def _days(self) -> Fragment:
-        first = self.binder.day(self.period.first.isoformat())
+        first = self.binder.day(self._first().isoformat())
         last = self.binder.day(self.period.last.isoformat())
-        return Fragment(f"local_day >= {first} and local_day <= {last}")
+        days = Fragment(f"local_day >= {first} and local_day <= {last}")
+        if not self.only_days:
+            return days
+        return Fragment(f"{days} and local_day in {self.binder.days(self.only_days)}")
 
     def _clock(self) -> Fragment:
         start = self._moment(round(self.period.start.timestamp() * 1000))
@@ -78,13 +116,67 @@ def leaves(condition: Filter) -> list[Leaf]:
             return [leaf for part in condition.parts for leaf in leaves(part)]
         case Negation():
             return leaves(condition.part)
-        case Behaviour():
+        case Behaviour() | Reached():
             return []
+
+
+def goals_in(condition: Filter) -> tuple[Goal, ...]:
+    """Return the goals that a filter asks the event itself to reach, behaviours left out."""
+    match condition:
+        case Reached():
+            return condition.goals
+        case Junction():
+            return tuple(goal for part in condition.parts for goal in goals_in(part))
+        case Negation():
+            return goals_in(condition.part)
+        case _:
+            return ()
+
+
+def asks_for_goals(condition: Filter) -> bool:
+    """Say whether a filter asks the event itself for goals, be they none."""
+    match condition:
+        case Reached():
+            return True
+        case Junction():
+            return any(map(asks_for_goals, condition.parts))
+        case Negation():
+            return asks_for_goals(condition.part)
+        case _:
+            return False
 
 
 def names_in(filters: tuple[Filter, ...]) -> set[str]:
     """Return the dimensions that filters name, behaviours left out."""
-    return {leaf.dimension for condition in filters for leaf in leaves(condition)}
+    named = {leaf.dimension for condition in filters for leaf in leaves(condition)}
+    return named | ({GOAL} if any(map(asks_for_goals, filters)) else set())
+
+
+def counting(goals: tuple[Goal, ...], scope: Scope) -> Fragment:
+    """Return what an event must be to count where ``goals`` are in play (``goals.counted``)."""
+    return counted(goals, [goal_condition(goal, scope) for goal in goals])
+
+
+def goal_condition(goal: Goal, scope: Scope) -> Fragment:
+    """Compile what an event must be to reach a goal."""
+    binder = scope.binder
+    if goal.kind is GoalKind.EVENT:
+        parts = [Fragment(f"name = {binder.text(goal.target)}")]
+        for key, value in goal.props:
+            leaf = Leaf(Operator.IS, f"event:props:{key}", (value,))
+            parts.append(_event_leaf(leaf, scope))
+        return Fragment(f"({all_of(parts)})")
+    page = _path_condition(goal.target, scope)
+    if goal.kind is GoalKind.PAGE:
+        return Fragment(f"(name = 'pageview' and {page})")
+    deep = f"scroll != {NO_SCROLL} and scroll >= {binder.integer(goal.scroll)}"
+    return Fragment(f"(name = 'engagement' and {deep} and {page})")
+
+
+def _path_condition(pattern: str, scope: Scope) -> Fragment:
+    if "*" not in pattern:
+        return Fragment(f"path = {scope.binder.text(pattern)}")
+    return Fragment(f"like(path, {scope.binder.text(like_pattern(pattern))})")
 
 
 def shows_bots(filters: tuple[Filter, ...], dimensions: tuple[str, ...]) -> bool:
@@ -104,6 +196,8 @@ def event_condition(condition: Filter, scope: Scope) -> Fragment:
             return Fragment(f"not ({event_condition(condition.part, scope)})")
         case Behaviour():
             return _behaviour(condition, scope)
+        case Reached():
+            return any_of(goal_condition(goal, scope) for goal in condition.goals)
 
 
 def visit_condition(condition: Filter, scope: Scope, role: PageRole) -> Fragment:
@@ -112,7 +206,7 @@ def visit_condition(condition: Filter, scope: Scope, role: PageRole) -> Fragment
         case Leaf():
             dimension = require(condition.dimension)
             column = ROLE_COLUMNS.get((dimension.name, role), dimension.sessions)
-            return _matching(condition, value_of(dimension, column, scope.binder), scope.binder)
+            return matching(condition, value_of(dimension, column, scope), scope)
         case Junction():
             parts = [visit_condition(part, scope, role) for part in condition.parts]
             return _junction(condition, parts)
@@ -120,6 +214,8 @@ def visit_condition(condition: Filter, scope: Scope, role: PageRole) -> Fragment
             return Fragment(f"not ({visit_condition(condition.part, scope, role)})")
         case Behaviour():
             return _behaviour(condition, scope)
+        case Reached():
+            return _behaviour(Behaviour(done=True, condition=condition), scope)
 
 
 def require(name: str) -> Dimension:
@@ -130,15 +226,27 @@ def require(name: str) -> Dimension:
     return dimension
 
 
-def value_of(dimension: Dimension, column: str, binder: Binder) -> Fragment:
+def value_of(dimension: Dimension, column: str, scope: Scope) -> Fragment:
     """Return the value of a dimension as it is shown, a missing one by its name."""
+    binder = scope.binder
     if dimension.is_prop:
         key = binder.text(dimension.prop_key)
         shown = f"if(mapContains(props, {key}), props[{key}], {binder.text(dimension.missing)})"
         return Fragment(shown)
     if dimension.missing:
         return Fragment(f"if({column} = '', {binder.text(dimension.missing)}, toString({column}))")
-    return Fragment(column)
+    return _filled_in(column, scope)
+
+
+def _filled_in(expression: str, scope: Scope) -> Fragment:
+    """Bind what an expression of ``dimensions`` leaves open."""
+    binder = scope.binder
+    if "{zone}" in expression:
+        return Fragment(expression.replace("{zone}", binder.text(scope.site.timezone)))
+    if "{codes}" in expression:
+        codes, names = binder.texts(country_names()), binder.texts(country_names().values())
+        return Fragment(expression.replace("{codes}", codes).replace("{names}", names))
+    return Fragment(expression)
 
 
 def _junction(junction: Junction, parts: list[Fragment]) -> Fragment:
@@ -151,12 +259,12 @@ def _event_leaf(leaf: Leaf, scope: Scope) -> Fragment:
     dimension = require(leaf.dimension)
     if dimension.sessions_only:
         return _by_visit_state(leaf, dimension, scope)
-    return _matching(leaf, value_of(dimension, dimension.events, scope.binder), scope.binder)
+    return matching(leaf, value_of(dimension, dimension.events, scope), scope)
 
 
 def _by_visit_state(leaf: Leaf, dimension: Dimension, scope: Scope) -> Fragment:
-    matching = _matching(leaf, value_of(dimension, dimension.sessions, scope.binder), scope.binder)
-    where = all_of((scope.site_condition(), scope.visit_days(), matching))
+    found = matching(leaf, value_of(dimension, dimension.sessions, scope), scope)
+    where = all_of((scope.site_condition(), scope.visit_days(), found))
     return Fragment(
         f"visit_id in (select visit_id from sessions where {where}"
         " group by visit_id having sum(sign) > 0)"
@@ -165,18 +273,20 @@ def _by_visit_state(leaf: Leaf, dimension: Dimension, scope: Scope) -> Fragment:
 
 def _behaviour(behaviour: Behaviour, scope: Scope) -> Fragment:
     condition = event_condition(behaviour.condition, scope)
-    where = all_of((scope.site_condition(), scope.visit_days(), NOT_ENGAGEMENT, condition))
+    counts = counting(goals_in(behaviour.condition), scope)
+    where = all_of((scope.site_condition(), scope.visit_days(), counts, condition))
     belongs = "in" if behaviour.done else "not in"
     return Fragment(f"visit_id {belongs} (select visit_id from events where {where})")
 
 
-def _matching(leaf: Leaf, shown: Fragment, binder: Binder) -> Fragment:
+def matching(leaf: Leaf, shown: Fragment, scope: Scope) -> Fragment:
     """Compile one leaf against the SQL of its value.
 
     A missing custom property equals "(none)" for is and is_not; every other operator, denied or
     not, needs the property to be there. Other missing values equal the name they are shown by, and
     are empty for the other operators.
     """
+    binder = scope.binder
     equality = leaf.operator.positive is Operator.IS
     dimension = require(leaf.dimension)
     value = shown if equality else _stored(dimension, shown, binder)

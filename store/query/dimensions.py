@@ -7,8 +7,12 @@ visit or may change with a late event (INGESTION 5.3), and what a missing value 
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
+
+from babel import Locale
 
 PROPS_PREFIX = "event:props:"
+GOAL = "event:goal"
 NONE = "(none)"
 NOT_SET = "(not set)"
 DIRECT_NONE = "Direct / None"
@@ -30,7 +34,8 @@ class Dimension:
 
     ``events`` and ``sessions`` name its column, empty where the table has none. ``changing`` marks
     a sessions column that a late event may still move. ``missing`` is what an empty value is shown
-    as; where it is empty and ``omit_missing`` is set, such rows are left out of a list.
+    as; where it is empty and ``omit_missing`` is set, such rows are left out of a list. Where an
+    expression stands for a column, ``reads`` is the one of ``sessions`` that it reads.
     """
 
     name: str
@@ -40,6 +45,7 @@ class Dimension:
     changing: bool = False
     missing: str = ""
     omit_missing: bool = False
+    reads: str = ""
 
     @property
     def is_prop(self) -> bool:
@@ -70,8 +76,17 @@ def _fixed(name: str, missing: str, meaning: str) -> Dimension:
     return Dimension(f"visit:{name}", name, name, meaning, missing=missing)
 
 
+def _expression(name: str, events: str, sessions: str, meaning: str, reads: str = "") -> Dimension:
+    changing = not events
+    return Dimension(f"visit:{name}", events, sessions, meaning, changing=changing, reads=reads)
+
+
 def _place(name: str, meaning: str) -> Dimension:
     return Dimension(f"visit:{name}", name, name, meaning, omit_missing=True)
+
+
+def _named(name: str, column: str, meaning: str) -> Dimension:
+    return Dimension(f"visit:{name}", column, column, meaning, omit_missing=True)
 
 
 def _changing(name: str, column: str, meaning: str) -> Dimension:
@@ -82,6 +97,7 @@ DIMENSIONS: tuple[Dimension, ...] = (
     _event("page", "path", "Path of the page; for bounces and durations the entry page"),
     _event("name", "name", "Name of the event, `pageview` for page views"),
     _event("hostname", "hostname", "Host name of the page"),
+    _event("goal", "name", "Goals that the event reaches; it stands with each of them"),
     _changing("entry_page", "entry_page", "Path of the visit's first page view"),
     _changing("exit_page", "exit_page", "Path of the visit's last page view"),
     _changing("entry_page_hostname", "entry_hostname", "Host name of the first page view"),
@@ -101,9 +117,25 @@ DIMENSIONS: tuple[Dimension, ...] = (
     _fixed("os_version", NOT_SET, "Version of the operating system"),
     _fixed("screen", NOT_SET, "Class of the window's width"),
     _fixed("language", NOT_SET, "Language of the browser"),
+    _expression(
+        "hour",
+        "",
+        "leftPad(toString(toHour(start_at, {zone})), 2, '0')",
+        "Local hour in which the visit began, `00` to `23`",
+        reads="start_at",
+    ),
+    _expression(
+        "weekday",
+        "toString(toDayOfWeek(local_day))",
+        "toString(toDayOfWeek(local_day))",
+        "Day of the week of the visit, `1` (Monday) to `7`",
+    ),
     _place("country", "Country code"),
     _place("region", "Region"),
     _place("city", "City"),
+    _named("country_name", "transform(country, {codes}, {names}, country)", "Country by its name"),
+    _named("region_name", "region", "The same as `visit:region`: names of regions are not kept"),
+    _named("city_name", "city", "The same as `visit:city`"),
     _fixed("bot", HUMAN, "Class of bot; to filter or group by it makes bots visible"),
     _fixed("operator", NOT_SET, "Who runs the bot; to filter or group by it makes bots visible"),
 )
@@ -123,6 +155,13 @@ ROLE_COLUMNS: dict[tuple[str, PageRole], str] = {
 
 BOT_DIMENSIONS: frozenset[str] = frozenset({"visit:bot", "visit:operator"})
 """Who names one of these asks for bots as well."""
+
+
+@cache
+def country_names() -> dict[str, str]:
+    """Return countries' names in English by their ISO codes; the names are CLDR's (Babel)."""
+    territories = Locale.parse("en").territories
+    return {code: str(name) for code, name in sorted(territories.items()) if code.isalpha()}
 
 
 def find_dimension(name: str) -> Dimension | None:

@@ -17,6 +17,7 @@ class Source(StrEnum):
 
     MAIN: who and what there was. ENTERED and LEFT: visits, read by their entry or exit page.
     VIEWED: page views, where exit pages are the dimension. ENGAGED: engagement events, by visit.
+    EARNED: events with revenue. REACHED: goals. GROUP: the same rows without goals and properties.
     """
 
     MAIN = "main"
@@ -24,6 +25,9 @@ class Source(StrEnum):
     LEFT = "left"
     VIEWED = "viewed"
     ENGAGED = "engaged"
+    EARNED = "earned"
+    REACHED = "reached"
+    GROUP = "group"
 
 
 class Change(StrEnum):
@@ -113,6 +117,30 @@ METRICS: tuple[MetricDefinition, ...] = (
         _ratio("100 * {x}", "{visits}"),
         change=Change.POINTS,
     ),
+    MetricDefinition(
+        Metric.CONVERSION_RATE,
+        (("x", Source.MAIN, "visitors"),),
+        _ratio("100 * {x}", "{everybody}", 100),
+        change=Change.TENTHS,
+    ),
+    MetricDefinition(
+        Metric.GROUP_CONVERSION_RATE,
+        (("x", Source.MAIN, "visitors"), ("group", Source.GROUP, "visitors")),
+        _ratio("100 * {x}", "{group}", 100),
+        change=Change.TENTHS,
+    ),
+    _plain(Metric.TOTAL_REVENUE, Source.EARNED, "revenue"),
+    MetricDefinition(
+        Metric.AVERAGE_REVENUE,
+        (("x", Source.EARNED, "revenue"), ("sales", Source.EARNED, "sales")),
+        f"sign({{x}}) * ({_ratio('abs({x})', '{sales}', empty='null')})",
+        empty=None,
+    ),
+    MetricDefinition(
+        Metric.GOALS_PER_VISIT,
+        (("x", Source.REACHED, "reached"), ("visits", Source.MAIN, "visits")),
+        _ratio("{x}", "{visits}", 100),
+    ),
 )
 
 BY_METRIC: dict[Metric, MetricDefinition] = {entry.metric: entry for entry in METRICS}
@@ -125,13 +153,11 @@ VISIT_SOURCES = frozenset({Source.ENTERED, Source.LEFT})
 PAGE_METRICS = frozenset({Metric.TIME_ON_PAGE, Metric.SCROLL_DEPTH})
 """Metrics that mean something only of a page: they need it as a dimension or in a filter."""
 
-GOAL_METRICS: tuple[str, ...] = (
-    "conversion_rate",
-    "group_conversion_rate",
-    "average_revenue",
-    "total_revenue",
-)
-"""Metrics of the Stats API that need a goal, and are refused as long as a site has none."""
+CONVERSION_METRICS = frozenset({Metric.CONVERSION_RATE, Metric.GROUP_CONVERSION_RATE})
+"""Metrics of those who reached a goal: they need one as a dimension or in a filter."""
+
+REVENUE_METRICS = frozenset({Metric.TOTAL_REVENUE, Metric.AVERAGE_REVENUE})
+"""Metrics that are an amount of money, in minor units until the answer is written."""
 
 type Value = int | float | None
 

@@ -11,16 +11,24 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from store.query.goals import Funnel, Goal, Segment
+
 
 @dataclass(frozen=True, slots=True)
 class QuerySite:
-    """The site a caller may ask about. ``timezone`` is an IANA name."""
+    """The site a caller may ask about, with the goals and segments this caller may name.
+
+    ``timezone`` is an IANA name.
+    """
 
     id: int
     host: str
     timezone: str
     salt_period: str = "day"
     """For how long a visitor is known again: ``day``, ``week`` or ``month``."""
+    goals: tuple[Goal, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    funnels: tuple[Funnel, ...] = ()
 
 
 class QueryError(Exception):
@@ -58,6 +66,11 @@ class Metric(StrEnum):
     EXITS = "exits"
     ENGAGED_TIME = "engaged_time"
     ENGAGEMENT_RATE = "engagement_rate"
+    CONVERSION_RATE = "conversion_rate"
+    GROUP_CONVERSION_RATE = "group_conversion_rate"
+    TOTAL_REVENUE = "total_revenue"
+    AVERAGE_REVENUE = "average_revenue"
+    GOALS_PER_VISIT = "goals_per_visit"
 
 
 class Operator(StrEnum):
@@ -99,6 +112,10 @@ class Leaf:
     values: tuple[str, ...]
     case_sensitive: bool = True
 
+    def fold(self, text: str) -> str:
+        """Bring a text to the form in which it is compared."""
+        return text if self.case_sensitive else text.lower()
+
 
 @dataclass(frozen=True, slots=True)
 class Junction:
@@ -123,7 +140,14 @@ class Behaviour:
     condition: "Filter"
 
 
-type Filter = Leaf | Junction | Negation | Behaviour
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The event reaches one of these goals."""
+
+    goals: tuple[Goal, ...]
+
+
+type Filter = Leaf | Junction | Negation | Behaviour | Reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +186,14 @@ class ComparisonMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A comparison that was asked for; ``date_range`` only where the mode is custom."""
+    """A comparison that was asked for; ``date_range`` only where the mode is custom.
+
+    With ``match_weekdays`` it begins on the same day of the week.
+    """
 
     mode: ComparisonMode
     date_range: DateRange | None = None
+    match_weekdays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +202,7 @@ class Include:
 
     time_labels: bool = False
     total_rows: bool = False
+    totals: bool = False
     comparisons: Comparison | None = None
 
 

@@ -6,12 +6,19 @@ filters are read by ``parse_filters``, ranges become days only in ``ranges``. Th
 """
 
 from datetime import date, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from store.query.bodies import read_list, read_object, read_whole
 from store.query.conditions import names_in
-from store.query.dimensions import ROLE_COLUMNS, TIME_DIMENSIONS, allowed_names, find_dimension
-from store.query.metrics import BY_METRIC, GOAL_METRICS, PAGE_METRICS, VISIT_SOURCES
+from store.query.dimensions import (
+    GOAL,
+    ROLE_COLUMNS,
+    TIME_DIMENSIONS,
+    allowed_names,
+    find_dimension,
+)
+from store.query.metrics import BY_METRIC, CONVERSION_METRICS, PAGE_METRICS, VISIT_SOURCES
 from store.query.model import (
     Comparison,
     ComparisonMode,
@@ -44,7 +51,9 @@ KEYS: tuple[str, ...] = (
 MAX_LIMIT = 10_000
 MAX_OFFSET = 10_000_000
 MAX_DIMENSIONS = 8
-_INCLUDES = ("time_labels", "total_rows", "comparisons", "imports", "trim_relative_date_range")
+_INCLUDES = (
+    "time_labels", "total_rows", "totals", "comparisons", "imports", "trim_relative_date_range",
+)  # fmt: skip
 _EARLIEST, _LATEST = date(2000, 1, 1), date(2099, 12, 31)
 
 
@@ -54,13 +63,14 @@ def parse_query(payload: object, site: QuerySite) -> Query:
     Raises:
         QueryError: The body is no query, or asks for what cannot be answered.
     """
-    body = _object(payload, "", KEYS)
+    body = read_object(payload, "", KEYS)
     for key in ("metrics", "date_range"):
         if key not in body:
             raise QueryError("missing", f"The query needs {key}.", key)
     metrics = _parse_metrics(body["metrics"])
     dimensions = _parse_dimensions(body.get("dimensions", []))
-    filters = parse_filters(body.get("filters", []))
+    _check_goals(dimensions, site)
+    filters = parse_filters(body.get("filters", []), site)
     _check_together(metrics, dimensions, filters)
     zone = ZoneInfo(site.timezone)
     echo: dict[str, Any] = {key: body[key] for key in ("filters", "include") if key in body}
@@ -76,24 +86,8 @@ def parse_query(payload: object, site: QuerySite) -> Query:
     )
 
 
-def _object(value: object, field: str, allowed: tuple[str, ...]) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise QueryError("wrong_type", f"{field or 'The query'} must be an object.", field, allowed)
-    for key in value:
-        if key not in allowed:
-            place = f"{field}.{key}" if field else str(key)
-            raise QueryError("unknown_key", f"There is no {place!r}.", place, allowed)
-    return cast("dict[str, Any]", value)
-
-
-def _list(value: object, field: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise QueryError("wrong_type", f"{field} must be a list.", field)
-    return value
-
-
 def _parse_metrics(value: object) -> tuple[Metric, ...]:
-    entries = _list(value, "metrics")
+    entries = read_list(value, "metrics")
     if not entries:
         raise QueryError("empty", "metrics must name at least one metric.", "metrics", _metrics())
     found = tuple(_metric(entry, f"metrics[{index}]") for index, entry in enumerate(entries))
@@ -107,21 +101,18 @@ def _metrics() -> tuple[str, ...]:
 
 
 def _metric(value: object, field: str) -> Metric:
-    if isinstance(value, str) and value in GOAL_METRICS:
-        message = f"{value} needs a goal, and this site has none."
-        raise QueryError("needs_goal", message, field, _metrics())
     if not isinstance(value, str) or value not in _metrics():
         raise QueryError("unknown_metric", f"There is no metric {value!r}.", field, _metrics())
     return Metric(value)
 
 
 def _parse_dimensions(value: object) -> tuple[str, ...]:
-    entries = _list(value, "dimensions")
+    entries = read_list(value, "dimensions")
     if len(entries) > MAX_DIMENSIONS:
         message = f"A query has at most {MAX_DIMENSIONS} dimensions."
         raise QueryError("too_many", message, "dimensions")
     for index, entry in enumerate(entries):
-        _check_dimension(entry, f"dimensions[{index}]")
+        check_dimension(entry, f"dimensions[{index}]")
     if len(set(entries)) < len(entries):
         raise QueryError("duplicate", "dimensions names a dimension twice.", "dimensions")
     if sum(entry in TIME_DIMENSIONS for entry in entries) > 1:
@@ -129,14 +120,22 @@ def _parse_dimensions(value: object) -> tuple[str, ...]:
     return tuple(entries)
 
 
-def _check_dimension(entry: object, field: str) -> None:
-    if isinstance(entry, str) and (entry in TIME_DIMENSIONS or find_dimension(entry)):
+def check_dimension(entry: object, field: str, *, times: bool = True) -> None:
+    """Refuse what is no dimension; without ``times`` also one of time.
+
+    Raises:
+        QueryError: With every name that may stand there.
+    """
+    if isinstance(entry, str) and ((times and entry in TIME_DIMENSIONS) or find_dimension(entry)):
         return
-    if entry == "event:goal":
-        message = "event:goal needs a goal, and this site has none."
-        raise QueryError("needs_goal", message, field, allowed_names())
     message = f"There is no dimension {entry!r}."
     raise QueryError("unknown_dimension", message, field, allowed_names())
+
+
+def _check_goals(dimensions: tuple[str, ...], site: QuerySite) -> None:
+    if GOAL in dimensions and not site.goals:
+        message = "event:goal needs a goal, and this site has none."
+        raise QueryError("needs_goal", message, f"dimensions[{dimensions.index(GOAL)}]")
 
 
 def _check_together(
@@ -144,12 +143,19 @@ def _check_together(
 ) -> None:
     pages = {name for name, _ in ROLE_COLUMNS}
     tell_events = [n for n in dimensions if n.startswith("event:") and n not in pages]
-    names_page = "event:page" in (set(dimensions) | names_in(filters))
+    named = set(dimensions) | names_in(filters)
+    names_page = "event:page" in named
     for index, metric in enumerate(metrics):
         field = f"metrics[{index}]"
         if metric in PAGE_METRICS and not names_page:
             message = f"{metric} needs event:page as a dimension or in a filter."
             raise QueryError("needs_page", message, field)
+        if metric is Metric.GOALS_PER_VISIT and GOAL in dimensions:
+            message = f"{metric} counts all goals together and cannot be told by event:goal."
+            raise QueryError("cannot_combine", message, field)
+        if metric in CONVERSION_METRICS and GOAL not in named:
+            message = f"{metric} needs event:goal as a dimension or in a filter."
+            raise QueryError("needs_goal", message, field)
         sources = {source for _, source, _ in BY_METRIC[metric].needs}
         if tell_events and sources & VISIT_SOURCES:
             message = f"{metric} is of whole visits and cannot be told by {tell_events[0]}."
@@ -224,7 +230,7 @@ def _parse_order(
         return (*times, Order(metrics[0], descending=True))
     allowed = (*metrics, *dimensions)
     found = []
-    for index, entry in enumerate(_list(value, "order_by")):
+    for index, entry in enumerate(read_list(value, "order_by")):
         field = f"order_by[{index}]"
         if not isinstance(entry, list) or len(entry) != 2:  # noqa: PLR2004 - a key and a direction.
             raise QueryError(
@@ -243,13 +249,14 @@ def _parse_order(
 
 
 def _parse_include(value: object, zone: ZoneInfo) -> Include:
-    body = _object(value, "include", _INCLUDES)
+    body = read_object(value, "include", _INCLUDES)
     for key in _INCLUDES:
         if key != "comparisons" and not isinstance(body.get(key, False), bool):
             raise QueryError("wrong_type", f"include.{key} is true or false.", f"include.{key}")
     return Include(
         time_labels=body.get("time_labels", False),
         total_rows=body.get("total_rows", False),
+        totals=body.get("totals", False),
         comparisons=_parse_comparison(body.get("comparisons"), zone),
     )
 
@@ -258,7 +265,12 @@ def _parse_comparison(value: object, zone: ZoneInfo) -> Comparison | None:
     if value is None:
         return None
     field = "include.comparisons"
-    body = _object(value, field, ("mode", "date_range"))
+    body = read_object(value, field, ("mode", "date_range", "match_day_of_week"))
+    match = body.get("match_day_of_week", False)
+    if not isinstance(match, bool):
+        raise QueryError(
+            "wrong_type", "match_day_of_week is true or false.", f"{field}.match_day_of_week"
+        )
     modes = tuple(mode.value for mode in ComparisonMode)
     if body.get("mode") not in modes:
         message = f"{field}.mode is none of the known ones."
@@ -268,19 +280,12 @@ def _parse_comparison(value: object, zone: ZoneInfo) -> Comparison | None:
         message = "A custom comparison, and no other, has a date_range."
         raise QueryError("bad_comparison", message, f"{field}.date_range")
     if mode is not ComparisonMode.CUSTOM:
-        return Comparison(mode)
-    return Comparison(mode, parse_date_range(body["date_range"], zone, f"{field}.date_range"))
+        return Comparison(mode, match_weekdays=match)
+    wanted = parse_date_range(body["date_range"], zone, f"{field}.date_range")
+    return Comparison(mode, wanted, match)
 
 
 def _parse_pagination(value: object) -> Pagination:
-    body = _object(value, "pagination", ("limit", "offset"))
-    limit = _whole(body.get("limit", MAX_LIMIT), "pagination.limit", 1, MAX_LIMIT)
-    return Pagination(limit, _whole(body.get("offset", 0), "pagination.offset", 0, MAX_OFFSET))
-
-
-def _whole(value: object, field: str, least: int, most: int) -> int:
-    if type(value) is not int or not least <= value <= most:
-        raise QueryError(
-            "out_of_range", f"{field} is a whole number from {least} to {most}.", field
-        )
-    return value
+    body = read_object(value, "pagination", ("limit", "offset"))
+    limit = read_whole(body.get("limit", MAX_LIMIT), "pagination.limit", 1, MAX_LIMIT)
+    return Pagination(limit, read_whole(body.get("offset", 0), "pagination.offset", 0, MAX_OFFSET))

@@ -10,18 +10,22 @@ from dataclasses import dataclass
 
 from store.query.conditions import (
     ENGAGEMENT,
-    NOT_ENGAGEMENT,
     Scope,
+    asks_for_goals,
+    counting,
     event_condition,
+    goal_condition,
+    goals_in,
     leaves,
     require,
     value_of,
     visit_condition,
 )
-from store.query.dimensions import ROLE_COLUMNS, PageRole
-from store.query.fragments import Fragment, all_of
+from store.query.dimensions import GOAL, PROPS_PREFIX, ROLE_COLUMNS, PageRole
+from store.query.fragments import Fragment, all_of, any_of
+from store.query.goals import Goal
 from store.query.metrics import ENGAGED_VISIT_MS
-from store.query.model import Connective, Filter, Junction
+from store.query.model import Connective, Filter, Junction, Reached
 from store.query.ranges import HOUR_S, hour_grid
 
 VISITORS = "visitors"
@@ -33,7 +37,7 @@ EVENT_INGREDIENTS: dict[str, str] = {
     "visitors": f"uniqExact({_VISITOR})",
     "visits": "uniqExact(visit_id)",
     "pageviews": "countIf(name = 'pageview')",
-    "events": "count()",
+    "events": "countIf(name != 'engagement')",
 }
 ENGAGED_INGREDIENTS: dict[str, str] = {
     "engaged_ms": "sum(ms)",
@@ -48,7 +52,6 @@ VISIT_INGREDIENTS: dict[str, str] = {
     "bounces": "sum(sign * is_bounce)",
     "duration_ms": "sum(sign * duration_ms * (1 - is_bounce))",
     "engaged_ms": "sum(sign * engaged_ms)",
-    "engaged_visits": f"sum(sign * (engaged_ms >= {ENGAGED_VISIT_MS} or pageviews >= 2))",
     "entrances": "sum(sign * (entry_page != ''))",
     "exits": "sum(sign * (exit_page != ''))",
 }
@@ -75,13 +78,39 @@ class Ask:
         return "time:hour" in self.dimensions
 
     @property
-    def by_clock(self) -> bool:
-        """Say whether events are taken by their own time rather than by their visit's day."""
-        return self.by_hour or not self.scope.period.whole_days
+    def goals(self) -> tuple[Goal, ...]:
+        """Return the goals that rows of ``event:goal`` are of: those the filters leave over."""
+        named = [part.goals for part in self.conjuncts() if isinstance(part, Reached)]
+        return tuple(goal for goal in self.scope.site.goals if all(goal in n for n in named))
+
+    @property
+    def currency(self) -> str | None:
+        """Return the currency of all goals in play; None if they have none or several."""
+        found = {goal.currency for goal in self.goals if goal.currency}
+        return found.pop() if len(found) == 1 else None
 
     def conjuncts(self) -> list[Filter]:
         """Return the filters that must all hold, nested ``and`` opened up."""
         return _opened(self.filters)
+
+    def counts(self) -> Fragment:
+        """Return what an event must be to count."""
+        shown = self.goals if GOAL in self.dimensions else ()
+        return counting(tuple(dict.fromkeys((*self.filtered_goals(), *shown))), self.scope)
+
+    def filtered_goals(self) -> tuple[Goal, ...]:
+        """Return the goals that filters ask an event itself to reach."""
+        return tuple(goal for part in self.filters for goal in goals_in(part))
+
+    def without_goals(self, dimensions: tuple[str, ...]) -> "Ask":
+        """Ask for everybody: filters for goals and properties that must hold are left away."""
+        kept = tuple(part for part in self.conjuncts() if not _tells_conversions(part))
+        return Ask(self.scope, dimensions, kept, self.bots)
+
+
+def _tells_conversions(part: Filter) -> bool:
+    props = any(leaf.dimension.startswith(PROPS_PREFIX) for leaf in leaves(part))
+    return props or asks_for_goals(part)
 
 
 def _opened(filters: tuple[Filter, ...]) -> list[Filter]:
@@ -97,25 +126,58 @@ def _opened(filters: tuple[Filter, ...]) -> list[Filter]:
 def events_part(ask: Ask, ingredients: set[str], *, viewed: bool = False) -> Fragment:
     """Count events, their visits and visitors; ``viewed`` reads exit pages as the event's page."""
     names = [_VIEWED.get(name, name) if viewed else name for name in ask.dimensions]
-    keys = [_event_key(ask, name) for name in names]
-    where = [*_event_limits(ask), NOT_ENGAGEMENT, *_shown(names, keys)]
-    counts = [f"{EVENT_INGREDIENTS[name]} as n_{name}" for name in sorted(ingredients)]
-    source = _events_source(ask, names)
+    keys = [event_key(ask, name) for name in names]
+    where = [*event_limits(ask), ask.counts(), *_shown(names, keys)]
+    counts = [f"{_event_ingredient(name, ask)} as n_{name}" for name in sorted(ingredients)]
+    source = events_source(ask, names)
     return _select([*_named(keys), *counts], source, where, len(keys))
+
+
+def _event_ingredient(name: str, ask: Ask) -> str:
+    if name in EVENT_INGREDIENTS:
+        return EVENT_INGREDIENTS[name]
+    earning = _earning(ask)
+    return f"sumIf(revenue_minor, {earning})" if name == "revenue" else f"countIf({earning})"
+
+
+def _earning(ask: Ask) -> Fragment:
+    """Return which events earn: those of a goal with revenue, in the goal's currency."""
+    binder = ask.scope.binder
+    if GOAL in ask.dimensions:
+        names = binder.texts(goal.name for goal in ask.goals)
+        currencies = binder.texts(goal.currency for goal in ask.goals)
+        reached = Fragment(f"d{ask.dimensions.index(GOAL)}")
+        own = f"transform({reached}, {names}, {currencies}, '')"
+        return Fragment(f"currency != '' and currency = {own}")
+    if ask.currency is None:
+        return Fragment("false")
+    earners = [goal_condition(goal, ask.scope) for goal in ask.goals if goal.currency]
+    return all_of([Fragment(f"currency = {binder.text(ask.currency)}"), any_of(earners)])
+
+
+def reached_part(ask: Ask) -> Fragment:
+    """Count goals reached, each once a visit."""
+    goals = ask.scope.site.goals
+    conditions = [goal_condition(goal, ask.scope) for goal in goals]
+    keys = [event_key(ask, name) for name in ask.dimensions]
+    where = [*event_limits(ask), any_of(conditions), *_shown(ask.dimensions, keys)]
+    sums = " + ".join(f"uniqExactIf(visit_id, {condition})" for condition in conditions) or "0"
+    source = events_source(ask, ask.dimensions)
+    return _select([*_named(keys), f"{sums} as n_reached"], source, where, len(keys))
 
 
 def engaged_part(ask: Ask, ingredients: set[str]) -> Fragment:
     """Sum engagement events by visit, so that a visit counts once with its deepest scroll."""
-    keys = [_event_key(ask, name) for name in ask.dimensions]
+    keys = [event_key(ask, name) for name in ask.dimensions]
     inner = [
         *_named(keys),
         "sum(engaged_ms) as ms",
         "maxIf(least(scroll, 100), scroll != 255) as deepest",
         "countIf(scroll != 255) > 0 as measured",
     ]
-    where = all_of([*_event_limits(ask), ENGAGEMENT, *_shown(ask.dimensions, keys)])
+    where = all_of([*event_limits(ask), ENGAGEMENT, *_shown(ask.dimensions, keys)])
     group = ", ".join(["visit_id", *_places(len(keys))])
-    source = _events_source(ask, ask.dimensions)
+    source = events_source(ask, ask.dimensions)
     by_visit = f"(select {', '.join(inner)} from {source} where {where} group by {group})"
     counts = [f"{ENGAGED_INGREDIENTS[name]} as n_{name}" for name in sorted(ingredients)]
     return _select([*_places(len(keys)), *counts], by_visit, [], len(keys))
@@ -140,25 +202,47 @@ def visits_part(ask: Ask, ingredients: set[str], role: PageRole) -> Fragment:
         source = Fragment(f"sessions inner join ({_touched(ask)}) as touched using (visit_id)")
     elif not ask.scope.period.whole_days or not all(map(_speaks_of_visits, ask.conjuncts())):
         where.append(Fragment(f"visit_id in ({_touched(ask)})"))
-    counts = [f"{VISIT_INGREDIENTS[name]} as n_{name}" for name in sorted(ingredients - {VISITORS})]
+    counts = [
+        f"{_visit_ingredient(name, ask)} as n_{name}" for name in sorted(ingredients - {VISITORS})
+    ]
     if VISITORS not in ingredients:
         return _select([*_named(keys), *counts], source, where, len(keys), standing=bool(keys))
     if not _changes(ask, role):
         counts.append(f"{EVENT_INGREDIENTS[VISITORS]} as n_{VISITORS}")
         return _select([*_named(keys), *counts], source, where, len(keys), standing=bool(keys))
-    return _by_visitor(keys, ingredients - {VISITORS}, source, where)
+    summed = sorted(ingredients - {VISITORS})
+    return _by_visitor(
+        keys, [*_named(keys), f"{_VISITOR} as who", *counts], summed, (source, where)
+    )
+
+
+def _visit_ingredient(name: str, ask: Ask) -> str:
+    return VISIT_INGREDIENTS.get(name) or f"sum(sign * ({_engaged(ask)}))"
+
+
+def _engaged(ask: Ask) -> Fragment:
+    """Return what makes a visit an engaged one (NUMBERS 12)."""
+    parts = [Fragment(f"engaged_ms >= {ENGAGED_VISIT_MS}"), Fragment("pageviews >= 2")]
+    if ask.scope.site.goals:
+        reached = Reached(ask.scope.site.goals)
+        parts.append(visit_condition(reached, ask.scope, PageRole.ENTRY))
+    return any_of(parts)
 
 
 def _by_visitor(
-    keys: list[Fragment], ingredients: set[str], source: Fragment, where: list[Fragment]
+    keys: list[Fragment],
+    columns: list[str],
+    summed: list[str],
+    read: tuple[Fragment, list[Fragment]],
 ) -> Fragment:
-    counts = [f"{VISIT_INGREDIENTS[name]} as n_{name}" for name in sorted(ingredients)]
+    """Count visitors that still stand under their key; ``read`` is a source and its conditions."""
+    source, where = read
     group = ", ".join([*_places(len(keys)), "who"])
     standing = (
-        f"(select {', '.join([*_named(keys), f'{_VISITOR} as who', *counts])} from {source}"
+        f"(select {', '.join(columns)} from {source}"
         f" where {all_of(where)} group by {group} having sum(sign) > 0)"
     )
-    sums = [f"sum(n_{name}) as n_{name}" for name in sorted(ingredients)]
+    sums = [f"sum(n_{name}) as n_{name}" for name in summed]
     return _select(
         [*_places(len(keys)), f"count() as n_{VISITORS}", *sums], Fragment(standing), [], len(keys)
     )
@@ -185,10 +269,11 @@ def _places(count: int) -> list[str]:
     return [f"d{index}" for index in range(count)]
 
 
-def _event_limits(ask: Ask) -> list[Fragment]:
+def event_limits(ask: Ask) -> list[Fragment]:
+    """Return what limits events to a question: site, time, bots, filters."""
     return [
         ask.scope.site_condition(),
-        ask.scope.event_time(by_clock=ask.by_clock),
+        ask.scope.event_time(),
         *_no_bots(ask),
         *(event_condition(part, ask.scope) for part in ask.filters),
     ]
@@ -210,26 +295,39 @@ def _shown(
     ]
 
 
-def _event_key(ask: Ask, name: str) -> Fragment:
+def event_key(ask: Ask, name: str) -> Fragment:
+    """Return the value of a dimension for a row of events."""
     if name == "time:hour":
         return _hour(ask)
     if name.startswith("time:"):
-        return _day(ask, name)
+        return day_bucket(ask, name)
+    if name == GOAL:
+        return _goals_reached(ask)
     dimension = require(name)
-    return value_of(dimension, dimension.events or dimension.sessions, ask.scope.binder)
+    return value_of(dimension, dimension.events or dimension.sessions, ask.scope)
+
+
+def _goals_reached(ask: Ask) -> Fragment:
+    """Return each goal that an event reaches: its row is there once for each, and else not."""
+    binder = ask.scope.binder
+    names = [
+        f"if({goal_condition(goal, ask.scope)}, [{binder.text(goal.name)}], [])"
+        for goal in ask.goals
+    ]
+    return Fragment(f"arrayJoin(arrayConcat({', '.join(['emptyArrayString()', *names])}))")
 
 
 def _visit_key(ask: Ask, name: str, role: PageRole) -> Fragment:
     if name == "time:hour":
         return Fragment("touched.hour")
     if name.startswith("time:"):
-        return _day(ask, name)
+        return day_bucket(ask, name)
     dimension = require(name)
     column = ROLE_COLUMNS.get((name, role), dimension.sessions)
-    return value_of(dimension, column, ask.scope.binder)
+    return value_of(dimension, column, ask.scope)
 
 
-def _day(ask: Ask, name: str) -> Fragment:
+def day_bucket(ask: Ask, name: str) -> Fragment:
     """Return the bucket of a visit's day, as ``ranges.day_bucket`` has it."""
     binder, period = ask.scope.binder, ask.scope.period
     first = binder.day(period.first.isoformat())
@@ -257,12 +355,14 @@ def _hour(ask: Ask) -> Fragment:
     return Fragment(result)
 
 
-def _events_source(ask: Ask, names: tuple[str, ...] | list[str]) -> Fragment:
+def events_source(ask: Ask, names: tuple[str, ...] | list[str]) -> Fragment:
     """Return events, beside them the entry and exit pages of their visits where they are asked."""
-    columns = [require(name).sessions for name in names if _is_sessions_only(name)]
+    columns = [
+        require(name).reads or require(name).sessions for name in names if _is_sessions_only(name)
+    ]
     if not columns:
         return Fragment("events")
-    listed = ", ".join(["visit_id", *columns])
+    listed = ", ".join(["visit_id", *dict.fromkeys(columns)])
     where = all_of((ask.scope.site_condition(), ask.scope.visit_days()))
     states = f"select {listed} from sessions where {where} group by {listed} having sum(sign) > 0"
     return Fragment(f"events inner join ({states}) as states using (visit_id)")
@@ -274,7 +374,7 @@ def _is_sessions_only(name: str) -> bool:
 
 def _touched(ask: Ask) -> Fragment:
     """Select the visits that had an event in the period which the filters let through."""
-    where = all_of([*_event_limits(ask), NOT_ENGAGEMENT])
+    where = all_of([*event_limits(ask), ask.counts()])
     if not ask.by_hour:
         return Fragment(f"select visit_id from events where {where}")
     return Fragment(
@@ -284,7 +384,7 @@ def _touched(ask: Ask) -> Fragment:
 
 def _speaks_of_visits(condition: Filter) -> bool:
     """Say whether a filter can be decided by a visit alone, pages read as entry or exit pages."""
-    return all(
+    return not asks_for_goals(condition) and all(
         not require(leaf.dimension).of_event or (leaf.dimension, PageRole.ENTRY) in ROLE_COLUMNS
         for leaf in leaves(condition)
     )

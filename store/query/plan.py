@@ -6,18 +6,20 @@ their dimensions. The one invariant: a metric's value never depends on which oth
 dimensions are asked beside it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from store.query.conditions import Scope, names_in, require, shows_bots
-from store.query.dimensions import ROLE_COLUMNS, PageRole
+from store.query.conditions import Rolled, Scope, names_in, require, shows_bots
+from store.query.dimensions import GOAL, PROPS_PREFIX, ROLE_COLUMNS, PageRole
 from store.query.fragments import Binder, Fragment
 from store.query.metrics import BY_METRIC, MetricDefinition, Source
 from store.query.model import Metric, Pagination, Query, QuerySite
-from store.query.parts import Ask, engaged_part, events_part, visits_part
+from store.query.parts import Ask, engaged_part, events_part, reached_part, visits_part
 from store.query.ranges import Period, time_dimension
+from store.query.rolled import can_roll, rolled_part
 
 _TOTAL = "total_visitors"
+_EVERYBODY = "everybody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,18 @@ class Reading:
     table: str
     role: PageRole = PageRole.ENTRY
 
+    @property
+    def key(self) -> str:
+        """Name the reading, as rollups do."""
+        return f"{self.table}:{self.role}" if self.table == "visits" else self.table
+
 
 _EVENTS = Reading("events")
 _VIEWED = Reading("viewed")
 _ENGAGED = Reading("engaged")
 _VISITS = Reading("visits")
+_REACHED = Reading("reached")
+_GROUP = Reading("group")
 
 
 def resolved_dimensions(query: Query, period: Period) -> tuple[str, ...]:
@@ -47,7 +56,7 @@ def resolved_dimensions(query: Query, period: Period) -> tuple[str, ...]:
     return tuple(time_dimension(name, period) for name in query.dimensions)
 
 
-def plan(
+def plan(  # noqa: PLR0913 - keyword-only past the first three
     query: Query,
     site: QuerySite,
     period: Period,
@@ -55,15 +64,18 @@ def plan(
     dimensions: tuple[str, ...] = (),
     page: Pagination | None = None,
     among: dict[int, list[str]] | None = None,
+    rolled: Rolled | None = None,
 ) -> Statement:
     """Write the statement of a query.
 
     ``dimensions`` are the query's with ``time`` resolved elsewhere; ``page`` limits the rows;
-    ``among`` limits a dimension, by its place, to some values.
+    ``among`` limits a dimension, by its place, to some values; ``rolled`` are days rolled up.
     """
-    scope = Scope(site, period, Binder())
+    dimensions = dimensions or resolved_dimensions(query, period)
+    by_clock = "time:hour" in dimensions or not period.whole_days
+    scope = Scope(site, period, Binder(), by_clock, rolled)
     bots = shows_bots(query.filters, query.dimensions)
-    ask = Ask(scope, dimensions or resolved_dimensions(query, period), query.filters, bots)
+    ask = Ask(scope, dimensions, query.filters, bots)
     body = _joined(ask, query, among or {})
     if page is not None:
         body += _ordered(ask, query)
@@ -73,9 +85,22 @@ def plan(
     return Statement(Fragment(body), scope.binder.params)
 
 
-def plan_count(query: Query, site: QuerySite, period: Period) -> Statement:
+def currencies_in_play(query: Query, site: QuerySite, period: Period) -> set[str]:
+    """Return the currencies of the goals that a query's revenue is of."""
+    ask = Ask(
+        Scope(site, period, Binder(), by_clock=not period.whole_days),
+        query.dimensions,
+        query.filters,
+        bots=False,
+    )
+    return {goal.currency for goal in ask.goals if goal.currency}
+
+
+def plan_count(
+    query: Query, site: QuerySite, period: Period, rolled: Rolled | None = None
+) -> Statement:
     """Write the statement that counts the rows of a query without its limit."""
-    whole = plan(query, site, period)
+    whole = plan(query, site, period, rolled=rolled)
     return Statement(Fragment(f"select count() from ({whole.sql})"), whole.params)
 
 
@@ -92,8 +117,14 @@ def reading_of(source: Source, ask: Ask) -> Reading:
             return _ENGAGED
         case Source.VIEWED if exits:
             return _VIEWED
+        case Source.EARNED:
+            return _EVENTS
+        case Source.REACHED:
+            return _REACHED
+        case Source.GROUP:
+            return _GROUP
         case _:
-            return _EVENTS if ask.by_clock or _names_events(ask) else _VISITS
+            return _EVENTS if ask.scope.by_clock or _names_events(ask) else _VISITS
 
 
 def _names(ask: Ask) -> set[str]:
@@ -106,6 +137,15 @@ def _names_events(ask: Ask) -> bool:
 
 
 def _part(reading: Reading, ask: Ask, ingredients: set[str]) -> Fragment:
+    if can_roll(reading.key, ask, ingredients):
+        return rolled_part(
+            reading.key, ask, ingredients, lambda days: raw_part(reading, days, ingredients)
+        )
+    return raw_part(reading, ask, ingredients)
+
+
+def raw_part(reading: Reading, ask: Ask, ingredients: set[str]) -> Fragment:
+    """Write a part that reads events and visits themselves."""
     match reading.table:
         case "events":
             return events_part(ask, ingredients)
@@ -113,6 +153,11 @@ def _part(reading: Reading, ask: Ask, ingredients: set[str]) -> Fragment:
             return events_part(ask, ingredients, viewed=True)
         case "engaged":
             return engaged_part(ask, ingredients)
+        case "reached":
+            return reached_part(ask)
+        case "group":
+            group = ask.without_goals(_group_dimensions(ask))
+            return _part(reading_of(Source.MAIN, group), group, ingredients)
         case _:
             return visits_part(ask, ingredients, reading.role)
 
@@ -137,17 +182,28 @@ def _joined(ask: Ask, query: Query, among: dict[int, list[str]]) -> str:
     text = f"select {', '.join(columns)} from"
     for reading, place in places.items():
         part = f"({_part(reading, ask, needed[reading])}) as {place}"
-        text += _join(part, place, len(ask.dimensions))
+        text += _join(part, place, _shared(reading, ask))
     limits = [f"p0.d{index} in {ask.scope.binder.texts(values)}" for index, values in among.items()]
     return text + (f" where {' and '.join(limits)}" if limits else "")
 
 
-def _join(part: str, place: str, dimensions: int) -> str:
+def _group_dimensions(ask: Ask) -> tuple[str, ...]:
+    """Return the dimensions that do not tell conversions apart."""
+    return tuple(n for n in ask.dimensions if n != GOAL and not n.startswith(PROPS_PREFIX))
+
+
+def _shared(reading: Reading, ask: Ask) -> list[int]:
+    """Return by which of the first part's dimensions a part is joined, in the part's own order."""
+    kept = _group_dimensions(ask) if reading == _GROUP else ask.dimensions
+    return [index for index, name in enumerate(ask.dimensions) if name in kept]
+
+
+def _join(part: str, place: str, shared: list[int]) -> str:
     if place == "p0":
         return f" {part}"
-    if not dimensions:
+    if not shared:
         return f" cross join {part}"
-    equal = " and ".join(f"p0.d{index} = {place}.d{index}" for index in range(dimensions))
+    equal = " and ".join(f"p0.d{index} = {place}.d{own}" for own, index in enumerate(shared))
     return f" left join {part} on {equal}"
 
 
@@ -157,13 +213,16 @@ def _expression(definition: MetricDefinition, ask: Ask, places: dict[Reading, st
         for name, source, ingredient in definition.needs
     }
     if f"{{{_TOTAL}}}" in definition.expression:
-        known[_TOTAL] = _total(ask)
+        known[_TOTAL] = _total(Ask(ask.scope, (), ask.filters, ask.bots))
+    if f"{{{_EVERYBODY}}}" in definition.expression:
+        known[_EVERYBODY] = _total(ask.without_goals(()))
     return definition.expression.format_map(known)
 
 
-def _total(ask: Ask) -> str:
-    """Return the visitors of the whole query, rows or not, as a number within the statement."""
-    whole = Ask(ask.scope, (), ask.filters, ask.bots)
+def _total(whole: Ask) -> str:
+    """Return the visitors of a whole, rows or not, as a number within the statement."""
+    by_clock = not whole.scope.period.whole_days
+    whole = replace(whole, scope=replace(whole.scope, by_clock=by_clock))
     part = _part(reading_of(Source.MAIN, whole), whole, {"visitors"})
     return f"(select n_visitors from ({part}))"
 

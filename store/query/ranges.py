@@ -108,6 +108,21 @@ def midnight(day: date, zone: ZoneInfo) -> datetime:
 
 def resolve_comparison(comparison: Comparison, period: Period) -> Period:
     """Return the earlier period that a comparison means (NUMBERS 9)."""
+    found = _earlier(comparison, period)
+    if not comparison.match_weekdays or not (period.whole_days and found.whole_days):
+        return found
+    first = _same_weekday(found.first, period.first)
+    return _days(first, first + (found.last - found.first), period.zone, period.now)
+
+
+def _same_weekday(near: date, like: date) -> date:
+    """Return the nearest day to ``near`` of the weekday of ``like``, but before ``like``."""
+    ahead = (like.weekday() - near.weekday()) % 7
+    day = near + timedelta(days=ahead if ahead <= 3 else ahead - 7)  # noqa: PLR2004 - half a week
+    return day if day < like else day - timedelta(days=7)
+
+
+def _earlier(comparison: Comparison, period: Period) -> Period:
     if comparison.mode is ComparisonMode.CUSTOM:
         if comparison.date_range is None:
             raise ValueError("a custom comparison has a date range")

@@ -1,17 +1,20 @@
 """Answer a query: resolve its range, ask the store, fill its series, compare, tell what to know.
 
-All reading goes through ``ask``, which sets a limit of time and memory and read-only on every
+All reading goes through ``ask_store``, which sets a limit of time and memory and read-only on every
 statement. Planning and SQL are ``plan``; numbers are made in the store, never here.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+from store.query.answers import Asked, Key, Row, notes, present
 from store.query.metrics import BY_METRIC, Value, change_of
 from store.query.model import (
+    DateRange,
+    Filter,
     Metric,
     NamedRange,
     Operator,
@@ -24,6 +27,7 @@ from store.query.model import (
 from store.query.parse_filters import every_leaf
 from store.query.plan import Statement, plan, plan_count, resolved_dimensions
 from store.query.ranges import Period, buckets, label, resolve, resolve_comparison
+from store.query.rolled import find_rolled
 
 LIMITS: dict[str, int] = {
     "max_execution_time": 15,
@@ -33,29 +37,11 @@ LIMITS: dict[str, int] = {
 """Settings of every statement: seconds, bytes, and no writing."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """A salt period: its name in answers, its plural, the series whose buckets lie within one."""
-
-    name: str
-    plural: str
-    dimensions: frozenset[str]
-
-
-_PERIODS: dict[str, _Known] = {
-    "day": _Known("local_day", "days", frozenset({"time:hour", "time:day"})),
-    "week": _Known("iso_week", "weeks", frozenset({"time:hour", "time:day", "time:week"})),
-    "month": _Known("month", "months", frozenset({"time:hour", "time:day", "time:month"})),
-}
-
 CURRENT_MINUTES = 5
 _REGEX_REFUSED = 427
 _TOO_EXPENSIVE = frozenset({158, 159, 160, 241, 307, 396})
 """ClickHouse's codes for too many rows, a timeout, too slow, memory, too many bytes read, too large
 a result."""
-
-type Key = int | date | str
-type Row = tuple[tuple[Key, ...], list[Value]]
 
 
 class QueryStore(Protocol):
@@ -65,43 +51,25 @@ class QueryStore(Protocol):
         """Run a statement and return its rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A query at one period, with its dimensions resolved there."""
-
-    query: Query
-    site: QuerySite
-    period: Period
-    dimensions: tuple[str, ...]
-
-    @property
-    def time_place(self) -> int | None:
-        """Return where among the dimensions the time stands, if it does."""
-        places = (i for i, name in enumerate(self.dimensions) if name.startswith("time:"))
-        return next(places, None)
-
-    @property
-    def is_series(self) -> bool:
-        """Say whether time is the only dimension, so that every bucket gets a row."""
-        return len(self.dimensions) == 1 and self.time_place == 0
-
-
 def run_query(store: QueryStore, query: Query, site: QuerySite, now: datetime) -> Result:
     """Answer a query at a moment.
 
     Raises:
         QueryError: It costs too much, or a regular expression does not compile.
     """
-    period = _period(store, query, site, now)
-    asked = Asked(query, site, period, resolved_dimensions(query, period))
+    period = resolve_at(store, query.date_range, site, now)
+    rolled = find_rolled(store, site, period, LIMITS)
+    asked = Asked(query, site, period, resolved_dimensions(query, period), rolled)
     rows = _rows(store, asked)
     results: list[dict[str, Any]] = [
-        {"dimensions": _labels(keys, period), "metrics": values} for keys, values in rows
+        {"dimensions": _labels(keys, period), "metrics": present(asked, keys, values)}
+        for keys, values in rows
     ]
     earlier = None
     if query.include.comparisons is not None:
         period = resolve_comparison(query.include.comparisons, period)
-        earlier = Asked(query, site, period, asked.dimensions)
+        rolled = find_rolled(store, site, period, LIMITS)
+        earlier = Asked(query, site, period, asked.dimensions, rolled)
         for result, comparison in zip(results, _compare(store, asked, earlier, rows), strict=True):
             result["comparison"] = comparison
     return Result(results, _meta(store, asked, earlier), _echo(asked))
@@ -123,11 +91,10 @@ def _unix_ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def _period(store: QueryStore, query: Query, site: QuerySite, now: datetime) -> Period:
-    first_data = None
-    if query.date_range == NamedRange("all"):
-        first_data = _first_day(store, site)
-    return resolve(query.date_range, ZoneInfo(site.timezone), now, first_data)
+def resolve_at(store: QueryStore, wanted: DateRange, site: QuerySite, now: datetime) -> Period:
+    """Resolve a range; ``all`` begins with the first day that holds something."""
+    first_data = _first_day(store, site) if wanted == NamedRange("all") else None
+    return resolve(wanted, ZoneInfo(site.timezone), now, first_data)
 
 
 def _first_day(store: QueryStore, site: QuerySite) -> date | None:
@@ -145,9 +112,10 @@ def _rows(store: QueryStore, asked: Asked, among: dict[int, list[str]] | None = 
         dimensions=asked.dimensions,
         page=page,
         among=among,
+        rolled=asked.rolled,
     )
     width = len(asked.dimensions)
-    found = _ask(store, statement, asked.query)
+    found = ask_store(store, statement, asked.query.filters)
     rows: list[Row] = [(row[:width], [_value(v) for v in row[width:]]) for row in found]
     if not asked.is_series or among is not None:
         return rows
@@ -158,7 +126,14 @@ def _value(raw: Any) -> Value:
     return None if raw is None else raw if isinstance(raw, float) else int(raw)
 
 
-def _ask(store: QueryStore, statement: Statement, query: Query) -> list[tuple[Any, ...]]:
+def ask_store(
+    store: QueryStore, statement: Statement, filters: tuple[Filter, ...]
+) -> list[tuple[Any, ...]]:
+    """Run a statement within its limits; ``filters`` are looked through for a bad pattern.
+
+    Raises:
+        QueryError: It costs too much, or a regular expression does not compile.
+    """
     try:
         return store.query(statement.sql, statement.params, settings=LIMITS)
     except Exception as problem:
@@ -167,7 +142,7 @@ def _ask(store: QueryStore, statement: Statement, query: Query) -> list[tuple[An
             message = "The query costs too much time or memory: ask for fewer days or dimensions."
             raise QueryError("too_expensive", message, "date_range") from problem
         if code == _REGEX_REFUSED:
-            raise _bad_pattern(store, query) from problem
+            raise _bad_pattern(store, filters) from problem
         raise
 
 
@@ -177,9 +152,9 @@ def _code_of(problem: Exception) -> int | None:
     return found if isinstance(found, int) else None
 
 
-def _bad_pattern(store: QueryStore, query: Query) -> QueryError:
+def _bad_pattern(store: QueryStore, filters: tuple[Filter, ...]) -> QueryError:
     """Find the pattern that the store's engine (RE2) refuses."""
-    for leaf in (leaf for part in query.filters for leaf in every_leaf(part)):
+    for leaf in (leaf for part in filters for leaf in every_leaf(part)):
         patterns = leaf.values if leaf.operator.positive is Operator.MATCHES else ()
         for pattern in patterns:
             if not _compiles(store, pattern):
@@ -241,7 +216,8 @@ def _compare(
         before = found.get(then, empty)
         change = map(change_of, asked.query.metrics, before, values)
         labels = _labels(then, earlier.period)
-        compared.append({"dimensions": labels, "metrics": list(before), "change": list(change)})
+        shown = present(earlier, then, before)
+        compared.append({"dimensions": labels, "metrics": shown, "change": list(change)})
     return compared
 
 
@@ -268,38 +244,20 @@ def _meta(store: QueryStore, asked: Asked, earlier: Asked | None) -> dict[str, A
         meta["time_labels"] = [text for _, text in buckets(asked.period, asked.dimensions[place])]
     if include.total_rows:
         meta["total_rows"] = _total_rows(store, asked)
+    if include.totals:
+        whole = replace(asked, query=replace(asked.query, dimensions=()), dimensions=())
+        ((keys, values),) = _rows(store, whole)
+        meta["totals"] = present(whole, keys, values)
     if earlier is not None:
-        meta["comparison_date_range"] = _moments(earlier.period)
-    if {Metric.VISITORS, Metric.PERCENTAGE} & set(asked.query.metrics):
-        meta.update(_about_visitors(asked))
-    return meta
+        meta["comparison_date_range"] = moments_of(earlier.period)
+    return meta | notes(asked)
 
 
 def _total_rows(store: QueryStore, asked: Asked) -> int:
     if asked.is_series:
         return len(buckets(asked.period, asked.dimensions[0]))
-    statement = plan_count(asked.query, asked.site, asked.period)
-    return int(_ask(store, statement, asked.query)[0][0])
-
-
-def _about_visitors(asked: Asked) -> dict[str, Any]:
-    """Say how visitors were counted (NUMBERS 14): one is known again only within a salt period."""
-    salt_period = asked.site.salt_period
-    known = _PERIODS[salt_period]
-    by_period = bool(known.dimensions & set(asked.dimensions))
-    first, last = (_start_of(day, salt_period) for day in (asked.period.first, asked.period.last))
-    summed = first != last and not by_period
-    about: dict[str, Any] = {"visitors": {"salt_period": known.name, "sum_of_days": summed}}
-    if summed:
-        message = f"Visitors over several {known.plural} are the sum of the {known.plural}."
-        about["metric_warnings"] = {"visitors": {"code": "sum_of_days", "message": message}}
-    return about
-
-
-def _start_of(day: date, salt_period: str) -> date:
-    if salt_period == "week":
-        return day - timedelta(days=day.weekday())
-    return day.replace(day=1) if salt_period == "month" else day
+    statement = plan_count(asked.query, asked.site, asked.period, asked.rolled)
+    return int(ask_store(store, statement, asked.query.filters)[0][0])
 
 
 def _echo(asked: Asked) -> dict[str, Any]:
@@ -308,7 +266,7 @@ def _echo(asked: Asked) -> dict[str, Any]:
     return {
         "site_id": asked.site.host,
         "metrics": [metric.value for metric in query.metrics],
-        "date_range": _moments(asked.period),
+        "date_range": moments_of(asked.period),
         "dimensions": list(asked.dimensions),
         "filters": query.echo.get("filters", []),
         "order_by": [[str(o.key), "desc" if o.descending else "asc"] for o in query.order_by],
@@ -317,6 +275,7 @@ def _echo(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _moments(period: Period) -> list[str]:
+def moments_of(period: Period) -> list[str]:
+    """Write a period as its first and last moment."""
     last = period.end - (timedelta(seconds=1) if period.whole_days else timedelta(milliseconds=1))
     return [m.astimezone(period.zone).isoformat(timespec="seconds") for m in (period.start, last)]

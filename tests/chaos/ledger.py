@@ -2,6 +2,8 @@
 
 import json
 from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,8 @@ from redis import Redis
 
 from edge.buffer.keys import ShardKeys
 from edge.sites import SHARDS
-from statflow.paths import Paths
 from store.client import Store
-from tests.chaos.reference import Figures, Row
+from tests.chaos.reference import Figures, Row, replay
 from tests.chaos.traffic import MINUTE_MS, Sent, Tally
 
 _EVENTS = """
@@ -32,6 +33,31 @@ select visit_id, sum(sign), sum(sign * duration_ms), sum(sign * engaged_ms),
 from sessions
 group by visit_id
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the tables have of a load: numbers of events, each list empty if all is well.
+
+    ``homeless`` is engagement that was acknowledged and had no visit, which is in order;
+    ``unknown_stored`` are events that were neither acknowledged nor refused for certain.
+    """
+
+    stored: int
+    doubled: list[int]
+    lost: list[Sent]
+    altered: list[int]
+    wrong_visits: list[str]
+    homeless: int
+    unknown: int
+    unknown_stored: int
+
+    def check(self) -> None:
+        """Assert that every acknowledged event is stored once, as sent, in the right visit."""
+        assert not self.doubled, f"events are stored twice: {self.doubled[:5]}"
+        assert not self.lost, f"acknowledged events are lost: {self.lost[:3]}"
+        assert not self.altered, f"events are stored otherwise than sent: {self.altered[:5]}"
+        assert not self.wrong_visits, self.wrong_visits[:2]
 
 
 class Ledger:
@@ -61,30 +87,51 @@ class Ledger:
             for visit_id, values in self.sessions.items()
         }
 
-    def check_events(self, sent: dict[int, Sent], tally: Tally) -> Counter[str]:
-        """Assert that what is stored is what was sent, once; returns how many of each outcome."""
-        stored = Counter(row.number for row in self.rows)
-        assert not [n for n, times in stored.items() if times > 1], "events are stored twice"
-        assert stored.keys() <= sent.keys(), "something is stored that was never sent"
-        for row in self.rows:
-            event = sent[row.number]
-            kept = (row.name, row.path, row.interactive, row.engaged_ms)
-            assert kept == (event.name, event.path, event.interactive, event.engaged_ms)
+    def judge(self, sent: dict[int, Sent], tally: Tally, *, steady_clock: bool = True) -> Judgement:
+        """Hold what is stored of ``sent`` against what the clients were told.
+
+        ``steady_clock``: engagement may be homeless only where no visit was near it; once a clock
+        jumped nothing can be said of that.
+        """
+        rows = [row for row in self.rows if row.number in sent]
+        stored = Counter(row.number for row in rows)
         acknowledged = [event for batch in tally.acknowledged for event in batch.events]
         missing = [event for event in acknowledged if event.number not in stored]
         lost = [event for event in missing if event.name != "engagement"]
-        assert not lost, f"{len(lost)} acknowledged events are lost, such as {lost[:3]}"
-        self._check_homeless({event.number for event in missing}, tally)
+        if steady_clock:
+            lost += self._lost_engagement({event.number for event in missing}, tally)
         unknown = {event.number for batch in tally.unknown for event in batch.events}
-        return Counter(
+        return Judgement(
             stored=len(stored),
-            homeless=len(missing),
+            doubled=[number for number, times in stored.items() if times > 1],
+            lost=lost,
+            altered=[row.number for row in rows if not _is_as_sent(row, sent[row.number])],
+            wrong_visits=self.wrong_visits(sent.keys()),
+            homeless=len(missing) - len(lost),
             unknown=len(unknown),
             unknown_stored=len(unknown & stored.keys()),
         )
 
-    def _check_homeless(self, missing: set[int], tally: Tally) -> None:
-        """Assert of dropped engagement that no visit near it was acknowledged before it was sent.
+    def wrong_visits(self, numbers: Collection[int]) -> list[str]:
+        """Find visits with any of these events that differ from a plain replay, FINAL or summed."""
+        expected = {figures.numbers: figures for figures in replay(self.rows)}
+        found: dict[frozenset[int], Figures] = {}
+        wrong: list[str] = []
+        for visit_id, figures in self.visits().items():
+            if figures.numbers in found:
+                wrong.append(f"two visits of {sorted(figures.numbers)[:5]}")
+            found[figures.numbers] = figures
+            if self.sums[visit_id] != _sums_of(figures):
+                wrong.append(f"sums of {figures}: {self.sums[visit_id]}")
+        wrong += [
+            f"{found.get(key)} instead of {expected.get(key)}"
+            for key in expected.keys() | found.keys()
+            if expected.get(key) != found.get(key) and not key.isdisjoint(numbers)
+        ]
+        return wrong
+
+    def _lost_engagement(self, missing: set[int], tally: Tally) -> list[Sent]:
+        """Find dropped engagement near which a visit was acknowledged before it was sent.
 
         Only fresh events are judged: where both are at most five minutes old and were sent within
         ten minutes, thirty minutes cannot lie between them.
@@ -94,11 +141,15 @@ class Ledger:
             if any(e.name != "engagement" and e.age_ms <= 5 * MINUTE_MS for e in batch.events):
                 at_ms = min(opened_ms.get(batch.visitor, batch.answered_ms), batch.answered_ms)
                 opened_ms[batch.visitor] = at_ms
-        for batch in tally.acknowledged:
-            for event in batch.events:
-                if event.number in missing and event.age_ms <= 5 * MINUTE_MS:
-                    is_orphan = batch.sent_ms <= opened_ms.get(event.visitor, batch.sent_ms)
-                    assert is_orphan, f"engagement {event} had a visit and is lost"
+        return [
+            event
+            for batch in tally.acknowledged
+            for event in batch.events
+            if event.number in missing
+            and event.name == "engagement"
+            and event.age_ms <= 5 * MINUTE_MS
+            and 0 < batch.sent_ms - opened_ms.get(event.visitor, batch.sent_ms) < 10 * MINUTE_MS
+        ]
 
     def visitor_hashes(self, sent: dict[int, Sent]) -> dict[int, set[int]]:
         """Give the hashes under which each identity is stored."""
@@ -108,15 +159,32 @@ class Ledger:
         return hashes
 
 
+def _is_as_sent(row: Row, event: Sent) -> bool:
+    kept = (row.name, row.path, row.interactive, row.engaged_ms)
+    return kept == (event.name, event.path, event.interactive, event.engaged_ms)
+
+
+def _sums_of(figures: Figures) -> list[Any]:
+    return [
+        1,
+        figures.duration_ms,
+        figures.engaged_ms,
+        figures.pageviews,
+        figures.events,
+        figures.interactive_events,
+        figures.is_bounce,
+    ]
+
+
 def open_store(data: Path) -> Store:
     """Open the running store of a data folder."""
     return Store(json.loads((data / "store.json").read_text())["url"])
 
 
-def read_accounts(data: Path) -> tuple[int, Counter[str]]:
+def read_accounts(redis_url: str) -> tuple[int, Counter[str]]:
     """Read from Redis how many entries wait, and the account of the others (INGESTION 7)."""
     waiting, counts = 0, Counter[str]()
-    with Redis(unix_socket_path=str(Paths(data).redis_socket)) as redis:
+    with Redis.from_url(redis_url) as redis:
         for shard in range(SHARDS):
             keys = ShardKeys.of(shard)
             waiting += _whole(redis.xlen(keys.events)) + _whole(redis.exists(keys.plan))
@@ -125,9 +193,9 @@ def read_accounts(data: Path) -> tuple[int, Counter[str]]:
     return waiting, counts
 
 
-def has_plan(data: Path) -> bool:
+def has_plan(redis_url: str) -> bool:
     """Tell whether a batch is being written just now."""
-    with Redis(unix_socket_path=str(Paths(data).redis_socket)) as redis:
+    with Redis.from_url(redis_url) as redis:
         return any(redis.mget([ShardKeys.of(shard).plan for shard in range(SHARDS)]))
 
 

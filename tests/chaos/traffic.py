@@ -10,7 +10,7 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -25,6 +25,8 @@ AGENTS = tuple(
     for major in (139, 140, 141)
 )
 ANSWER_S = 20.0
+PAGE_S = 60.0
+"""As long as a browser may wait for a page whose edge is frozen and not dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +86,29 @@ def address_of(visitor: int) -> str:
 
 
 def make_batches(events: int, random: Random) -> list[Batch]:
-    """Make batches of 1 to 20 events, most of them fresh, some aged by minutes, few by an hour."""
+    """Make batches with so many events in all."""
     batches: list[Batch] = []
-    number = 0
-    while number < events:
-        visitor = random.randrange(ADDRESSES * len(AGENTS))
-        size = min(random.randint(1, 20), events - number)
-        oldest_ms = random.choices((0, 5, 45, 100), (60, 25, 12, 3))[0] * MINUTE_MS
-        batches.append(Batch([_event(number + i, visitor, oldest_ms, random) for i in range(size)]))
-        number += size
+    left = events
+    for batch in endless_batches(random):
+        batches.append(Batch(batch.events[:left]))
+        left -= len(batches[-1].events)
+        if not left:
+            break
     return batches
+
+
+def endless_batches(random: Random, first: int = 0) -> Iterator[Batch]:
+    """Make batches of 1 to 20 events, most of them fresh, some aged by minutes, few by an hour.
+
+    Events are numbered from ``first``.
+    """
+    number = first
+    while True:
+        visitor = random.randrange(ADDRESSES * len(AGENTS))
+        size = random.randint(1, 20)
+        oldest_ms = random.choices((0, 5, 45, 100), (60, 25, 12, 3))[0] * MINUTE_MS
+        yield Batch([_event(number + i, visitor, oldest_ms, random) for i in range(size)])
+        number += size
 
 
 def _event(number: int, visitor: int, oldest_ms: int, random: Random) -> Sent:
@@ -214,6 +229,7 @@ class Browsing:
     check: Callable[[int, bytes], str]
     is_edge_dead: bool = False
     pages: int = 0
+    longest_ms: int = 0
     failures_while_dead: int = 0
     faults: list[str] = field(default_factory=list)
 
@@ -221,8 +237,9 @@ class Browsing:
         """Browse until cancelled."""
         while True:
             was_dead = self.is_edge_dead
+            began_s = time.monotonic()
             try:
-                async with asyncio.timeout(ANSWER_S):
+                async with asyncio.timeout(PAGE_S):
                     status, body = await fetch_page(self.port)
             except (OSError, EOFError, ValueError, TimeoutError) as error:
                 if was_dead or self.is_edge_dead:
@@ -231,6 +248,8 @@ class Browsing:
                     self.faults.append(f"page {self.pages}: {error!r}")
             else:
                 self.pages += 1
+                took_ms = round((time.monotonic() - began_s) * 1000)
+                self.longest_ms = max(self.longest_ms, took_ms)
                 if wrong := self.check(status, body):
                     self.faults.append(f"page {self.pages}: {wrong}")
             await asyncio.sleep(0.05)

@@ -42,8 +42,8 @@ def store(stack: Stack) -> Iterator[Store]:
 
 
 @pytest.fixture(scope="module")
-def token(stack: Stack) -> str:
-    """A token with which a server may send events of the site."""
+def token(stack: Stack, owner: dict[str, Any]) -> str:
+    """A token with which a server may send events of the site; the set-up link is spent by then."""
     stack.run("user", "add", "writer@shop.example", "--admin", STATFLOW_PASSWORD="a-long-secret-9")
     made = stack.run(
         "token", "create", "writer@shop.example", "--site", HOST, "--scope", "events:write"

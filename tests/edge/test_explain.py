@@ -119,3 +119,33 @@ def test_the_origin_would_be_asked_as_a_front_asks() -> None:
     assert target == "/a?utm_source=letter&email=a@b.co"
     assert (b"Cookie", b"a=1") in headers
     assert fetch_plan(asked("https://other.example/"), knowing()) is None
+
+
+RULES = [
+    {"id": "thanks", "kind": "event", "paths": ["/thanks*"], "name": "Bought"},
+    {"id": "buy", "kind": "event", "selectors": ["#buy"], "name": "Buy", "props": {"plan": "pro"}},
+    {"id": "users", "kind": "privacy", "action": "mask", "paths": ["/u/*/*"], "to": "/u/:id/$2"},
+    {"id": "office", "kind": "traffic", "action": "drop", "paths": ["/office/**"]},
+]
+
+
+def with_rules() -> Knowledge:
+    return knowing(rules=RULES)
+
+
+def test_it_lists_the_events_that_rules_make_of_a_page() -> None:
+    said = explain(asked("https://shop.example/thanks"), with_rules(), NOW_MS)
+    assert [(event.rule, event.name, event.when) for event in said.events] == [
+        ("thanks", "Bought", "view"),
+        ("buy", "Buy", "click"),
+    ]
+    assert said.events[1].selectors == ("#buy",)
+    dropped = explain(asked("https://shop.example/office/a"), with_rules(), NOW_MS)
+    assert (dropped.stores, dropped.events) == ({"dropped": "shielded_path"}, ())
+
+
+def test_it_shows_masks_of_the_site_and_of_the_pack() -> None:
+    said = explain(asked("https://shop.example/u/7/a@b.example"), with_rules(), NOW_MS)
+    assert said.stores["path"] == "/u/:id/[email]"
+    used = [(row.list, row.rule) for row in said.rules if row.matched]
+    assert used == [("privacy", "users"), ("masks", "email-addresses")]

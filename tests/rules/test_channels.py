@@ -1,8 +1,12 @@
 """The channel of a visit, by GA4's order with AI Assistants added."""
 
+import timeit
+from pathlib import Path
+
 import pytest
 
-from rules.channels import Attribution, Channel, channel_of
+from rules.channels import Attribution, Channel, channel_of, known_rows, load_channels, row_of
+from rules.loader import RuleError
 
 CASES = [
     (Attribution(), "Direct"),
@@ -61,3 +65,41 @@ def test_ai_assistants_stand_between_organic_video_and_organic_search() -> None:
     order = list(Channel)
     at = order.index(Channel.AI_ASSISTANTS)
     assert order[at - 1 : at + 2 : 2] == [Channel.ORGANIC_VIDEO, Channel.ORGANIC_SEARCH]
+
+
+def test_the_rows_of_the_pack_keep_to_the_order_of_the_channels() -> None:
+    order = list(Channel)
+    at = [order.index(row.channel) for row in known_rows()]
+    assert at == sorted(at)
+
+
+@pytest.mark.parametrize(
+    ("rows", "line", "expected"),
+    [
+        ("- {id: a, channel: Nonsense}", 2, "expected one of Cross-network"),
+        ("- {id: a, channel: Email, colour: red}", 2, "expected an object with id"),
+        ("- {id: a, channel: Email, medium: '(e'}", 2, "expected a pattern that RE2 takes"),
+        (r"- {id: a, channel: Email, medium: '(.)\1'}", 2, "expected a pattern that RE2 takes"),
+        ("- {id: a, channel: Email, medium: '.*'}", 2, "stands for no empty word"),
+        ("- {id: a, channel: Email, paid_click: 1}", 2, "expected true or false"),
+        ("- {id: a, channel: Email, source: x}", 2, "a last row without conditions"),
+        ("- {id: a, channel: Email, source: x}\n- {id: a, channel: Direct}", 1, "an id of its own"),
+    ],
+)
+def test_a_wrong_row_is_told_by_line(tmp_path: Path, rows: str, line: int, expected: str) -> None:
+    file = tmp_path / "channels.yaml"
+    file.write_text(f"channels:\n{rows}\n")
+    with pytest.raises(RuleError) as caught:
+        load_channels(file)
+    assert str(caught.value).startswith(f"{file}:{line}: ")
+    assert expected in str(caught.value)
+
+
+def test_a_visit_whose_words_are_hostile_costs_the_same_for_each_character() -> None:
+    """Eight times the text: eight times the work, 32 on a busy machine, 64 by going back."""
+
+    def seconds(length: int) -> float:
+        visit = Attribution("shop" * length, "", "c" * length + "x", "shopp" * length)
+        return min(timeit.repeat(lambda: row_of.__wrapped__(visit), number=1, repeat=5))
+
+    assert seconds(160_000) < 32 * seconds(20_000)

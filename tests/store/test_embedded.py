@@ -515,3 +515,20 @@ def test_backup_goes_to_the_folder(store: Store, store_process: StoreProcess) ->
     assert (target / ".backup").exists()
     with pytest.raises(StoreError, match="not allowed"):
         store.command(f"backup table batches to File('{target.parents[2]}/elsewhere')")
+
+
+@pytest.mark.parametrize("clause", ["", "settings max_insert_threads = 1 "])
+def test_what_fails_behind_the_parser_is_an_error_and_stores_nothing(
+    store_process: StoreProcess, store: Store, clause: str
+) -> None:
+    """The engine's own streaming inserter would answer with the count and store nothing."""
+    store.command("create table if not exists c (n UInt32, constraint c check n != 5)"
+                  " engine = MergeTree partition by n order by n")  # fmt: skip
+    insert = f"insert into c {clause}format CSV\n"
+    assert "VIOLATED_CONSTRAINT" in ask(store_process.port, f"{insert}4\n5\n", database="statflow")
+    many = "\n".join(str(n) for n in range(10, 400))
+    assert "TOO_MANY_PARTS" in ask(store_process.port, f"{insert}{many}\n", database="statflow")
+    assert store.query("select count() from c") == [(0,)]
+    assert ask(store_process.port, f"{insert}4\n6\n", database="statflow") == ""
+    assert store.query("select count() from c") == [(2,)]
+    store.command("truncate table c")

@@ -6,16 +6,15 @@ from dataclasses import dataclass, field
 from typing import Self
 
 PAGE = b"<!doctype html><html><head><title>x</title></head><body>hello</body></html>"
-_ANSWER = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n" % len(PAGE) + PAGE
-)
+_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n"
 
 
 class SteadyOrigin:
     """Serves from a thread of its own."""
 
-    def __init__(self, host: str = "127.0.0.1") -> None:
+    def __init__(self, host: str = "127.0.0.1", page: bytes = PAGE) -> None:
         self._host = host
+        self._answer = _HEAD % len(page) + page
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self.port = 0
@@ -53,7 +52,7 @@ class SteadyOrigin:
         try:
             while True:
                 self.heads.append(await reader.readuntil(b"\r\n\r\n"))
-                writer.write(_ANSWER)
+                writer.write(self._answer)
                 await writer.drain()
         except (asyncio.IncompleteReadError, OSError):
             pass

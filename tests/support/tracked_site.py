@@ -19,6 +19,7 @@ from tracker import DIST
 LEDGER: dict[str, dict[str, Any]] = json.loads((DIST / "versions.json").read_text())
 LATEST = max(LEDGER, key=lambda version: [int(part) for part in version.split(".")])
 SOURCE = (DIST / f"{LATEST}.js").read_text()
+SELECTORS = (DIST / "selectors" / f"{LATEST}.js").read_text()
 TAG = '<script async="async" src="/sf/1a2b3c4d5e.js"></script>'
 
 
@@ -33,6 +34,7 @@ class TrackedSite:
     def __init__(self, origin: str) -> None:
         self.origin = origin
         self.settings: dict[str, Any] = {"e": "/sf/e", "p": "/sf/p.gif", "h": 0}
+        self.rules: list[tuple[str, str, str, dict[str, str]]] = []
         self.modules: list[str] = []
         self.files: dict[str, str] = {}
         self.pages: dict[str, str] = {path: render_page(f"Page {path}") for path in ("/", "/b")}
@@ -44,9 +46,11 @@ class TrackedSite:
 
     @property
     def script(self) -> str:
-        core = SOURCE.replace('"__SF__"', json.dumps(self.settings))
+        script = SOURCE.replace('"__SF__"', json.dumps(self.settings))
+        if self.rules:
+            script += SELECTORS.replace('"__SF_RULES__"', json.dumps(self.rules))
         loads = "".join(f'import("/sf/m/{name}.js").catch(()=>{{}});' for name in self.modules)
-        return core + (f"if(window.statflow&&statflow.r){{{loads}}}" if loads else "")
+        return script + (f"if(window.statflow&&statflow.r){{{loads}}}" if loads else "")
 
     @property
     def events(self) -> list[dict[str, Any]]:

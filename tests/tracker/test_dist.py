@@ -12,9 +12,10 @@ from edge.names import names_of
 from edge.sites import Module
 from tests.support.factories import a_site
 from tests.support.tracked_site import LATEST, LEDGER, SOURCE
-from tracker import DIST
+from tracker import DIST, selectors_build
 
 BUDGET_BYTES = 1_536
+SELECTORS_BUDGET_BYTES = 256
 PLACEHOLDER = '"__SF__"'
 
 
@@ -65,3 +66,14 @@ def test_modules_read_no_value_and_no_text_of_the_page(name: str) -> None:
 @pytest.mark.parametrize("word", ["eval(", "Function(", "innerHTML", "currentScript", "Storage"])
 def test_the_script_uses_nothing_a_strict_page_forbids(word: str) -> None:
     assert word not in SOURCE
+
+
+def test_rules_by_selector_cost_other_sites_nothing_and_their_own_little() -> None:
+    ledger = json.loads((DIST / "selectors" / "versions.json").read_text())
+    code = selectors_build().read_bytes()
+    assert code.count(b'"__SF_RULES__"') == code.count(b"__SF_RULES__") == 1
+    assert b"__SF_RULES__" not in SOURCE.encode()
+    assert code.isascii()
+    assert hashlib.sha256(code).hexdigest() == ledger[LATEST]["sha256"]
+    served = code.replace(b'"__SF_RULES__"', b"[]")
+    assert len(gzip.compress(served, 9)) <= SELECTORS_BUDGET_BYTES

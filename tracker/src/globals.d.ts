@@ -15,6 +15,8 @@ interface Statflow {
   q?: [name: string, options?: Options][];
   /** Called before each report; the first puts our listeners back. Says that a tracker runs. */
   r?: ((leaving?: Event) => void)[];
+  /** The listener of the site's own rules by selector (selectors.js). */
+  s?: (event: Event) => void;
 }
 
 /** What an event carries besides what all carry (the contract's table of the beacon). */
@@ -35,6 +37,7 @@ interface WireFields {
 declare const statflow: Statflow;
 
 declare const __SF__: import("./settings.js").Settings;
+declare const __SF_RULES__: unknown;
 
 interface Window {
   statflow?: Statflow;

@@ -96,11 +96,14 @@ def an_edge(tmp_path: Path) -> Callable[..., Edge]:
         limits: RateLimits | None = None,
         salts: Any = None,
         now: Callable[[], float] = lambda: START_S,
+        geo: Path | None = None,
         **site: Any,
     ) -> Edge:
         buffer = MemoryBuffer()
         salts = salts or FileSalts(tmp_path / "salts")
-        collector = Collector(buffer=buffer, salts=salts, geo=Geo(), agents=AGENTS, limits=limits)
+        collector = Collector(
+            buffer=buffer, salts=salts, geo=Geo(geo), agents=AGENTS, limits=limits
+        )
         builds = TrackerBuilds(TRACKER, now=now)
         return Edge(Endpoints(builds=builds, collector=collector), buffer, a_site(**site))
 

@@ -121,3 +121,32 @@ def test_a_change_of_the_site_dates_its_tag_anew_and_another_snapshot_does_not()
     clock.now += 60
     assert builds.for_site(a_site(mode="on")).tag.modified_at == int(NOW + 60)
     assert builds.for_site(a_site(id=2)).tag.modified_at == 1_000
+
+
+RULES = [
+    {"id": "a", "kind": "event", "selectors": ["#buy", ".buy"], "name": "Buy", "props": {"n": "1"}},
+    {"id": "b", "kind": "event", "selectors": ["form"], "when": "submit", "name": "Sent"},
+]
+
+
+def test_a_site_with_rules_by_selector_gets_what_follows_them() -> None:
+    builds = TrackerBuilds(SOURCE, selectors=b'{let r="__SF_RULES__"}')
+    plain = builds.for_site(a_site()).script
+    ruled = builds.for_site(a_site(id=2, rules=RULES)).script
+    assert ruled.body == plain.body + (
+        b'{let r=[["click","#buy,.buy","Buy",{"n":"1"}],["submit","form","Sent",{}]]}'
+    )
+    assert ruled.hash != plain.hash
+    other = builds.for_site(a_site(id=3, rules=[{**RULES[0], "selectors": ["#other"]}])).script
+    assert other.hash not in {plain.hash, ruled.hash}
+
+
+def test_a_rule_that_keeps_a_parameter_lets_the_script_send_queries() -> None:
+    rules = [{"id": "k", "kind": "privacy", "action": "keep", "params": ["q"]}]
+    assert b",k:1}" in TrackerBuilds(SOURCE).for_site(a_site(rules=rules)).script.body
+
+
+@pytest.mark.parametrize("part", [b"{}", b'"__SF_RULES__" "__SF_RULES__"'])
+def test_what_has_no_place_for_the_rules_is_refused(part: bytes) -> None:
+    with pytest.raises(ValueError, match="__SF_RULES__"):
+        TrackerBuilds(SOURCE, selectors=part)

@@ -1,6 +1,8 @@
 """One outcome for every event."""
 
 from collections.abc import Callable
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -11,6 +13,7 @@ from edge.collector.rate import RateLimits
 from edge.outcomes import DropReason
 from edge.pipeline.salts import SaltsUnavailable
 from tests.edge.collector.conftest import NOON_MS, Edge, header
+from tests.edge.pipeline.mmdb_file import render_mmdb
 
 URL = "https://shop.example/"
 VIEW = {"n": "pageview", "u": URL}
@@ -111,7 +114,7 @@ def test_a_buffer_that_is_away_is_told_as_503(an_edge: Callable[..., Edge]) -> N
 
 
 @pytest.mark.parametrize(
-    ("limits", "wait"), [(RateLimits(per_client=2), b"60"), (RateLimits(per_site=2), b"1")]
+    ("limits", "wait"), [(RateLimits(per_client=2), b"30"), (RateLimits(per_site=2), b"1")]
 )
 def test_too_many_events_are_told_as_429(
     an_edge: Callable[..., Edge], limits: RateLimits, wait: bytes
@@ -134,3 +137,26 @@ def test_the_sites_currency_is_the_default(an_edge: Callable[..., Edge]) -> None
     _send(edge, VIEW | {"$": {"amount": "120"}})
     event = edge.buffer.events[0]
     assert (event.revenue_minor, event.currency) == (120, "JPY")
+
+
+LONDON = {
+    "country": {"iso_code": "GB"},
+    "subdivisions": [{"iso_code": "ENG"}],
+    "city": {"names": {"en": "London"}},
+}
+
+
+def test_a_city_is_stored_from_its_kth_visitor_on_and_looking_counts_nobody(
+    an_edge: Callable[..., Edge], tmp_path: Path
+) -> None:
+    database = tmp_path / "city.mmdb"
+    database.write_bytes(render_mmdb({"192.0.2.0/24": LONDON}))
+    edge = an_edge(geo=database, id=7009, city_k=3)
+    visitors = [ip_address(f"192.0.2.{number}") for number in range(1, 5)]
+    for address in visitors[1:]:
+        assert b"London" not in edge.ask("GET", "/sf/opt-out", address=address).body
+    for address in (visitors[0], visitors[0], *visitors[1:]):
+        _send(edge, VIEW, address=address)
+    assert [event.city for event in edge.buffer.events] == ["", "", "", "London", "London"]
+    assert {event.region for event in edge.buffer.events} == {"GB-ENG"}
+    assert b"London" in edge.ask("GET", "/sf/opt-out", address=visitors[0]).body

@@ -1,131 +1,20 @@
 import asyncio
 import contextlib
-import random
-from collections import Counter
-from typing import Any, Self
+from typing import Any
 
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from redis.asyncio import Redis
 
-from edge.buffer.keys import ShardKeys
-from edge.buffer.scripts import COMMIT, PLAN, connect
-from edge.event import Event, encode_event
 from edge.forwarder.checkpoint import ShardStopped
 from edge.forwarder.lease import Lease, LeaseLost
 from edge.forwarder.shard import ShardWriter
-from edge.forwarder.visit import StreamId
 from store.client import StoreError, StoreUnavailable
-from tests.edge.forwarder.memory_store import Crash, MemoryStore
-from tests.edge.forwarder.reference import expected_sessions, replay
+from tests.edge.forwarder.memory_store import Crash
+from tests.edge.forwarder.world import CRASHES, GENERATION, KEYS, MINUTE, SHARD, World, some_events
 from tests.support.factories import an_event
 from tests.support.redis_server import RedisServer
-
-SHARD = 5
-KEYS = ShardKeys.of(SHARD)
-GENERATION = 2**63 + 17
-MINUTE = 60_000
-STEPS = ("events", "sessions", "batches", "plan", "commit")
-SCRIPTS = {
-    text: name
-    for name, script in (("plan", PLAN), ("commit", COMMIT))
-    for text in (script.digest, script.source)
-}
-"""A Redis that does not know a script yet is sent its source."""
-CRASHES = [f"{when} {step}" for step in STEPS for when in ("before", "after")]
-
-
-class World:
-    """One shard's stream, its store, and the writers that come and go."""
-
-    def __init__(self, url: str) -> None:
-        self.redis: Any = connect(url, timeout_s=10)
-        self.store = MemoryStore()
-        self.appended: list[tuple[StreamId, Event]] = []
-
-    async def __aenter__(self) -> Self:
-        await self.redis.flushall()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.redis.aclose()
-
-    async def append(self, *events: Event) -> None:
-        for event in events:
-            raw_id = await self.redis.xadd(KEYS.events, {"d": encode_event(event)})
-            self.appended.append((StreamId.parse(raw_id), event))
-
-    async def writer(
-        self, owner: str = "one", *, batch_events: int = 100, lease_ms: int = 60_000
-    ) -> ShardWriter:
-        redis = _crashing(self.redis, self.store)
-        lease = Lease(redis, KEYS.lease, owner=owner, kept_ms=lease_ms)
-        assert await lease.take()
-        writer = ShardWriter(redis, self.store, SHARD, lease, batch_events=batch_events)
-        await writer.open(GENERATION)
-        return writer
-
-    async def finish(self) -> None:
-        """Let a last writer do all that is left, and compare with the reference."""
-        writer = await self.writer()
-        while await writer.forward():
-            pass
-        self.check_tables()
-        assert await self.redis.xlen(KEYS.events) == 0
-        assert await self.redis.get(KEYS.plan) is None
-        counts = {k.decode(): int(v) for k, v in (await self.redis.hgetall(KEYS.counts)).items()}
-        assert sum(counts.values()) == len(self.appended)
-        assert counts.get("1:stored", 0) == len(self.store.tables["events"])
-
-    def check_tables(self) -> None:
-        visits, _ = replay(self.appended, SHARD, GENERATION)
-        expected = Counter(
-            (at, event.path, visit.visit_id, visit.opener.visitor)
-            for visit in visits
-            for at, event in visit.entries
-        )
-        found = Counter(
-            ((row["stream_ms"], row["stream_seq"]), row["path"], row["visit_id"], row["visitor"])
-            for row in self.store.tables["events"]
-        )
-        assert found == expected
-        wanted = expected_sessions(self.appended, SHARD, GENERATION)
-        assert self.store.sessions_left() == wanted
-
-
-def _crashing(redis: Redis, store: MemoryStore) -> Redis:
-    """A client of the same connections that dies at ``before plan``, ``after commit`` …"""
-    client = Redis(connection_pool=redis.connection_pool)
-    client.response_callbacks = redis.response_callbacks
-    send: Any = redis.execute_command
-
-    async def execute(*words: Any, **options: Any) -> Any:
-        step = SCRIPTS.get(str(words[1]), "")
-        if step:
-            store._fail(f"before {step}")
-        answer = await send(*words, **options)
-        if step:
-            store._fail(f"after {step}")
-        return answer
-
-    client.execute_command = execute  # type: ignore[method-assign]
-    return client
-
-
-def some_events(n: int, seed: int, start_minute: int = 0) -> list[Event]:
-    rng = random.Random(seed)
-    return [
-        an_event(
-            ts_ms=20_455 * 86_400_000 + round((start_minute + rng.uniform(-40, 200)) * MINUTE),
-            visitor=rng.randrange(1, 6),
-            name=rng.choice(["pageview", "pageview", "Signup", "engagement"]),
-            engaged_ms=rng.randrange(5_000),
-            path=f"/{rng.randrange(5)}",
-        )
-        for _ in range(n)
-    ]
 
 
 async def test_a_batch_is_stored_and_the_stream_trimmed(redis_server: RedisServer) -> None:
@@ -278,6 +167,26 @@ async def test_a_plan_that_cannot_be_repeated_stops_the_shard(
             await (await world.writer()).forward()
 
 
+async def test_a_plan_of_the_release_before_is_repeated_as_it_is(
+    redis_server: RedisServer,
+) -> None:
+    """Its form, its format and so its tokens are the old ones, and so are the states (3.9)."""
+    async with World(redis_server.url) as world:
+        await world.append(*some_events(5, seed=1))
+        await (await world.writer()).forward()
+        state = orjson.loads(await world.redis.hget(KEYS.visits, "state") or b"")
+        assert len(state) == 2, "what was never needed is not written"
+        await world.append(*some_events(5, seed=2))
+        first, last = world.appended[5][0], world.appended[9][0]
+        old = {"epoch": 1, "generation": GENERATION, "first": first, "last": last, "count": 5}
+        await world.redis.set(KEYS.plan, orjson.dumps(old | {"format": 1}, default=list))
+        await world.append(*some_events(5, seed=3))
+        assert await (await world.writer()).forward()
+        span = f"{SHARD}-{GENERATION:016x}-{first}-{last}-5-1"
+        assert {f"{span}-events", f"{span}-batches"} <= world.store.tokens.keys()
+        await world.finish()
+
+
 async def test_states_of_another_generation_stop_the_shard(redis_server: RedisServer) -> None:
     async with World(redis_server.url) as world:
         await world.append(*some_events(3, seed=1))
@@ -317,7 +226,10 @@ async def test_an_unreadable_entry_is_set_aside_and_counted(redis_server: RedisS
         assert [body[b"d"] for body in bodies[:2]] == [b"", b"[1,2]"]
         assert orjson.loads(bodies[2][b"d"])[5] == 0
         counts = await world.redis.hgetall(KEYS.counts)
-        assert counts[b"0:dropped:unreadable"] == b"4"
+        assert [(body[b"site"], body[b"why"]) for body in bodies] == [
+            (site, b"unreadable") for site in (b"0", b"0", b"1", b"0")
+        ]
+        assert (counts[b"0:dead"], counts[b"1:dead"]) == (b"3", b"1")
         assert counts[b"1:stored"] == b"2"
         assert await world.redis.xlen(KEYS.events) == 0
 
@@ -347,7 +259,7 @@ async def test_states_that_no_event_can_reach_leave_redis(redis_server: RedisSer
 async def test_a_long_batch_is_read_in_pieces_and_committed_whole(
     redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.forwarder.shard.READ_ENTRIES", 7)
+    monkeypatch.setattr("edge.forwarder.stream.READ_ENTRIES", 7)
     async with World(redis_server.url) as world:
         await world.append(*(an_event(visitor=i) for i in range(1_200)))
         prepared = await (await world.writer(batch_events=1_100)).forward()

@@ -235,8 +235,8 @@ def test_with_the_store_away_the_page_stands_and_says_so(portal: Portal) -> None
     [
         ("/", 4),
         ("/sites/shop.example", 8),
-        ("/sites/shop.example/cards/sources", 3),
-        ("/sites/shop.example/glance", 3),
+        ("/sites/shop.example/cards/sources", 5),
+        ("/sites/shop.example/glance", 5),
     ],
 )
 def test_a_page_asks_its_database_little(

@@ -49,7 +49,7 @@ def a_site(portal: Portal, **changes: Any) -> int:
 
 
 def figures(page: str) -> dict[str, str]:
-    return dict(re.findall(r'data-metric="(\w+)" data-value="([\d.]*)"', page))
+    return dict(re.findall(r'data-metric="(\w+)"\s+data-value="([\d.]*)"', page))
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_it_shows_the_rate_and_where_the_rest_is(viewer: Person) -> None:
     assert figures(page) == {
         "capture_rate": "0.7000", "served": "13", "measured": "10", "lost": "3",
     }  # fmt: skip
-    parts = dict(re.findall(r'data-part="(\w+)" data-value="(\d+)"', page))
+    parts = dict(re.findall(r'data-part="(\w+)"\s+data-value="(\d+)"', page))
     assert parts == {
         "confirmed": "7", "not_fetched": "2", "no_beacon": "1",
         "refused": "1", "cacheable": "1", "untagged": "1",

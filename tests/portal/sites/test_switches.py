@@ -154,8 +154,8 @@ def test_rules_are_stored_in_the_form_that_edges_take(database: Database) -> Non
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[", "expected JSON"),
-        ('[{"id": "r", "kind": "event", "selector": "#a"}]', "rule 1: selector"),
+        ("[", "line 1: expected YAML"),
+        ('[{"id": "r", "kind": "event",\n"selectors": ["#1"]}]', "line 2: expected a CSS selector"),
         ('[{"id": "r", "kind": "inject", "action": "exclude", "paths": ["a"]}]', "a path such"),
     ],
 )
@@ -167,3 +167,16 @@ def test_wrong_rules_are_refused_with_their_place(
         with pytest.raises(FieldError, match=words):
             change_site(session, site, {"rules": text})
         assert site.rules == []
+
+
+def test_cnil_mode_holds_the_salt_at_a_day(database: Database) -> None:
+    with database.writing() as session:
+        site = add_site(session, "one.example", "http://a:1")
+        change_site(session, site, {"salt_period": "month"})
+        change_site(session, site, {"cnil": "on"})
+        assert site.salt_period == "day"
+        change_site(session, site, {"salt_period": "week", "city_k": "3"})
+        assert (site.salt_period, site.city_k) == ("day", 3)
+        assert parse_site(site_payload(site)).cnil
+        change_site(session, site, {"cnil": "off", "salt_period": "week"})
+        assert site.salt_period == "week"

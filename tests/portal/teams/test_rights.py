@@ -3,6 +3,7 @@
 import pytest
 
 from portal.models import Role
+from portal.rules.changes import seal
 from portal.teams.rights import RIGHTS, Right, roles_with
 from tests.portal.conftest import Portal
 
@@ -16,10 +17,12 @@ PAGES: dict[str, Right] = {
     "/sites/{host}/edge": Right.VIEW_STATS,
     "/sites/{host}/capture": Right.VIEW_STATS,
     "/sites/{host}/events": Right.VIEW_STATS,
+    "/sites/{host}/rules": Right.VIEW_STATS,
     "/sites/{host}/settings": Right.EDIT_SITE,
 }
 FORMS: dict[str, Right] = {
     "/sites/{host}/settings": Right.EDIT_SITE,
+    "/sites/{host}/rules": Right.EDIT_SITE,
     "/sites/{host}/delete": Right.DELETE_SITE,
 }
 TYPED = {
@@ -28,6 +31,8 @@ TYPED = {
     "mode": "on",
     "aliases": "",
     "name": "wrong name",
+    "act": "text",
+    "seen": seal([]),
 }
 
 

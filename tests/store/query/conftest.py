@@ -54,7 +54,7 @@ def uncollapsed(store: Store) -> Iterator[Store]:
 def traffic(uncollapsed: Store) -> Traffic:
     """Traffic around the end of summer time in New York (1 November 2026), and another site's."""
     site = QuerySite(next(_sites), "shop.example", ZONE)
-    events = random_events(7, ZONE, date(2026, 10, 28), 10, 220)
+    events = random_events(31, ZONE, date(2026, 10, 28), 10, 220)
     store_traffic(uncollapsed, site.id, events, "query-random")
     other = random_events(8, ZONE, date(2026, 10, 28), 10, 40)
     store_traffic(uncollapsed, next(_sites), other, "query-other")

@@ -55,6 +55,8 @@ class Event:
     interactive: bool = True
     engaged_ms: int = 0
     scroll: int = 255
+    revenue_minor: int = 0
+    currency: str = ""
     props: dict[str, str] = field(default_factory=dict)
     attributes: dict[str, str] = field(default_factory=dict)
 
@@ -161,6 +163,7 @@ def _random_visit(rng: random.Random, base: Event) -> list[Event]:
     for index in range(rng.choice((1, 1, 2, 3, 5, 8))):
         name = rng.choice(NAMES) if index else rng.choice(("pageview", "pageview", "Signup"))
         engagement = name == "engagement"
+        currency = ("", "", "EUR", "USD")[int(at.timestamp()) % 4] if name == "Signup" else ""
         keys = [key for key in ("plan", "Größe") if rng.random() < 0.6]
         events.append(
             replace(
@@ -172,6 +175,8 @@ def _random_visit(rng: random.Random, base: Event) -> list[Event]:
                 interactive=engagement or rng.random() < 0.6,
                 engaged_ms=rng.randrange(12_000) if engagement else 0,
                 scroll=rng.choice((0, 30, 64, 100, 255)) if engagement else 255,
+                revenue_minor=int(at.timestamp()) % 977 - 99 if currency else 0,
+                currency=currency,
                 props={key: rng.choice(("", "pro", "Pro+", "(none)")) for key in keys},
             )
         )
@@ -211,6 +216,7 @@ def _event_columns(site_id: int, events: Sequence[Event]) -> dict[str, list[Any]
         "site_id": [site_id] * len(events),
         "ts": [_ms(e.at) for e in events],
         "local_day": [(e.day - EPOCH).days for e in events],
+        "stream_seq": list(range(len(events))),
         "visit_id": [e.visit for e in events],
         "visitor": [hash_of(e) for e in events],
         "name": [e.name for e in events],
@@ -220,6 +226,8 @@ def _event_columns(site_id: int, events: Sequence[Event]) -> dict[str, list[Any]
         "props": [e.props for e in events],
         "engaged_ms": [e.engaged_ms for e in events],
         "scroll": [e.scroll for e in events],
+        "revenue_minor": [e.revenue_minor for e in events],
+        "currency": [e.currency for e in events],
     }
     for name in ATTRIBUTES:
         columns[name] = [e.attributes.get(name, "") for e in events]

@@ -12,9 +12,11 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from functools import cached_property
+from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from store.query.goals import Goal, Segment
 from tests.store.query.dataset import Event, Visit, visits_of
 
 MISSING = {
@@ -30,6 +32,7 @@ EDGES = {
     "visit:entry_page_hostname": "entry_hostname",
     "visit:exit_page_hostname": "exit_hostname",
 }
+DERIVED = ("visit:hour", "visit:weekday", "visit:country_name")
 AS_ENTRY = {"event:page": "entry_page", "event:hostname": "entry_hostname"}
 AS_EXIT = {"event:page": "exit_page", "event:hostname": "exit_hostname"}
 OF_VISITS = {
@@ -62,11 +65,20 @@ def rounded(value: Fraction, digits: int = 0) -> float | int:
 class Reference:
     """Answers a request from events: rows by their keys."""
 
-    def __init__(self, events: Iterable[Event], body: dict[str, Any], span: Span) -> None:
+    def __init__(
+        self,
+        events: Iterable[Event],
+        body: dict[str, Any],
+        span: Span,
+        goals: tuple[Goal, ...] = (),
+        segments: tuple[Segment, ...] = (),
+    ) -> None:
         self.body = body
         self.span = span
+        self.goals = goals
+        self.segments = segments
         self.dimensions: list[str] = body.get("dimensions", [])
-        self.filters: list[Any] = body.get("filters", [])
+        self.filters: list[Any] = [self.expanded(part) for part in body.get("filters", [])]
         self.by_hour = "time:hour" in self.dimensions
         self.all_events = list(events)
         shows_bots = "visit:bot" in str(body) or "visit:operator" in str(body)
@@ -86,7 +98,7 @@ class Reference:
         return all(
             value != ""
             for value, name in zip(key, self.dimensions, strict=True)
-            if name in EDGES or name.removeprefix("visit:") in PLACES
+            if name in EDGES or name.removeprefix("visit:").removesuffix("_name") in PLACES
         )
 
     def in_span(self, event: Event) -> bool:
@@ -98,7 +110,7 @@ class Reference:
 
     @cached_property
     def counted(self) -> dict[Keys, list[tuple[Event, Visit]]]:
-        return self.matching(lambda event: event.counts)
+        return self.matching(self.counts)
 
     @cached_property
     def engaged(self) -> dict[Keys, list[tuple[Event, Visit]]]:
@@ -107,9 +119,71 @@ class Reference:
     @cached_property
     def everyone(self) -> int:
         """Count the visitors of the whole, which has no hours: a visit is its day's again."""
-        whole = Reference(self.all_events, self.body | {"dimensions": []}, self.span)
-        whole.visits = self.visits
-        return len({(e.day, e.visitor) for group in whole.counted.values() for e, _ in group})
+        return self.asked_again([], self.filters).visitors_at(())
+
+    def asked_again(self, dimensions: list[str], filters: list[Any]) -> "Reference":
+        body = self.body | {"dimensions": dimensions, "filters": filters}
+        again = Reference(self.all_events, body, self.span, self.goals, self.segments)
+        again.visits = self.visits
+        return again
+
+    def visitors_at(self, key: Keys) -> int:
+        return len({(event.day, event.visitor) for event, _ in self.counted.get(key, [])})
+
+    @cached_property
+    def unconverted(self) -> list[Any]:
+        """Return the filters without those for goals and properties that must hold."""
+        told = ("event:goal", "event:props:")
+        return [
+            part
+            for part in conjuncts(self.filters)
+            if not any(name in outside_behaviours(part) for name in told)
+        ]
+
+    def expanded(self, part: Any) -> Any:
+        """Put a segment's filters in its place."""
+        if part[0] in {"and", "or"}:
+            return [part[0], [self.expanded(inner) for inner in part[1]]]
+        if part[0] == "not":
+            return ["not", self.expanded(part[1])]
+        if part[1] != "segment":
+            return part
+        chosen = [segment for segment in self.segments if segment.id in part[2]]
+        parts = [["and", list(segment.filters)] for segment in chosen]
+        return parts[0] if len(parts) == 1 else ["or", parts]
+
+    def counts(self, event: Event) -> bool:
+        deep = [goal for goal in self.named_goals if goal.kind == "scroll"]
+        return event.counts or any(reaches(event, goal) for goal in deep)
+
+    @cached_property
+    def named_goals(self) -> list[Goal]:
+        """Return the goals that the question asks an event itself to reach."""
+        shown = self.shown_goals if "event:goal" in self.dimensions else []
+        return [*shown, *(goal for part in self.filters for goal in self.goals_of(part))]
+
+    @cached_property
+    def shown_goals(self) -> list[Goal]:
+        chosen = list(self.goals)
+        for part in conjuncts(self.filters):
+            if part[0] in {"is", "contains"} and part[1] == "event:goal":
+                chosen = [goal for goal in chosen if goal in self.goals_of(part)]
+        return chosen
+
+    def goals_of(self, part: Any) -> list[Goal]:
+        if part[0] in {"and", "or"}:
+            return [goal for inner in part[1] for goal in self.goals_of(inner)]
+        if part[0] == "not":
+            return self.goals_of(part[1])
+        if part[0] in {"has_done", "has_not_done"} or part[1] != "event:goal":
+            return []
+        operator, _, values, *modifiers = part
+        insensitive = bool(modifiers and modifiers[0].get("case_sensitive") is False)
+        return [
+            goal
+            for goal in self.goals
+            if any(matches(operator, goal.name, value, insensitive) for value in values)
+        ]
 
     @cached_property
     def entered(self) -> dict[Keys, list[Visit]]:
@@ -125,9 +199,19 @@ class Reference:
         for visit in self.visits:
             for event in visit.events:
                 if wanted(event) and self.in_span(event) and self.passes(event, visit):
-                    key = tuple(self.key(name, event, visit) for name in self.dimensions)
-                    found.setdefault(key, []).append((event, visit))
+                    for key in self.keys_at(event, visit):
+                        found.setdefault(key, []).append((event, visit))
         return found
+
+    def keys_at(self, event: Event, visit: Visit) -> Iterable[Keys]:
+        """Return an event's keys: it stands with each goal that it reaches."""
+        reached = [goal.name for goal in self.shown_goals if reaches(event, goal)]
+        return product(
+            *(
+                reached if name == "event:goal" else [self.key(name, event, visit)]
+                for name in self.dimensions
+            )
+        )
 
     def passes(self, event: Event, visit: Visit) -> bool:
         return all(self.holds(part, event, visit, {}) for part in self.filters)
@@ -168,7 +252,13 @@ class Reference:
             return event.props.get(name.removeprefix("event:props:"), "(none)")
         if name.startswith("event:"):
             return {"page": event.path, "name": event.name, "hostname": event.hostname}[name[6:]]
-        column = name.removeprefix("visit:")
+        if name == "visit:hour":
+            return f"{visit.counting[0].at.astimezone(self.span.zone).hour:02}"
+        if name == "visit:weekday":
+            return str(visit.first.day.isoweekday())
+        column = name.removeprefix("visit:").removesuffix("_name")
+        if name == "visit:country_name":
+            return {"FR": "France", "DE": "Germany", "": ""}[event.attributes.get("country", "")]
         stored = event.attributes.get(column, "")
         return stored or ("" if column in PLACES else MISSING.get(column, "(not set)"))
 
@@ -181,12 +271,19 @@ class Reference:
         if operator == "not":
             return not self.holds(part[1], event, visit, pages)
         if operator in {"has_done", "has_not_done"}:
-            did = any(self.holds(part[1], other, visit, {}) for other in visit.counting)
+            deep = [goal for goal in self.goals_of(part[1]) if goal.kind == "scroll"]
+            did = any(
+                self.holds(part[1], other, visit, {})
+                for other in visit.events
+                if other.counts or any(reaches(other, goal) for goal in deep)
+            )
             return did is (operator == "has_done")
         return self.leaf(part, event, visit, pages)
 
     def leaf(self, part: Any, event: Event, visit: Visit, pages: dict[str, str]) -> bool:
         operator, name, values, *modifiers = part
+        if name == "event:goal":
+            return any(reaches(event, goal) for goal in self.goals_of(part))
         insensitive = modifiers and modifiers[0].get("case_sensitive") is False
         positive = operator.removesuffix("_not")
         shown = self.value(name, event, visit, pages)
@@ -196,7 +293,7 @@ class Reference:
                 if key not in event.props:
                     return False
                 shown = event.props[key]
-            elif name.startswith("visit:") and name not in EDGES:
+            elif name.startswith("visit:") and name not in {*EDGES, *DERIVED}:
                 shown = event.attributes.get(name.removeprefix("visit:"), "")
         found = any(matches(positive, shown, value, bool(insensitive)) for value in values)
         return found is not operator.endswith("_not")
@@ -212,6 +309,10 @@ class Reference:
                 return exits
             views = self.views_for(key)
             return rounded(Fraction(100 * exits, views), 1) if views else 0
+        if name in {"conversion_rate", "group_conversion_rate", "goals_per_visit"}:
+            return self.of_goals(name, key)
+        if name in {"total_revenue", "average_revenue"}:
+            return self.of_revenue(name, key)
         assert name in OF_VISITS, name
         return self.of_visits(name, self.entered.get(key, []))
 
@@ -224,8 +325,44 @@ class Reference:
             "visitors": len(visitors),
             "visits": len({event.visit for event, _ in pairs}),
             "pageviews": sum(1 for event, _ in pairs if event.name == "pageview"),
-            "events": len(pairs),
+            "events": sum(event.counts for event, _ in pairs),
         }[name]
+
+    def of_goals(self, name: str, key: Keys) -> Any:
+        if name == "goals_per_visit":
+            reached = self.matching(lambda event: any(reaches(event, g) for g in self.goals))
+            once = {
+                (event.visit, goal.id)
+                for event, _ in reached.get(key, [])
+                for goal in self.goals
+                if reaches(event, goal)
+            }
+            visits = self.of_events("visits", key)
+            return rounded(Fraction(len(once), visits), 2) if visits else 0
+        kept, whole = [], ()
+        if name == "group_conversion_rate":
+            told = [(d, k) for d, k in zip(self.dimensions, key, strict=True) if not tells(d)]
+            kept, whole = [d for d, _ in told], tuple(k for _, k in told)
+        everybody = self.asked_again(kept, self.unconverted).visitors_at(whole)
+        return rounded(Fraction(100 * self.visitors_at(key), everybody), 2) if everybody else 0
+
+    def of_revenue(self, name: str, key: Keys) -> Any:
+        goals = [goal for goal in self.shown_goals if goal.currency]
+        if "event:goal" in self.dimensions:
+            own = key[self.dimensions.index("event:goal")]
+            goals = [goal for goal in goals if goal.name == own]
+        currencies = {goal.currency for goal in goals}
+        if len(currencies) != 1:
+            return None
+        (currency,) = currencies
+        earned = [
+            event.revenue_minor
+            for event, _ in self.counted.get(key, [])
+            if event.currency == currency and any(reaches(event, goal) for goal in goals)
+        ]
+        if name == "total_revenue":
+            return (sum(earned), currency)
+        return (rounded(Fraction(sum(earned), len(earned))), currency) if earned else None
 
     def of_engagement(self, name: str, key: Keys) -> Any:
         pairs = self.engaged.get(key, [])
@@ -269,7 +406,7 @@ class Reference:
         speak = [part for part in parts if speaks_of_visits(part)]
         if not all(self.holds(part, visit.first, visit, pages) for part in speak):
             return set()
-        there = [event for event in visit.counting if self.in_span(event)]
+        there = [event for event in visit.events if self.counts(event) and self.in_span(event)]
         if self.by_hour or self.span.moments or len(speak) < len(parts):
             there = [event for event in there if self.passes(event, visit)]
         keys = {tuple(self.key(n, event, visit, pages) for n in self.dimensions) for event in there}
@@ -286,7 +423,12 @@ class Reference:
             return 0
         whole = len(visits)
         spent = sum(0 if visit.bounced else visit.duration_ms for visit in visits)
-        engaged = sum(visit.engaged_ms >= 10_000 or len(visit.views) >= 2 for visit in visits)
+        engaged = sum(
+            visit.engaged_ms >= 10_000
+            or len(visit.views) >= 2
+            or any(reaches(event, goal) for event in visit.events for goal in self.goals)
+            for visit in visits
+        )
         return {
             "views_per_visit": rounded(Fraction(sum(len(v.views) for v in visits), whole), 2),
             "bounce_rate": rounded(Fraction(100 * sum(v.bounced for v in visits), whole)),
@@ -294,6 +436,30 @@ class Reference:
             "engaged_time": rounded(Fraction(sum(v.engaged_ms for v in visits), 1000 * whole)),
             "engagement_rate": rounded(Fraction(100 * engaged, whole)),
         }[name]
+
+
+def reaches(event: Event, goal: Goal) -> bool:
+    """NUMBERS 7."""
+    if goal.kind == "event":
+        own = all(event.props.get(key, "(none)") == value for key, value in goal.props)
+        return event.name == goal.target and own
+    if not matches("matches_wildcard", event.path, goal.target, insensitive=False):
+        return False
+    if goal.kind == "page":
+        return event.name == "pageview"
+    return event.name == "engagement" and event.scroll != 255 and event.scroll >= goal.scroll
+
+
+def tells(dimension: str) -> bool:
+    return dimension == "event:goal" or dimension.startswith("event:props:")
+
+
+def outside_behaviours(part: Any) -> str:
+    if part[0] in {"has_done", "has_not_done"}:
+        return ""
+    if part[0] in {"and", "or"}:
+        return " ".join(map(outside_behaviours, part[1]))
+    return outside_behaviours(part[1]) if part[0] == "not" else str(part[1])
 
 
 def conjuncts(filters: Iterable[Any]) -> Iterable[Any]:

@@ -229,6 +229,22 @@ def test_a_visit_over_midnight_is_of_the_day_it_began(stored: Stored) -> None:
     assert sum(values[0] for values in hours.values()) == 1
 
 
+def test_an_hour_after_midnight_knows_all_of_the_visit_that_began_before(stored: Stored) -> None:
+    traffic = stored(
+        a_visit(start="2026-03-10T23:50:00").view("/a").add("Signup", 60).view("/b", 1_200),
+    )
+    day = ["2026-03-11", "2026-03-11"]
+    whole = ("views_per_visit", "visit_duration", "entrances", "exits")
+    hours = listed(traffic, *whole, by="time:hour", date_range=day)
+    assert hours["2026-03-11 00:00:00"] == [2, 1_200, 1, 1]
+    for filters in (
+        [["has_done", ["is", "event:name", ["Signup"]]]],
+        [["is", "visit:exit_page", ["/b"]]],
+    ):
+        hours = listed(traffic, "visits", by="time:hour", date_range=day, filters=filters)
+        assert hours["2026-03-11 00:00:00"] == [1], filters
+
+
 def test_visitors_of_several_days_are_the_sum_of_the_days(stored: Stored) -> None:
     traffic = stored(
         a_visit(start="2026-03-10T08:00:00", visitor=5).view(),

@@ -1,4 +1,5 @@
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.query.dimensions import allowed_names
+from store.query.goals import Goal, GoalKind
 from store.query.model import (
     DayRange,
     Leaf,
@@ -52,7 +54,8 @@ def test_a_series_is_in_order_of_time_unless_asked_otherwise() -> None:
 def test_every_listed_dimension_is_taken() -> None:
     for name in allowed_names():
         name = name.replace("<key>", "a key: with, all")  # noqa: PLW2901 - shown as a pattern.
-        assert parse_query(a_body(dimensions=[name]), SITE).dimensions == (name,)
+        site = replace(SITE, goals=(Goal(1, "Buy", GoalKind.EVENT, "Buy"),))
+        assert parse_query(a_body(dimensions=[name]), site).dimensions == (name,)
 
 
 def test_days_and_moments() -> None:

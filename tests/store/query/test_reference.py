@@ -21,12 +21,21 @@ WITHIN = Span(
     ZoneInfo(ZONE),
     moments=(datetime(2026, 10, 31, 2, 15, tzinfo=UTC), datetime(2026, 11, 2, 3, 0, 1, tzinfo=UTC)),
 )
+OF_GOALS = [
+    "conversion_rate",
+    "group_conversion_rate",
+    "total_revenue",
+    "average_revenue",
+    "goals_per_visit",
+]
 EVERYWHERE = [
-    metric.value for metric in Metric if metric not in {Metric.TIME_ON_PAGE, Metric.SCROLL_DEPTH}
+    metric.value
+    for metric in Metric
+    if metric not in {Metric.TIME_ON_PAGE, Metric.SCROLL_DEPTH, *OF_GOALS}
 ]
 OF_EVENTS = ["visitors", "visits", "pageviews", "events", "percentage"]
 OF_PAGES = [*EVERYWHERE, "time_on_page", "scroll_depth"]
-PLAIN = [name for name in BY_NAME if name not in {"event:name", "event:page"}]
+PLAIN = [name for name in BY_NAME if name not in {"event:name", "event:page", "event:goal"}]
 FILTERS: list[list[Any]] = [
     [],
     [["is", "event:page", ["/a", "/"]]],
@@ -51,6 +60,8 @@ FILTERS: list[list[Any]] = [
     [["contains", "visit:channel", ["Direct"]]],
     [["contains_not", "visit:channel", ["a", "R"]]],
     [["is_not", "visit:country", ["FR"]]],
+    [["contains", "visit:country_name", ["an"]], ["is", "visit:weekday", ["6", "7", "1"]]],
+    [["is_not", "visit:hour", ["03", "23"]], ["is", "event:name", ["Signup"]]],
     [["is", "visit:bot", ["ai_training"]]],
     [["is_not", "visit:bot", ["nothing"]], ["matches", "event:page", ["[0-9]$"]]],
 ]  # fmt: skip
@@ -68,7 +79,8 @@ def expected(
             return value.astimezone(span.zone).strftime("%Y-%m-%d %H:%M:%S")
         return str(value)
 
-    found = Reference(traffic.events, body, span).rows()
+    site = traffic.site
+    found = Reference(traffic.events, body, span, site.goals, site.segments).rows()
     return {tuple(shown(part) for part in key): values for key, values in found.items()}
 
 
@@ -161,4 +173,6 @@ def test_the_traffic_is_worth_comparing(traffic: Traffic) -> None:
     assert cancelled > 200
     assert states > 600
     assert any(e.day != e.at.astimezone(ZoneInfo(ZONE)).date() for e in traffic.events)
+    before = [e for e in traffic.events if e.counts and e.day < DAYS[0]]
+    assert any(e.at.astimezone(ZoneInfo(ZONE)).date() == DAYS[0] for e in before)
     assert NOW.date() > DAYS[1]

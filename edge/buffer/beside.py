@@ -1,0 +1,37 @@
+"""A connection to the buffer for commands that work beside a running installation.
+
+It blocks and asks nothing twice. The one invariant: a Redis that is away ends in one exception
+whose message is a sentence for the person who gave the command.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+PATIENCE_S = 5.0
+
+
+class BufferAwayError(Exception):
+    """Redis does not answer; the message says so to a person."""
+
+
+@contextmanager
+def open_beside(redis_url: str) -> Iterator[Redis]:
+    """Open a connection for a block.
+
+    Raises:
+        BufferAwayError: Redis is away. What the block had done until then is done.
+    """
+    redis: Redis = Redis.from_url(
+        redis_url, socket_connect_timeout=PATIENCE_S, socket_timeout=PATIENCE_S
+    )
+    try:
+        yield redis
+    except (RedisError, OSError) as error:
+        raise BufferAwayError(
+            f"Redis does not answer ({type(error).__name__}); is `statflow up` running?"
+        ) from error
+    finally:
+        redis.close()

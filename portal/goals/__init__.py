@@ -1,0 +1,1 @@
+"""What a site counts and keeps: goals, funnels, segments, annotations."""

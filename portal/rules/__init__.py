@@ -1,0 +1,1 @@
+"""A site's own rules: the page that edits them and tries addresses."""

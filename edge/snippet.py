@@ -6,7 +6,7 @@ the absolute endpoint in it. What is answered is ``edge.collector.endpoints``'; 
 found out for which site. The one invariant: a request that names no site of ours gets nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,7 +17,7 @@ PREFIX = "/sf"
 KEY = "k"
 """Query parameter that holds a site's public key."""
 
-type Headers = tuple[tuple[bytes, bytes], ...] | list[tuple[bytes, bytes]]
+type Headers = Sequence[tuple[bytes, bytes]]
 
 
 def parse_edge_origin(text: str) -> str:

@@ -60,6 +60,7 @@ class EdgeConfig:
     city_k: int = 10
     modules: Mapping[str, bytes] = field(default_factory=dict)
     older_modules: tuple[bytes, ...] = ()
+    edge_origin: str = ""
     bot_ranges: Path | None = None
     spool_dir: Path | None = None
     spool_mb: int = 0

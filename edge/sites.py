@@ -196,6 +196,8 @@ class Site:
     """SHA-256 in hex of the tokens with which a server may send events for its visitors."""
     modules: tuple[Module, ...] = ()
     """Parts of the tracker that pages load besides its core."""
+    snippet_origin: str = ""
+    """Set where the script comes from the edge's own host (``edge.snippet``); not published."""
     policy: Policy = field(init=False, compare=False, repr=False)
     """``rules``, compiled."""
     zone: ZoneInfo = field(init=False, compare=False, repr=False)

@@ -3,6 +3,7 @@
 Tests hold the pages equal to the code, so a forgotten run fails the build.
 """
 
+from edge.collector.typescript import render_definitions
 from edge.signals import render_table as render_signals
 from statflow.settings import ROOT, render_table
 
@@ -15,6 +16,7 @@ Every setting is an environment variable. A process reads them once, at start; a
 """
 
 
+DEFINITIONS = ROOT / "tracker" / "package" / "beacon.d.ts"
 SIGNALS_MARK = "<!-- signals -->"
 
 
@@ -22,6 +24,7 @@ def main() -> None:
     """Write every generated page."""
     page = ROOT / "docs" / "settings.md"
     page.write_text(SETTINGS_PAGE.format(table=render_table()))
+    DEFINITIONS.write_text(render_definitions())
     page = ROOT / "docs" / "modules.md"
     page.write_text(page.read_text().partition(SIGNALS_MARK)[0] + signals_part())
 

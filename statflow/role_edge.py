@@ -57,6 +57,7 @@ def edge_config(  # noqa: PLR0913 - one argument an option of the command
         tracker=newest_build().read_bytes(),
         selectors=selectors_build().read_bytes(),
         tracker_at=newest_build().stat().st_mtime,
+        edge_origin=settings.edge_host,
         modules=modules_of(newest_build()),
         older_modules=older_modules(),
         drain_s=settings.drain_s,

@@ -21,6 +21,7 @@ from statflow.accounts import open_accounts, publish_sites, send
 from statflow.collector_client import CollectorClient
 from statflow.explaining import Explainer
 from statflow.paths import Paths
+from statflow.scripts import SiteScripts
 from statflow.services import database_url, redis_url, secret_key, store_url
 from statflow.settings import Settings
 from store.client import Store
@@ -54,6 +55,7 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         publish=partial(send, settings, paths),
         account=partial(read_account, redis_url(settings, paths)),
         drop_reasons={str(row.reason): row.meaning for row in DROP_REASONS},
+        scripts=SiteScripts(settings.edge_host),
         collect=CollectorClient(paths.private_socket("edge"), settings.collector_url),
         edge_health=partial(read_health, redis_url(settings, paths)),
         edge_reasons={str(row.reason): row.meaning for row in REASONS},

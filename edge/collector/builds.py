@@ -18,7 +18,7 @@ import orjson
 import zstandard
 
 from edge.inject.tag import Tag
-from edge.names import Known, NameBook, Names
+from edge.names import PIXEL_ALIAS, Known, NameBook, Names
 from edge.sites import Site
 
 PLACEHOLDER = b'"__SF__"'
@@ -119,11 +119,21 @@ class TrackerBuilds:
         if found is None:
             if len(self._scripts) >= _MOST_VARIANTS:
                 self._scripts.clear()
-            body = self._source.replace(PLACEHOLDER, settings)
-            if rules:
-                body += self._selectors.replace(RULES_PLACEHOLDER, rules)
-            found = self._scripts[settings, rules, loader] = _compress(body + loader)
+            body = self._body(settings, rules, loader)
+            found = self._scripts[settings, rules, loader] = _compress(body)
         return found
+
+    def script_hash(self, site: Site) -> str:
+        """Name the script of a site's new pages, without making ready to serve it."""
+        names = self.names.known(site).current
+        settings, rules = script_settings(site, names), selector_rules(site)
+        return _digest(self._body(settings, rules, self._loader(site, names)))
+
+    def _body(self, settings: bytes, rules: bytes, loader: bytes) -> bytes:
+        body = self._source.replace(PLACEHOLDER, settings)
+        if rules:
+            body += self._selectors.replace(RULES_PLACEHOLDER, rules)
+        return body + loader
 
     def module(self, module_hash: str) -> Script | None:
         """Give the module whose bytes have this hash, of this build or of an earlier one."""
@@ -137,7 +147,7 @@ class TrackerBuilds:
         return (
             b"if(window.statflow&&statflow.r)for(let m of%s)"
             b'import(%s+m+".js").catch(()=>{})\n'
-            % (orjson.dumps(hashes), orjson.dumps(names.modules))
+            % (orjson.dumps(hashes), orjson.dumps(site.snippet_origin + names.modules))
         )
 
     def _since(self, site: Site, made: _Made | None) -> float:
@@ -180,9 +190,14 @@ def script_settings(site: Site, names: Names) -> bytes:
     """
     keeps = site.kept_params or site.policy.kept_params
     flags = (("k", keeps), ("n", not site.respect_dnt), ("h", site.hash_routes))
+    beacon, pixel = names.beacon, names.pixel
+    if site.snippet_origin:
+        end = f"?k={site.public_key}"
+        beacon = f"{site.snippet_origin}{names.beacon}{end}"
+        pixel = f"{site.snippet_origin}{names.prefix}/{PIXEL_ALIAS}{end}"
     pairs = [
-        b"e:" + orjson.dumps(names.beacon),
-        b"p:" + orjson.dumps(names.pixel),
+        b"e:" + orjson.dumps(beacon),
+        b"p:" + orjson.dumps(pixel),
         *(b"%s:1" % key.encode() for key, is_set in flags if is_set),
     ]
     return b"{%s}" % b",".join(pairs)

@@ -23,7 +23,7 @@ from portal.sites.access import site_or_stop
 from portal.sites.edge_health import EdgeHealth, put_together
 from portal.sites.fields import MODES, FieldError, timezones
 from portal.sites.forms import AddSiteForm, SiteSettingsForm, as_typed, split_names
-from portal.sites.payload import injection_is_on, set_injection
+from portal.sites.payload import injection_is_on, set_injection, site_payload
 from portal.sites.publishing import publish_sites
 from portal.sites.switches import CLIENT_IP, CSP, HTTPS, MEASURES, SALT_PERIODS, change_site
 from portal.teams.rights import Right, sites_with, teams_with
@@ -106,6 +106,7 @@ def settings(host: str) -> ResponseReturnValue:
         site=site,
         form=form,
         may_delete=may_delete,
+        scripts=here().config.scripts(site_payload(site)),
         timezones=timezones(),
         choices={
             "mode": MODES,

@@ -3,11 +3,13 @@
 import gzip
 import hashlib
 import json
+import re
 
 import pytest
 
 from edge.collector.builds import script_settings
 from edge.names import names_of
+from edge.sites import Module
 from tests.support.factories import a_site
 from tests.support.tracked_site import LATEST, LEDGER, SOURCE
 from tracker import DIST, selectors_build
@@ -40,6 +42,25 @@ def test_the_script_as_it_is_served_keeps_to_the_budget() -> None:
     settings = script_settings(site, names_of(site, 0)).decode()
     served = SOURCE.replace(PLACEHOLDER, settings).encode()
     assert len(gzip.compress(served, 9)) <= BUDGET_BYTES
+
+
+@pytest.mark.parametrize("version", LEDGER)
+def test_modules_are_frozen_with_their_version_and_keep_to_the_budget(version: str) -> None:
+    rows = LEDGER[version]["modules"]
+    assert set(rows) == set(Module)
+    assert {path.stem for path in (DIST / version).iterdir()} == set(rows)
+    for name, row in rows.items():
+        body = (DIST / version / f"{name}.js").read_bytes()
+        assert hashlib.sha256(body).hexdigest() == row["sha256"]
+        assert len(gzip.compress(body, 9)) <= BUDGET_BYTES
+
+
+@pytest.mark.parametrize("name", Module)
+def test_modules_read_no_value_and_no_text_of_the_page(name: str) -> None:
+    source = (DIST / LATEST / f"{name}.js").read_text()
+    for word in ("innerText", "textContent", "innerHTML", "selectedOptions", "localStorage"):
+        assert word not in source
+    assert not re.search(r"target\.value|form\.elements|\.toString\(\)|eval\(", source)
 
 
 @pytest.mark.parametrize("word", ["eval(", "Function(", "innerHTML", "currentScript", "Storage"])

@@ -30,8 +30,8 @@ interface WireFields {
   g?: number;
   /** Scroll depth, 0 to 100. */
   d?: number;
-  /** The edge's id of this load, with its first page view only. */
-  l?: string;
+  /** The edge's id of this load, with its first page view only; 0 in later ones. */
+  l?: string | 0;
 }
 
 declare const statflow: Statflow;

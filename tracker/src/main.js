@@ -5,6 +5,7 @@
  * twice in one window: the second run only puts the listeners back, which `document.open` wipes.
  */
 import { onClick } from "./clicks.js";
+import { guard } from "./guard.js";
 import { onViolation } from "./outbox.js";
 import { before, measure, onAttention, onPageShow, onRoute, report, track } from "./views.js";
 
@@ -25,17 +26,11 @@ const listeners = {
 };
 
 /**
- * Pass an event to its listener. Whatever goes wrong there is ours: the page never hears of it.
+ * Pass an event to its listener.
  *
- * @param {{ type: string }} event
+ * @type {(event: { type: string }) => void}
  */
-const hear = (event) => {
-  try {
-    listeners[event.type](event);
-  } catch (_) {
-    // Counting less is better than disturbing the page.
-  }
-};
+const hear = guard((event) => listeners[event.type](event));
 
 const listen = () => {
   for (const type in listeners) addEventListener(type, hear, true);

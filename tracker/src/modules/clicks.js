@@ -64,6 +64,14 @@ const placeOf = (event, target, box) => {
 };
 
 /**
+ * Tell what is clicked often on purpose. Looked up for the third click only: it may search far.
+ *
+ * @param {Element} target
+ */
+const isStepper = (target) =>
+  target.closest(STEPPERS) || target.parentElement?.querySelector(STEPPERS);
+
+/**
  * Tell a third quick click at one place, unless it selects text or steps a number.
  *
  * @param {MouseEvent} event
@@ -76,8 +84,7 @@ const watchAnger = (event, target, place) => {
   const goesOn =
     last && at - last.at < QUICK_MS && Math.abs(x - last.x) + Math.abs(y - last.y) < NEAR_PX;
   series = [{ x, y, at }, ...(goesOn ? series : [])];
-  const steps = target.closest(STEPPERS) || target.parentElement?.querySelector(STEPPERS);
-  if (series.length == 3 && !steps && !hasSelection()) tell("$rage", place);
+  if (series.length == 3 && !isStepper(target) && !hasSelection()) tell("$rage", place);
 };
 
 /**

@@ -1,5 +1,5 @@
 /** Forms: in which order and for how long fields were filled, and how it ended; never a value. */
-import { guard } from "./guard.js";
+import { guard } from "../guard.js";
 import { hooks } from "./hooks.js";
 import { isPrivate } from "./isPrivate.js";
 import { listen } from "./listen.js";

@@ -1,4 +1,4 @@
-import { guard } from "./guard.js";
+import { guard } from "../guard.js";
 import { hooks } from "./hooks.js";
 
 /**

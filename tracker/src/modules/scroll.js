@@ -1,5 +1,5 @@
 /** Scroll map: for how long each twentieth of the page was in view, and the deepest percent. */
-import { guard } from "./guard.js";
+import { guard } from "../guard.js";
 import { hooks } from "./hooks.js";
 import { isActive } from "./isActive.js";
 import { listen } from "./listen.js";

@@ -4,7 +4,7 @@
  * first turns away; cumulative layout shift and interaction to next paint anew for a page that
  * comes back out of the back/forward cache.
  */
-import { guard } from "./guard.js";
+import { guard } from "../guard.js";
 import { hooks } from "./hooks.js";
 import { listen } from "./listen.js";
 import { selectorOf } from "./selectorOf.js";

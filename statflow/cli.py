@@ -264,6 +264,21 @@ def import_file(context: Context, host: str, file: Path, form: str) -> None:
     print_json(import_events_file(context.settings, context.paths, host, file, form))
 
 
+@main.command("export")
+@command
+@click.argument("host")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--format", "form", type=click.Choice(["ndjson", "parquet"]), default="ndjson",
+    show_default=True,
+)  # fmt: skip
+def export(context: Context, host: str, folder: Path, form: str) -> None:
+    """Write the events of HOST into FOLDER, a file a month. Prints JSON."""
+    from statflow.exporting import export_site
+
+    print_json(export_site(context.settings, context.paths, host, folder, form))
+
+
 @main.command()
 @command
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

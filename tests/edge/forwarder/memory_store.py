@@ -18,7 +18,9 @@ class MemoryStore(Store):
 
     def __init__(self) -> None:
         super().__init__("http://nobody:nothing@127.0.0.1:1/nowhere")
-        self.tables: dict[str, Rows] = {"events": [], "sessions": [], "batches": []}
+        self.tables: dict[str, Rows] = {
+            name: [] for name in ("events", "sessions", "batches", "dirty_days")
+        }
         self.tokens: dict[str, Mapping[str, Sequence[Any]]] = {}
         self.repeats = 0
         self.refuses: Callable[[dict[str, Any]], bool] = lambda _row: False

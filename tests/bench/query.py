@@ -67,9 +67,7 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=90, help="days that the events lie in")
     parser.add_argument("--rounds", type=int, default=5, help="times each is asked")
     options = parser.parse_args()
-    LIMITS["max_execution_time"] = (
-        600  # A busy machine is slow, and is to be measured all the same.
-    )
+    LIMITS["max_execution_time"] = 600  # A busy machine is measured too.
     size = Size(options.events, options.days)
     folder = Path(f"build/bench/query-{size.events}-{size.days}")
     folder.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,7 @@ help: ## show this list
 # --- set-up -------------------------------------------------------------------------------------------
 
 .PHONY: setup
-setup: $(VENV)/.dev $(NPM)/.assets $(NPM)/adblock/installed.json ## install everything that running and testing need
+setup: $(VENV)/.dev $(NPM)/.assets $(NPM)/adblock/installed.json $(NPM)/clients/installed.json ## install everything that running and testing need
 	@$(MAKE) --no-print-directory browser nginx-server faketime
 
 .PHONY: install
@@ -135,9 +135,11 @@ ROUNDS ?= 3
 MINUTES ?= 30
 
 .PHONY: bench
-bench: $(VENV)/.dev nginx-server wrk ## fronts and collector beside nginx, mitmdump and aiohttp; DURATION=s, ROUNDS=n
+bench: $(VENV)/.dev nginx-server wrk ## fronts, collector, forwarder, spool beside what they are measured by; DURATION=s, ROUNDS=n
 	$(BIN)/python -m tests.bench.fronts --duration $(DURATION) --rounds $(ROUNDS)
 	$(BIN)/python -m tests.bench.collector --duration $(DURATION) --rounds $(ROUNDS)
+	$(BIN)/python -m tests.bench.forwarder --rounds $(ROUNDS)
+	$(BIN)/python -m tests.bench.spool --rounds $(ROUNDS)
 
 EVENTS ?= 10000000
 DAYS ?= 90
@@ -164,6 +166,11 @@ $(NPM)/adblock/installed.json: $(VENV)/.npm $(VENV)/.run tests/adblock/engine.py
 .PHONY: audit
 audit: $(VENV)/.dev ## known vulnerabilities in what we depend on; fails on what it cannot check
 	$(BIN)/pip-audit --strict --require-hashes --disable-pip -r requirements-dev.lock
+
+# Other trackers' clients, which the tests run unchanged.
+$(NPM)/clients/installed.json: $(VENV)/.npm $(VENV)/.run tests/support/npm_clients.py tracker/npm.py
+	@$(BIN)/python -m tests.support.npm_clients
+	@touch $@
 
 # --- tracker ------------------------------------------------------------------------------------------
 

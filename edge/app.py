@@ -23,6 +23,7 @@ from edge.collector.client_ip import parse_networks
 from edge.collector.collect import Collector
 from edge.collector.endpoints import Endpoints
 from edge.collector.rate import RateLimits
+from edge.collector.relay import Relay
 from edge.config import EdgeConfig, EdgeError
 from edge.fronts.control import Control
 from edge.fronts.operating import Operating
@@ -78,10 +79,21 @@ async def run_edge(
         collector = _build_collector(config, buffer, salts, recorder)
         if config.hits_socket is not None:
             stack.push_async_callback(_hear_nginx(config.hits_socket, feed, recorder).close)
-        listeners = _build_listeners(config, feed, collector, recorder, operating)
+        builds = TrackerBuilds(
+            config.tracker,
+            selectors=config.selectors,
+            installed_at=config.tracker_at,
+            modules=config.modules,
+            older_modules=config.older_modules,
+        )
+        endpoints = Endpoints(builds=builds, collector=collector, on_script=recorder.note_script)
+        trusted = parse_networks(config.trusted_proxies)
+        listeners = _build_listeners(config, feed, builds, endpoints, recorder, operating)
         speaker = Speaker(producer, config.front, config.version)
         private = PrivatePort(
-            lambda: _checks(feed, stop), notes=lambda: _notes(feed, buffer, salts)
+            lambda: _checks(feed, stop),
+            notes=lambda: _notes(feed, buffer, salts),
+            relay=Relay(endpoints, feed.current, trusted, now_ms).respond,
         )
         stack.push_async_callback(recorder.record, collector)
         stack.push_async_callback(private.stop)
@@ -174,20 +186,17 @@ def _build_collector(
 def _build_listeners(
     config: EdgeConfig,
     feed: SitesFeed,
-    collector: Collector,
+    builds: TrackerBuilds,
+    endpoints: Endpoints,
     recorder: HitRecorder,
     operating: Operating,
 ) -> Listeners:
-    builds = TrackerBuilds(
-        config.tracker, selectors=config.selectors, installed_at=config.tracker_at
-    )
-
     def tag_for(site: Site) -> Tag:
         return builds.for_site(site).tag
 
     parts = FrontParts(
         sites=feed.current,
-        endpoints=Endpoints(builds=builds, collector=collector, on_script=recorder.note_script),
+        endpoints=endpoints,
         tag_for=tag_for,
         trusted=parse_networks(config.trusted_proxies),
         on_served=recorder.note,

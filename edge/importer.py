@@ -23,7 +23,12 @@ from typing import Any
 
 from edge.collector.payload import Fault, parse_event
 from edge.event import Beacon, Event, Sender
-from edge.forwarder.batches import event_columns, marker_columns, session_columns
+from edge.forwarder.batches import (
+    event_columns,
+    marker_columns,
+    session_columns,
+    signal_columns,
+)
 from edge.forwarder.plan import Plan
 from edge.forwarder.visit import StreamId
 from edge.forwarder.visits import Batch, Visits
@@ -69,9 +74,23 @@ class _Nothing:
         return Device()
 
 
-def import_number(site_id: int, name: str) -> int:
-    """Number an import by its site and name, for tokens and markers; 64 bits."""
-    return int.from_bytes(sha256(f"{site_id}:{name}".encode()).digest()[:8])
+def import_number(site_id: int, name: str, resets: int = 0) -> int:
+    """Number an import by its site and name, for tokens and markers; 64 bits.
+
+    The site's resets are its data epoch: after one the same file is another import.
+    """
+    epoch = f":{resets}" if resets else ""
+    return int.from_bytes(sha256(f"{site_id}:{name}{epoch}".encode()).digest()[:8])
+
+
+def count_resets(store: Store, site_id: int) -> int:
+    """Count how often everything of a site was erased.
+
+    Raises:
+        StoreUnavailable, StoreError: It cannot be counted.
+    """
+    sql = "select count() from erasures where site_id = {site_id:UInt32} and kind = 'reset'"
+    return int(store.query(sql, {"site_id": site_id})[0][0])
 
 
 def parse_line(raw: Any, site: Site) -> Event:
@@ -184,10 +203,12 @@ def import_events(
 
 def _write(store: Store, plan: Plan, batch: Batch) -> None:
     number, session_rows = plan.generation, len(batch.before) + len(batch.after)
+    events = event_columns(batch, IMPORT_SHARD, number)
     tables = {
-        "events": event_columns(batch, IMPORT_SHARD, number),
+        "events": events,
+        "signals": signal_columns(batch, IMPORT_SHARD, number),
         "sessions": session_columns(batch, IMPORT_SHARD, number),
-        "batches": marker_columns(plan, IMPORT_SHARD, len(batch.events), session_rows),
+        "batches": marker_columns(plan, IMPORT_SHARD, len(events["ts"]), session_rows),
     }
     days = touched_days(tables.values(), time.time())
     mark_dirty(store, days)

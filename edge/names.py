@@ -14,6 +14,7 @@ one time are alike, for each week's prefix starts with another letter than those
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from hmac import digest as hmac_digest
 from math import inf
 
@@ -29,6 +30,18 @@ FORMER_S = 30 * 86_400
 
 BEACON, PIXEL, OPT_OUT, SCRIPT, MODULES = "e", "p.gif", "opt-out", "tracker.js", "m/"
 """Inner names: what an endpoint is called whatever its path."""
+
+
+class Api(StrEnum):
+    """Where another tracker comes in: its path under a prefix, and under ``/`` of the portal."""
+
+    PLAUSIBLE = "api/event"
+    UMAMI = "api/send"
+    UMAMI_BATCH = "api/batch"
+
+
+FOREIGN = frozenset(str(api) for api in Api)
+"""Their inner names; they lie only under a configured prefix and stand in no page of ours."""
 PIXEL_ALIAS = "p"
 """The pixel for who adds a query: ``p.gif?`` is on lists."""
 
@@ -240,6 +253,8 @@ def _index(sets: Sequence[Names]) -> _Index:
         if names.beacon == f"{names.prefix}/{BEACON}":
             exact.setdefault(f"{names.prefix}/{SCRIPT}", Found(SCRIPT, names))
             exact.setdefault(f"{names.prefix}/{PIXEL_ALIAS}", Found(PIXEL, names))
+            for api in FOREIGN:
+                exact.setdefault(f"{names.prefix}/{api}", Found(api, names))
             hashed.setdefault(names.prefix, ("", names))
     return _Index(exact, hashed)
 

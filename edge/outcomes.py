@@ -35,6 +35,7 @@ class DropReason(StrEnum):
     OPTED_OUT = "opted_out"
     DNT = "dnt"
     GPC = "gpc"
+    MODULE_OFF = "module_off"
     SHIELDED_IP = "shielded_ip"
     SHIELDED_COUNTRY = "shielded_country"
     SHIELDED_PATH = "shielded_path"
@@ -72,6 +73,12 @@ REASONS: tuple[Reason, ...] = (
     Reason(DropReason.OPTED_OUT, Stage.PIPELINE, False, "The visitor chose not to be counted."),
     Reason(DropReason.DNT, Stage.PIPELINE, False, "The browser sent DNT: 1."),
     Reason(DropReason.GPC, Stage.PIPELINE, False, "The browser sent Sec-GPC: 1."),
+    Reason(
+        DropReason.MODULE_OFF,
+        Stage.PIPELINE,
+        False,
+        "A part of the tracker sent it that the site does not have on.",
+    ),
     Reason(
         DropReason.SHIELDED_IP, Stage.PIPELINE, False, "A rule of the site keeps the address out."
     ),

@@ -27,6 +27,7 @@ SHARDS = 64
 """Logical shards; fixed for an installation. A site always lives in one."""
 
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*|\[[0-9a-f:.]{2,45}\]")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _SCRIPT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]{1,64}){1,4}")
 
@@ -89,6 +90,16 @@ class SaltPeriod(StrEnum):
     DAY = "day"
     WEEK = "week"
     MONTH = "month"
+
+
+class Module(StrEnum):
+    """A part of the tracker that a site may switch on; the value names its file."""
+
+    CLICKS = "clicks"
+    SCROLL = "scroll"
+    VITALS = "vitals"
+    ERRORS = "errors"
+    FORMS = "forms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,18 +192,26 @@ class Site:
     city_k: int = 0
     """Visitors of a day that must share a city before it is kept; 0: as the edge is set."""
     rules: tuple[Rule, ...] = ()
+    write_tokens: tuple[str, ...] = ()
+    """SHA-256 in hex of the tokens with which a server may send events for its visitors."""
+    modules: tuple[Module, ...] = ()
+    """Parts of the tracker that pages load besides its core."""
     policy: Policy = field(init=False, compare=False, repr=False)
     """``rules``, compiled."""
     zone: ZoneInfo = field(init=False, compare=False, repr=False)
+    bare_hosts: frozenset[str] = field(init=False, compare=False, repr=False)
+    """``hosts`` without a ``www.`` before them."""
 
     def __post_init__(self) -> None:
-        """Resolve the zone once; it is asked for at every event."""
+        """Resolve once what is asked for at every event."""
         if self.canonical_host and self.canonical_host not in self.hosts:
             raise SnapshotError(f"canonical_host {self.canonical_host!r} is no name of the site")
         if self.cnil:
             object.__setattr__(self, "salt_period", SaltPeriod.DAY)
         object.__setattr__(self, "zone", ZoneInfo(self.timezone))
         object.__setattr__(self, "policy", policy_of(self.rules))
+        bare = frozenset(host.removeprefix("www.") for host in self.hosts)
+        object.__setattr__(self, "bare_hosts", bare)
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -369,6 +388,12 @@ def _list(value: Any) -> list[Any]:
     return value
 
 
+def _digest(value: Any) -> str:
+    if not _DIGEST.fullmatch(_text(value)):
+        raise ValueError("expected SHA-256 in hexadecimal digits")
+    return str(value)
+
+
 def _former(value: Any) -> FormerNames:
     if not isinstance(value, dict) or value.keys() != _FORMER.keys():
         raise ValueError(f"expected objects of {', '.join(_FORMER)}")
@@ -421,6 +446,8 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "cnil": ("cnil", _flag),
     "city_k": ("city_k", _count),
     "rules": ("rules", parse_rules),
+    "write_tokens": ("write_tokens", lambda v: tuple(_digest(token) for token in _list(v))),
+    "modules": ("modules", lambda v: tuple(Module(name) for name in _list(v))),
     "former_names": ("former_names", lambda v: tuple(_former(names) for names in _list(v))),
 }
 """Field in the snapshot → attribute of Site and the reader that checks it."""

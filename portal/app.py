@@ -6,6 +6,7 @@ from flask_wtf import CSRFProtect
 from portal import health
 from portal.accounts import views as account_views
 from portal.accounts.signin import install_login
+from portal.api import events as event_views
 from portal.api import kept_views, older, openapi
 from portal.api import views as api_views
 from portal.config import PortalConfig, install
@@ -33,7 +34,7 @@ def create_app(config: PortalConfig) -> Flask:
     close_after_requests(app)
     install_page(app)
     install_errors(app)
-    api = (api_views, older, kept_views, openapi)
+    api = (api_views, older, kept_views, openapi, event_views)
     for part in api:
         csrf.exempt(part.blueprint)
     pages = (health, account_views, site_views, capture_views, rule_views, dashboard_views)

@@ -27,6 +27,17 @@ def _explain_nothing(_site: dict[str, Any], _question: dict[str, Any]) -> dict[s
     raise ValueError("This portal was started without what an edge knows.")
 
 
+type Collect = Callable[
+    [str, str, list[tuple[str, str]], bytes, str], tuple[int, list[tuple[str, str]], bytes]
+]
+"""Method, path, headers, body, peer's address → status, headers, body."""
+
+
+def no_collector(*_: object) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Answer for a portal that knows no collector."""
+    return 503, [("Retry-After", "60")], b""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PortalConfig:
     """The portal's surroundings.
@@ -36,8 +47,9 @@ class PortalConfig:
     the edges' reasons for leaving a page alone; ``account`` gives what became of a site's events,
     and may raise; ``drop_reasons`` are the meanings of why one was not kept; ``explain`` tells what
     the edge would do to one request of a site that is given as the snapshot's object, and raises
-    ValueError with a sentence for people; ``public_url`` is where browsers reach the portal (https
-    makes cookies secure); ``edge_url`` is shown to people.
+    ValueError with a sentence for people; ``collect`` passes what other trackers send to a
+    collector and gives its answer, and does not raise; ``public_url`` is where browsers reach the
+    portal (https makes cookies secure); ``edge_url`` is shown to people.
     """
 
     database_url: str
@@ -49,6 +61,7 @@ class PortalConfig:
     account: Callable[[int], dict[str, Any]] = lambda _: {}
     drop_reasons: Mapping[str, str] = field(default_factory=dict)
     explain: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]] = _explain_nothing
+    collect: Collect = no_collector
     public_url: str = ""
     edge_url: str = ""
     api_per_hour: int = 600

@@ -160,6 +160,7 @@ class Site(Base):
     cnil: Mapped[bool] = mapped_column(default=False)
     city_k: Mapped[int] = mapped_column(default=0)
     rules: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    modules: Mapped[list[str]] = mapped_column(JSON, default=list)
     team: Mapped[Team] = relationship(back_populates="sites")
     hosts: Mapped[list["SiteHost"]] = relationship(
         back_populates="site", cascade="all, delete-orphan", order_by="SiteHost.position"

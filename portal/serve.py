@@ -26,7 +26,9 @@ def serve(app: Flask, host: str, port: int, threads: int = 8) -> None:
         ident=None,
         channel_timeout=60,
         max_request_body_size=1024 * 1024,
-        clear_untrusted_proxy_headers=True,
+        # Nothing of the portal reads them; the collector, to which events of other trackers are
+        # passed, believes them of trusted proxies and of servers with a token only.
+        clear_untrusted_proxy_headers=False,
     )
 
     def stop(number: int, frame: FrameType | None) -> None:

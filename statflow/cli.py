@@ -19,7 +19,7 @@ from statflow.deadletter_commands import deadletter
 from statflow.front_command import front
 from statflow.output import print_json, print_table
 from statflow.rules_commands import rules
-from statflow.site_commands import injection, site
+from statflow.site_commands import erase, injection, site
 
 FRONTS = click.Choice(["auto", "direct", "mitmproxy"])
 WORKERS = click.option(
@@ -46,6 +46,7 @@ def main() -> None:
 main.add_command(front)
 main.add_command(site)
 main.add_command(injection)
+main.add_command(erase)
 main.add_command(rules)
 main.add_command(deadletter)
 

@@ -259,6 +259,14 @@ SETTINGS: tuple[Setting, ...] = (
         "Log more, and say in X-Statflow what was decided about a page; never personal data.",
         _flag,
     ),
+    Setting(
+        "COLLECTOR_URL",
+        "",
+        "URL",
+        "Private port of an edge, such as http://127.0.0.1:9090, to which the portal passes what "
+        "other trackers send to it; empty: the edge of this data folder's `statflow up`.",
+        str,
+    ),
     Setting("PUBLIC_URL", "", "URL", "Address of the portal as people reach it, for links.", str),
 )
 
@@ -295,6 +303,7 @@ class Settings:
     spool_mb: int
     drain_s: int
     debug: bool
+    collector_url: str
     public_url: str
 
 

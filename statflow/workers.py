@@ -13,6 +13,7 @@ import contextlib
 import json
 import logging
 import os
+import random
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -21,10 +22,12 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
+from edge.collector.messages import EndpointResponse, Headers, render_error
 from edge.config import EdgeConfig, EdgeError
+from edge.names import Api
 from edge.private import PrivatePort
 from statflow.merged_metrics import MergedMetrics
-from statflow.private_client import fetch_private
+from statflow.private_client import fetch_private, send_private
 from statflow.supervisor import Part, PartFailedError, State, Supervisor
 
 log = logging.getLogger(__name__)
@@ -64,7 +67,10 @@ async def run_workers(plan: WorkersPlan, stop: asyncio.Event, hangup: asyncio.Ev
     with _shared_salts(config) as (salts, fds):
         workers = Workers(plan, port, tls_port, salts, fds)
         private = PrivatePort(
-            lambda: workers.checks(draining=stop.is_set()), workers.metrics, workers.notes
+            lambda: workers.checks(draining=stop.is_set()),
+            workers.metrics,
+            workers.notes,
+            workers.relay,
         )
         try:
             await private.start(port=config.private_port or 0, path=config.private_socket)
@@ -158,6 +164,15 @@ class Workers:
         """Write the metrics of all workers and of the parent."""
         await self._scrape()
         return generate_latest(self._registry) + self._merged.render()
+
+    async def relay(self, method: str, api: Api, headers: Headers, body: bytes) -> EndpointResponse:
+        """Let a worker answer what the portal passes on; another, if the first does not."""
+        serving = [p.name for p in self._supervisor.parts if p.state is State.SERVING]
+        for name in random.sample(serving, len(serving)):
+            answer = await send_private(self._sockets[name], method, f"/{api}", headers, body)
+            if answer is not None:
+                return answer
+        return render_error(503, "unavailable", "No worker answers; please try again.")
 
     async def _ask(self, path: str) -> list[tuple[int, bytes]]:
         asked = (fetch_private(socket, path) for socket in self._sockets.values())

@@ -36,6 +36,7 @@ LEASE = load_script("lease")
 PLAN = load_script("plan")
 COMMIT = load_script("commit")
 DEADLETTER = load_script("deadletter")
+RESTORE = load_script("restore")
 
 
 def connect(url: str, *, timeout_s: float) -> Redis:

@@ -3,7 +3,7 @@
 Framework-neutral, so that each front only adapts. Which paths they have is ``edge.names``; scripts,
 the opt-out page and the taking in of events have modules of their own; this one routes and answers.
 The one invariant: ``respond`` never raises and reads of Cookie nothing but the opt-out, of
-Authorization nothing at all.
+Authorization nothing but whether it is a token of the site, where other trackers come in.
 """
 
 import hmac
@@ -18,6 +18,7 @@ from prometheus_client import Counter
 
 from edge.collector.builds import TrackerBuilds
 from edge.collector.collect import Collector, Refusal, Verdict
+from edge.collector.foreign_requests import has_write_token, respond_to_foreign
 from edge.collector.messages import (
     JSON,
     MAX_BODY_BYTES,
@@ -32,11 +33,11 @@ from edge.collector.messages import (
     render_response,
 )
 from edge.collector.opt_out import respond_with_opt_out
-from edge.collector.origins import cors_headers, is_own_origin
+from edge.collector.origins import cors_headers, is_own_origin, is_own_page
 from edge.collector.proof import render_proof
 from edge.collector.script import respond_with_script
 from edge.event import PAGEVIEW, Beacon, Sender
-from edge.names import BEACON, MODULES, OPT_OUT, PIXEL
+from edge.names import BEACON, FOREIGN, MODULES, OPT_OUT, PIXEL, Api, Found
 from edge.outcomes import DropReason
 from edge.pipeline.page import is_own_host
 from edge.pipeline.salts import SaltsUnavailable
@@ -52,6 +53,12 @@ _SECRETS = frozenset({b"cookie", b"authorization", b"proxy-authorization"})
 _BEACON_TYPES = frozenset({b"", b"text/plain", b"application/json"})
 _GIF = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 _VARY = (b"Vary", b"Origin")
+_FOREIGN = Refusal(
+    DropReason.HOSTNAME_NOT_ALLOWED,
+    403,
+    "origin_not_allowed",
+    "This page does not belong to the site.",
+)
 _PREFLIGHT: Headers = (
     (b"Access-Control-Allow-Methods", b"POST"),
     (b"Access-Control-Allow-Headers", b"Content-Type, X-Statflow-Debug"),
@@ -85,16 +92,25 @@ class Endpoints:
         """Answer a request that ``owns`` said yes to."""
         try:
             opted_out = has_opt_out(request.headers)
-            return await self._route(replace(request, headers=_safe(request.headers)), opted_out)
+            found = self._builds.names.find(request.site, request.path)
+            if found is not None and found.name in FOREIGN:
+                return await self._foreign(request, Api(found.name), opted_out)
+            safe = replace(request, headers=_safe(request.headers))
+            return await self._route(safe, found, opted_out)
         except Exception as error:  # noqa: BLE001 - the rim: count, log once, answer.
             _FAILURES.inc()
             _log.error("an endpoint failed: %s", type(error).__name__)
             return render_error(500, "internal", "Something went wrong on our side.")
 
-    async def _route(self, request: EndpointRequest, opted_out: bool) -> EndpointResponse:
-        found = self._builds.names.find(request.site, request.path)
-        if found is None or found.name.startswith(MODULES):
-            return render_error(404, "not_found", "There is nothing here.")
+    async def _route(
+        self, request: EndpointRequest, found: Found | None, opted_out: bool
+    ) -> EndpointResponse:
+        if found is None:
+            return _nothing()
+        if found.name.startswith(MODULES):
+            name = found.name.removeprefix(MODULES)
+            module = self._builds.module(name.removesuffix(".js"))
+            return _nothing() if module is None else respond_with_script(request, module, name)
         if found.name == BEACON:
             return await self._beacon(request, opted_out)
         if found.name == PIXEL:
@@ -106,6 +122,17 @@ class Endpoints:
         if self._on_script is not None and request.method == "GET" and not opted_out:
             self._on_script(request)
         return respond_with_script(request, script, found.name)
+
+    async def _foreign(
+        self, request: EndpointRequest, api: Api, opted_out: bool
+    ) -> EndpointResponse:
+        """Take what another tracker sends; only here a token is looked at, and not passed on."""
+        lowered = tuple((name.lower(), value) for name, value in request.headers)
+        trusted = has_write_token(request.site, lowered)
+        safe = replace(request, headers=_safe(lowered))
+        return await respond_to_foreign(
+            safe, api, self._collector, opted_out=opted_out, trusted=trusted
+        )
 
     async def _beacon(self, request: EndpointRequest, opted_out: bool) -> EndpointResponse:
         if request.method == "OPTIONS":
@@ -132,20 +159,26 @@ class Endpoints:
             )
         except SaltsUnavailable:
             return ""
-        return render_proof(outcome, sender.address)
+        return render_proof(outcome, sender.address, request.site.salt_period)
 
     async def _pixel(self, request: EndpointRequest, opted_out: bool) -> EndpointResponse:
         """Count a page view without JavaScript; the picture comes whatever becomes of it."""
         if request.method not in {"GET", "HEAD"}:
             return refuse_method(b"GET, HEAD")
         extra: Headers = (NO_STORE, (b"Cross-Origin-Resource-Policy", b"cross-origin"))
-        if request.method == "GET":
+        if request.method == "GET" and not is_own_page(request.site, request.headers):
+            self._collector.refuse(request.site, _FOREIGN)
+        elif request.method == "GET":
             page = parse_qs(request.query).get("u", [""])[0]
             page = page or first_value(request.headers, b"referer").decode("latin-1")
             body = orjson.dumps({"n": "pageview", "u": page})
             verdict = await self._collector.collect(body, _sender(request), opted_out=opted_out)
             extra = (*extra, *_debug_header(verdict, request))
         return render_response(200, b"image/gif", _GIF, extra, head=request.method == "HEAD")
+
+
+def _nothing() -> EndpointResponse:
+    return render_error(404, "not_found", "There is nothing here.")
 
 
 def _is_url(text: str) -> bool:
@@ -174,8 +207,7 @@ def _preflight(request: EndpointRequest) -> EndpointResponse:
 def _wrong_envelope(request: EndpointRequest) -> Refusal | None:
     """Refuse a beacon for what can be seen without reading its body."""
     if not is_own_origin(request.site, request.headers):
-        message = "This page does not belong to the site."
-        return Refusal(DropReason.HOSTNAME_NOT_ALLOWED, 403, "origin_not_allowed", message)
+        return _FOREIGN
     if len(request.body) > MAX_BODY_BYTES:
         return Refusal(DropReason.TOO_LARGE, 413, "too_large", "The body is larger than 64 KiB.")
     media_type = first_value(request.headers, b"content-type").partition(b";")[0].strip().lower()

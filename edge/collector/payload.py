@@ -16,6 +16,7 @@ import orjson
 from edge.collector.money import parse_revenue
 from edge.event import NO_SCROLL, Beacon, Revenue, Scalar
 from edge.outcomes import DropReason
+from edge.signals import SIGNALS, check_signal
 
 VERSION = 1
 MAX_EVENTS = 50
@@ -122,14 +123,15 @@ def parse_event(raw: Any, default_currency: str) -> Beacon | Fault:
     if not isinstance(raw, dict):
         return Fault("wrong_type", "An event is a JSON object.", None)
     try:
+        name = _name(raw)
         return Beacon(
-            name=_name(raw),
+            name=name,
             url=_url(raw),
             referrer=_referrer(raw),
             age_ms=_whole(raw, "a", 0, _MAX_AGE_MS),
-            props=_props(raw),
+            props=_signal_props(name, raw) if name in SIGNALS else _props(raw),
             revenue=_revenue(raw, default_currency),
-            interactive=_flag(raw, "i", "interactive", True),
+            interactive=name not in SIGNALS and _flag(raw, "i", "interactive", True),
             engaged_ms=_whole(raw, "g", 0, _MAX_ENGAGED_MS),
             scroll=_whole(raw, "d", NO_SCROLL, _MAX_SCROLL),
             viewport_px=_whole(raw, "w", 0, _MAX_VIEWPORT_PX),
@@ -178,13 +180,13 @@ def _is_absolute(url: str) -> bool:
 
 
 def _referrer(raw: Mapping[str, Any]) -> str:
-    """Read the referrer; one that is too long is cut, for only its start is ever kept."""
+    """Read the referrer; one that is too long is cut, at a slash: half a name cannot be masked."""
     referrer = raw.get("r", raw.get("referrer"))
     if referrer is None:
         return ""
     if not isinstance(referrer, str):
         raise _FaultError("wrong_type", "r", "The referrer is text.")
-    return referrer[:MAX_URL]
+    return referrer if len(referrer) <= MAX_URL else referrer[:MAX_URL].rpartition("/")[0]
 
 
 def _props(raw: Mapping[str, Any]) -> tuple[tuple[str, Scalar], ...]:
@@ -198,6 +200,15 @@ def _props(raw: Mapping[str, Any]) -> tuple[tuple[str, Scalar], ...]:
     return tuple(
         (_prop_key(key), _prop(value)) for key, value in props.items() if value is not None
     )
+
+
+def _signal_props(name: str, raw: Mapping[str, Any]) -> tuple[tuple[str, Scalar], ...]:
+    """Check what a module of the tracker saw by its own table."""
+    try:
+        return check_signal(SIGNALS[name], dict(_props(raw)))
+    except ValueError as error:
+        message = f"A {name} does not have this in its property {error}."
+        raise _FaultError("bad_signal", "p", message) from None
 
 
 def _prop_key(key: str) -> str:

@@ -1,18 +1,21 @@
-"""Rows by column, for ``events``, ``sessions`` and ``batches``. Pure.
+"""Rows by column, for ``events``, ``signals``, ``sessions`` and ``batches``. Pure.
 
 Times are Unix milliseconds, days are counted from 1970-01-01. The one invariant: the columns are
 those of ``store/schema``, and the same batch makes the same rows in the same order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from edge.event import VISIT_ATTRIBUTES, Event
 from edge.forwarder.plan import Plan
-from edge.forwarder.visit import SESSION_FIELDS
+from edge.forwarder.visit import SESSION_FIELDS, StreamId, Visit
 from edge.forwarder.visits import Batch
+from edge.signals import COLUMNS as SIGNAL_COLUMNS
+from edge.signals import SIGNALS, signal_values
 
 type Columns = dict[str, Sequence[Any]]
+type _Row = tuple[StreamId, Event, Visit]
 
 _RENAMED = {"ts_ms": "ts"}
 _OF_THE_VISIT = {"local_day", "visitor", "previous", *VISIT_ATTRIBUTES}
@@ -26,17 +29,43 @@ _OF_THE_EVENT: tuple[tuple[int, str], ...] = tuple(
 
 def event_columns(batch: Batch, shard: int, generation: int) -> Columns:
     """Make the rows of ``events``: the event's own values and its visit's."""
-    n = len(batch.events)
-    visits = batch.visits
-    columns: Columns = {name: [event[i] for event in batch.events] for i, name in _OF_THE_EVENT}
+    rows = [row for row in _rows(batch) if row[1].name not in SIGNALS]
+    columns: Columns = {name: [event[i] for _, event, _ in rows] for i, name in _OF_THE_EVENT}
+    return columns | _visit_columns(rows, shard, generation)
+
+
+def signal_columns(batch: Batch, shard: int, generation: int) -> Columns:
+    """Make the rows of ``signals``: what was seen, where, and the visit's values."""
+    rows = [row for row in _rows(batch) if row[1].name in SIGNALS]
+    values = [signal_values(event) for _, event, _ in rows]
+    columns: Columns = {name: [value[name] for value in values] for name in SIGNAL_COLUMNS}
     columns |= {
+        "site_id": [event.site_id for _, event, _ in rows],
+        "kind": [SIGNALS[event.name].kind for _, event, _ in rows],
+        "ts": [event.ts_ms for _, event, _ in rows],
+        "hostname": [event.hostname for _, event, _ in rows],
+        "path": [event.path for _, event, _ in rows],
+        "width_class": [event.screen for _, event, _ in rows],
+    }
+    return columns | _visit_columns(rows, shard, generation)
+
+
+def _rows(batch: Batch) -> Iterator[_Row]:
+    return zip(batch.entries, batch.events, batch.visits, strict=True)
+
+
+def _visit_columns(rows: Sequence[_Row], shard: int, generation: int) -> Columns:
+    """Make the columns that any row has of its visit and of its place in the stream."""
+    n = len(rows)
+    visits = [visit for _, _, visit in rows]
+    columns: Columns = {
         "local_day": [visit.local_day for visit in visits],
         "visit_id": [visit.visit_id for visit in visits],
         "visitor": [visit.visitor for visit in visits],
         "shard": [shard] * n,
         "generation": [generation] * n,
-        "stream_ms": [at.ms for at in batch.entries],
-        "stream_seq": [at.seq for at in batch.entries],
+        "stream_ms": [at.ms for at, _, _ in rows],
+        "stream_seq": [at.seq for at, _, _ in rows],
     }
     attributes = list(zip(*[visit.attributes for visit in visits], strict=True))
     columns |= dict(zip(VISIT_ATTRIBUTES, attributes or [()] * len(VISIT_ATTRIBUTES), strict=True))

@@ -10,6 +10,10 @@ from typing import Any, NamedTuple, Self
 import orjson
 
 from edge.event import ENGAGEMENT, PAGEVIEW, VISIT_ATTRIBUTES, Event
+from edge.signals import SIGNALS
+
+NEVER_ALONE = frozenset({ENGAGEMENT, *SIGNALS})
+"""Events that show a visit to be alive and are none of what it counts (docs/adr/0021)."""
 
 _SINCE_BOTS = ("", 0)
 """Operator and evidence, which visits kept by a release before them do not have."""
@@ -120,8 +124,8 @@ class Visit:
         if ts > self.last_alive_ms:  # noqa: PLR1730
             self.last_alive_ms = ts
         name = event.name
-        if name == ENGAGEMENT:
-            self.engaged_ms += event.engaged_ms
+        if name in NEVER_ALONE:
+            self.engaged_ms += event.engaged_ms if name == ENGAGEMENT else 0
             return
         self.events += 1
         if ts < self.start_ms:

@@ -11,7 +11,7 @@ Rules, in the order they are asked:
     3. Else it joins the kept visit, of the same visitor by today's or yesterday's hash, to whose
        span from start to last sign of life it is nearest, at most 30 minutes away; of two as near
        the earlier. If there is none it opens a visit.
-    4. Engagement never opens a visit; without one to join it is dropped.
+    4. Engagement and signals never open a visit; without one to join they are dropped.
 
 The one invariant: forgetting a visit whose last sign of life is more than 120 minutes behind the
 watermark (90 of lateness and 30 of gap) changes no outcome, so memory is bounded by open visits.
@@ -25,8 +25,8 @@ from hashlib import blake2b
 from struct import Struct
 from typing import Any
 
-from edge.event import ENGAGEMENT, Event
-from edge.forwarder.visit import StreamId, Visit
+from edge.event import Event
+from edge.forwarder.visit import NEVER_ALONE, StreamId, Visit
 
 GAP_MS = 30 * 60 * 1000
 LATENESS_MS = 90 * 60 * 1000
@@ -41,7 +41,8 @@ class Batch:
 
     ``entries``, ``events`` and ``visits`` run in parallel. ``before`` holds the session last
     written of every changed visit that had one, ``after`` what it is now. ``changed`` are visits to
-    keep, ``evicted`` ids to forget. ``no_visit`` counts dropped engagement by site.
+    keep, ``evicted`` ids to forget. ``no_visit`` counts, by site, what was dropped
+    for want of a visit.
     """
 
     entries: list[StreamId] = field(default_factory=list)
@@ -76,6 +77,7 @@ class Visits:
         self._by_visitor: dict[tuple[int, int], list[Visit]] = {}
         self._by_age: list[tuple[int, int, Visit]] = []
         for visit in sorted(kept, key=lambda visit: visit.opened):
+            visit.batch = 0
             self._stored.add(visit.visit_id)
             self._by_age.append((visit.last_alive_ms, visit.visit_id, visit))
             for key in visit.keys:
@@ -86,15 +88,24 @@ class Visits:
         """Count the visits kept in memory."""
         return len(self._by_age)
 
+    def kept(self) -> list[Visit]:
+        """List the visits kept in memory."""
+        return [visit for _, _, visit in self._by_age]
+
+    def without(self, site_id: int, kept: Iterable[Visit]) -> "Visits":
+        """Return these visits with those of a site replaced; no batch may be open."""
+        others = [visit for visit in self.kept() if visit.site_id != site_id]
+        return Visits(self.shard, self.generation, self.watermark_ms, [*others, *kept])
+
     def place(self, at: StreamId, event: Event) -> Visit | None:
-        """Give an event to its visit; None if it is engagement that has none."""
+        """Give an event to its visit; None if it has none and may not open one."""
         if event.ts_ms > self.watermark_ms:  # noqa: PLR1730 - max() costs three times as much.
             self.watermark_ms = event.ts_ms
         is_late = event.ts_ms < self.watermark_ms - LATENESS_MS
         visit = None if is_late else self._nearest(event)
         batch = self._batch
         if visit is None:
-            if event.name == ENGAGEMENT:
+            if event.name in NEVER_ALONE:
                 batch.no_visit[event.site_id] += 1
                 return None
             visit = self._open(at, event)

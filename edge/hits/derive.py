@@ -6,7 +6,7 @@ no hash, no place, no referrer.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urljoin, urlsplit
 
 from edge.event import PAGEVIEW, Address, Beacon, Sender
@@ -28,12 +28,13 @@ from edge.pipeline.shields import (
 )
 from edge.pipeline.source import put_referrer
 from edge.sites import Site
-from edge.wire.fields import Fields, values_of
+from edge.wire.fields import Fields, Indexed, keys_of, values_of
 
 _PIECES = frozenset({"not_document", "partial_request", "head"})
 _FIRST_ERROR = 400
 _NOT_MODIFIED = 304
 _READS = frozenset({"GET"})
+_SECRETS = frozenset({b"cookie", b"authorization", b"proxy-authorization"})
 
 _STEPS = (
     drop_shielded_ip,
@@ -59,6 +60,14 @@ class Noted:
 
     served: Served
     at_ms: int
+
+    def indexed(self) -> "Noted":
+        """Index the request's fields, which are asked for a dozen times."""
+        asked = self.served.asked
+        if isinstance(asked.headers, Indexed):
+            return self
+        asked = asked._replace(headers=Indexed(asked.headers))
+        return replace(self, served=replace(self.served, asked=asked))
 
 
 def is_hit(served: Served) -> bool:
@@ -99,11 +108,10 @@ def page_url(asked: Asked) -> str:
     return asked.origin + asked.target.decode("utf-8", "replace")
 
 
-def derive_hit(noted: Noted, address: Address, context: Context) -> Hit | DropReason:
+def derive_hit(served: Served, sender: Sender, context: Context) -> Hit | DropReason:
     """Make the hit of a document, or say which shield of the site keeps it out."""
-    served = noted.served
     asked, refusal = served.asked, refusal_of(served.asked)
-    draft = Draft(view_of(asked), sender_of(asked, address, noted.at_ms), context)
+    draft = Draft(view_of(asked), sender, context)
     steps = _STEPS if refusal else (*_STEPS, *_STEPS_OF_THE_WILLING)
     reason = _run(steps, draft)
     if reason is not None:
@@ -175,9 +183,8 @@ def _is_page(status: int) -> bool:
 
 
 def _named(headers: Fields) -> tuple[tuple[bytes, bytes], ...]:
-    secret = {b"cookie", b"authorization", b"proxy-authorization"}
-    named = ((name.lower(), value) for name, value in headers)
-    return tuple(field for field in named if field[0] not in secret)
+    pairs = zip(keys_of(headers), headers, strict=True)
+    return tuple((key, field[1]) for key, field in pairs if key not in _SECRETS)
 
 
 def _linked_from(draft: Draft) -> str:

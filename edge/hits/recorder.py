@@ -127,6 +127,7 @@ class HitRecorder:
             await self._hand_over(site, hits)
 
     async def _derive(self, noted: Noted, views: Views) -> None:
+        noted = noted.indexed()
         asked = noted.served.asked
         site, address = asked.site, asked.address
         if address is None:
@@ -140,7 +141,7 @@ class HitRecorder:
             context = await views.context_of(sender)
             if not refusal_of(asked) and noted.served.outcome != Kind.SCRIPT:
                 context = replace(context, pace=self._pace)
-            hit = derive_hit(noted, address, context)
+            hit = derive_hit(noted.served, sender, context)
         except Exception as error:  # noqa: BLE001 - the rim: the page was served long ago.
             log.error("a hit could not be made: %s", place_of(error))  # noqa: TRY400 - no trace.
             _LOST.labels("failed").inc()

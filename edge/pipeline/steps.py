@@ -26,6 +26,7 @@ from edge.pipeline.shields import (
     drop_shielded_path,
     drop_shielded_referrer,
 )
+from edge.pipeline.signals import drop_module_off, put_signal
 from edge.pipeline.source import (
     drop_spam_referrer,
     put_campaign,
@@ -42,6 +43,7 @@ STEPS: tuple[Step, ...] = (
     drop_opted_out,
     drop_dnt,
     drop_gpc,
+    drop_module_off,
     drop_shielded_ip,
     drop_too_old,
     put_page,
@@ -51,6 +53,7 @@ STEPS: tuple[Step, ...] = (
     put_moment,
     drop_day_without_salt,
     put_props,
+    put_signal,
     put_referrer,
     drop_spam_referrer,
     drop_shielded_referrer,

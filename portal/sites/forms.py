@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, Field, Form, StringField, TextAreaField
+from wtforms import BooleanField, Field, Form, SelectMultipleField, StringField, TextAreaField
 from wtforms.validators import InputRequired, ValidationError
 
 from portal.models import Site
 from portal.sites.fields import FieldError, read_host, read_timezone, read_upstream
-from portal.sites.switches import SWITCHES
+from portal.sites.switches import MODULES, SWITCHES
 
 
 def _reads(reader: Callable[[str], object]) -> Callable[[Form, Field], None]:
@@ -80,12 +80,15 @@ class SiteSettingsForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no type
     cnil = BooleanField("CNIL mode: the strictest of each choice")
     city_k = StringField("Visitors that must share a city", [_switch("city_k")])
     hash_routes = BooleanField("The address after # is a page of its own")
+    modules = SelectMultipleField("Also record", choices=MODULES)
     debug = BooleanField("Tell in headers what was decided and why an event was dropped")
     debug_key = StringField("Debug key", [_switch("debug_key")])
 
     def changes(self) -> dict[str, str]:
         """Give what was typed, as ``change_site`` takes it."""
-        texts = {name: self[name].data for name in SWITCHES if name in self}
+        texts = {name: self[name].data for name in SWITCHES if name in self} | {
+            "modules": " ".join(self.modules.data or ())
+        }
         return {
             name: ("on" if text else "off") if isinstance(text, bool) else text or ""
             for name, text in texts.items()
@@ -103,6 +106,8 @@ def as_typed(site: Site) -> dict[str, object]:
 
 
 def _as_text(name: str, value: object) -> object:
+    if name == "modules":
+        return value
     if isinstance(value, list):
         return ("\n" if name == "upstreams" else " ").join(value)
     return value if isinstance(value, bool) else str(value)

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from portal.models import Setting, Site
+from portal.models import ApiToken, Setting, Site, User
+from portal.teams.rights import Right, roles_with
 
 _INJECTION = "injection"
 
@@ -47,7 +48,9 @@ _SAME_NAME = (
     "cnil",
     "city_k",
     "rules",
+    "modules",
 )
+_WRITES = "events:write"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,25 @@ class Publication:
 
 def site_payload(site: Site) -> dict[str, Any]:
     """Write one site as the snapshot's object."""
-    return {name: getattr(site, name) for name in _SAME_NAME}
+    values = {name: getattr(site, name) for name in _SAME_NAME}
+    return values | {"write_tokens": write_tokens(site)}
+
+
+def write_tokens(site: Site) -> list[str]:
+    """List the hashes of the tokens that may write the site's events, while their owners may."""
+    roles = roles_with(Right.EDIT_SITE)
+    return sorted(
+        token.token_hash
+        for token in site.tokens
+        if _WRITES in token.scopes
+        and any(m.team_id == site.team_id and m.role in roles for m in token.user.memberships)
+    )
 
 
 def sites_payload(session: Session) -> list[dict[str, Any]]:
-    """Write every site, by id, in two statements."""
-    query = select(Site).order_by(Site.id).options(selectinload(Site.hosts))
+    """Write every site, by id, in a handful of statements however many there are."""
+    owners = selectinload(Site.tokens).joinedload(ApiToken.user).selectinload(User.memberships)
+    query = select(Site).order_by(Site.id).options(selectinload(Site.hosts), owners)
     return [site_payload(site) for site in session.scalars(query)]
 
 

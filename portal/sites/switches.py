@@ -54,6 +54,13 @@ SALT_PERIODS = {
     "week": "A week, Monday to Sunday",
     "month": "A month",
 }
+MODULES = {
+    "clicks": "Clicks: where on each element, clicks in anger and clicks that did nothing",
+    "scroll": "Scrolling: which parts of each page were in view, and for how long",
+    "vitals": "Core Web Vitals: LCP, INP, CLS, FCP, TTFB",
+    "errors": "Errors of scripts: type, message without values, file and line",
+    "forms": "Forms: order and time of the fields, sent or left; never what was typed",
+}
 MEASURES = {
     "tracker": "The script in the pages",
     "hybrid": "The script; beside it, views that it missed are shown as unconfirmed",
@@ -150,6 +157,14 @@ def _names(text: str) -> list[str]:
     return names
 
 
+def _modules(text: str) -> list[str]:
+    wanted = text.replace(",", " ").split()
+    for name in wanted:
+        if name not in MODULES:
+            raise FieldError("modules", f"modules: {name!r} is none of {', '.join(MODULES)}.")
+    return [name for name in MODULES if name in wanted]
+
+
 def _host_or_none(field: str) -> Callable[[str], str]:
     return lambda text: read_host(text, field) if text.strip() else ""
 
@@ -181,6 +196,7 @@ SWITCHES: dict[str, Switch] = {
         Switch("csp", _choice("csp", CSP), "amend, reuse or off"),
         Switch("respect_dnt", _flag("respect_dnt"), "obey Do Not Track and GPC"),
         Switch("salt_period", _choice("salt_period", SALT_PERIODS), "day, week or month"),
+        Switch("modules", _modules, f"parts of the tracker to load: {', '.join(MODULES)}"),
         Switch("measure", _choice("measure", MEASURES), "tracker, hybrid or edge"),
         Switch("hits", _flag("hits"), "keep a row of each document served"),
         Switch("cnil", _flag("cnil"), "CNIL mode: the strictest of each choice"),

@@ -200,8 +200,11 @@ def delete(host: str) -> ResponseReturnValue:
         flash(f"Nothing was deleted: type {site.host} to delete it.", "bad")
         return redirect(url_for("sites.settings", host=site.host))
     with here().database.writing() as session:
-        remove_site(session, session.get_one(Site, site.id))
-    _say(publish_sites(), f"{site.host} is deleted, and the edge no longer serves it.")
+        remove_site(session, session.get_one(Site, site.id), here().now())
+    _say(
+        publish_sites(),
+        f"{site.host} is deleted, the edge no longer serves it, and its numbers go.",
+    )
     return redirect(url_for("sites.index"))
 
 

@@ -24,6 +24,23 @@ ENGINE = ReplacingMergeTree(dirty_at)
 ORDER BY (site_id, local_day)
 SETTINGS index_granularity = 8192;
 
+CREATE TABLE erasures
+(
+    `site_id` UInt32,
+    `asked_at` DateTime64(3, 'UTC'),
+    `done_at` DateTime64(3, 'UTC') DEFAULT now64(3),
+    `kind` LowCardinality(String),
+    `chosen_by` Array(LowCardinality(String)),
+    `events` UInt64,
+    `shard` UInt8,
+    `generation` UInt64,
+    `stream_ms` UInt64,
+    `stream_seq` UInt32
+)
+ENGINE = MergeTree
+ORDER BY (site_id, shard, generation, stream_ms, stream_seq)
+SETTINGS non_replicated_deduplication_window = 20000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
 CREATE TABLE events
 (
     `site_id` UInt32,
@@ -215,4 +232,67 @@ CREATE TABLE sessions
 ENGINE = VersionedCollapsingMergeTree(sign, version)
 PARTITION BY toYYYYMM(anchor)
 ORDER BY (site_id, toDate(anchor), visit_id)
+SETTINGS non_replicated_deduplication_window = 20000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE signals
+(
+    `site_id` UInt32,
+    `kind` LowCardinality(String),
+    `ts` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `local_day` Date,
+    `shard` UInt8,
+    `generation` UInt64 CODEC(ZSTD(1)),
+    `stream_ms` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `stream_seq` UInt32,
+    `visit_id` UInt64,
+    `visitor` UInt64,
+    `hostname` LowCardinality(String),
+    `path` String CODEC(ZSTD(1)),
+    `width_class` LowCardinality(String),
+    `selector` String CODEC(ZSTD(1)),
+    `selector_hash` UInt64 MATERIALIZED sipHash64(selector),
+    `x` UInt16,
+    `y` UInt16,
+    `page_x` UInt16,
+    `page_y` UInt32,
+    `page_height` UInt32,
+    `depth` UInt8,
+    `bands` Array(UInt32) CODEC(ZSTD(1)),
+    `label` LowCardinality(String),
+    `detail` LowCardinality(String),
+    `value` Float64,
+    `message` String CODEC(ZSTD(1)),
+    `file` String CODEC(ZSTD(1)),
+    `line` UInt32,
+    `position` UInt32,
+    `error_hash` UInt64 MATERIALIZED sipHash64(label, message, file, line),
+    `form` LowCardinality(String),
+    `times` UInt32,
+    `referrer` String CODEC(ZSTD(1)),
+    `source` LowCardinality(String),
+    `channel` LowCardinality(String),
+    `utm_source` LowCardinality(String),
+    `utm_medium` LowCardinality(String),
+    `utm_campaign` LowCardinality(String),
+    `utm_content` LowCardinality(String),
+    `utm_term` LowCardinality(String),
+    `click_id` LowCardinality(String),
+    `country` LowCardinality(String),
+    `region` LowCardinality(String),
+    `city` LowCardinality(String),
+    `browser` LowCardinality(String),
+    `browser_version` LowCardinality(String),
+    `os` LowCardinality(String),
+    `os_version` LowCardinality(String),
+    `device` LowCardinality(String),
+    `screen` LowCardinality(String),
+    `language` LowCardinality(String),
+    `bot` LowCardinality(String),
+    `operator` LowCardinality(String),
+    `evidence` UInt32,
+    INDEX local_day_range local_day TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(ts)
+ORDER BY (site_id, kind, toDate(ts), path, ts)
 SETTINGS non_replicated_deduplication_window = 20000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;

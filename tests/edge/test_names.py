@@ -24,7 +24,7 @@ WORDS = re.compile(
 SEEDS = st.text(min_size=1, max_size=40)
 TIMES = st.floats(1.5e9, 4e9)
 PREFIXES = st.sampled_from(["/sf", "/q", "/x/y", "/a/b/c/d"])
-INNER = {"e", "p.gif", "opt-out", "tracker.js"}
+INNER = {"e", "p.gif", "opt-out", "tracker.js", "api/event", "api/send", "api/batch"}
 
 
 def quiet(seed: str, **changes: Any) -> Site:

@@ -13,8 +13,8 @@ interface Statflow {
   (name: string, options?: Options): void;
   /** Calls made before the tracker loaded; the page's stub fills it. */
   q?: [name: string, options?: Options][];
-  /** Puts every listener in place again; its presence says that a tracker runs. */
-  r?: () => void;
+  /** Called before each report; the first puts our listeners back. Says that a tracker runs. */
+  r?: ((leaving?: Event) => void)[];
   /** The listener of the site's own rules by selector (selectors.js). */
   s?: (event: Event) => void;
 }
@@ -33,6 +33,8 @@ interface WireFields {
   /** The edge's id of this load, with its first page view only. */
   l?: string;
 }
+
+declare const statflow: Statflow;
 
 declare const __SF__: import("./settings.js").Settings;
 declare const __SF_RULES__: unknown;

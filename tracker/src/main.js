@@ -15,8 +15,8 @@ const listeners = {
   visibilitychange: onAttention,
   pageshow: onPageShow,
   pagehide: report,
+  // A change of the fragment alone is one too.
   popstate: onRoute,
-  hashchange: onRoute,
   scroll: measure,
   click: onClick,
   auxclick: onClick,
@@ -41,10 +41,10 @@ const listen = () => {
   for (const type in listeners) addEventListener(type, hear, true);
 };
 
-if (before.r) before.r();
+if (before.r) before.r[0]();
 // A frame in a page of the same site is counted there.
 else if (!frameElement) {
-  /** @type {Statflow} */ (window.statflow = track).r = listen;
+  /** @type {Statflow} */ (window.statflow = track).r = [listen];
   for (const name of /** @type {("pushState" | "replaceState")[]} */ ([
     "pushState",
     "replaceState",

@@ -36,7 +36,7 @@ export const put = (name, fields) => {
         u: page,
         w: innerWidth,
         // A browser driven by a program is marked, not hidden.
-        b: navigator.webdriver ? 1 : undefined,
+        b: navigator.webdriver || undefined,
         ...fields,
         // The age is taken when the batch is written, at each try.
         get a() {

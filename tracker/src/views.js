@@ -50,12 +50,13 @@ const tick = () => {
  *   for there may be no later. Without one it travels with what follows, in order.
  */
 export const report = (leaving) => {
+  // While `page` still names the page that is left: first what puts our listeners back, then what
+  // lazily loaded parts have to say.
+  for (const hook of /** @type {any} */ (track).r) hook(leaving);
   tick();
-  // The page may have grown since: its height is what it is now.
-  const depth = Math.min(
-    100,
-    ((lowestPx / document.documentElement.scrollHeight) * 100 + 0.5) | 0,
-  );
+  // The page may have grown since: its height is what it is now. If it shrank this is more than 100,
+  // which the edge cuts down.
+  const depth = ((lowestPx / document.documentElement.scrollHeight) * 100 + 0.5) | 0;
   if (page && (engagedMs >= WORTH_MS || depth > sentDepth)) {
     put("engagement", { g: engagedMs, d: depth });
     engagedMs = 0;

@@ -3,13 +3,20 @@ from pathlib import Path
 
 import pytest
 
-from edge.forwarder.batches import event_columns, marker_columns, session_columns
+from edge.event import Event
+from edge.forwarder.batches import (
+    event_columns,
+    marker_columns,
+    session_columns,
+    signal_columns,
+)
 from edge.forwarder.plan import Plan
 from edge.forwarder.visit import StreamId
 from edge.forwarder.visits import Batch, Visits
 from tests.support.factories import an_event
 
 SCHEMA = Path(__file__).parents[3] / "store" / "schema"
+MADE_BY_THE_STORE: dict[str, list[object]] = {"selector_hash": [], "error_hash": []}
 PLAN = Plan(7, 2**64 - 1, StreamId(10, 1), StreamId(12, 0), 3)
 
 
@@ -32,6 +39,7 @@ def a_batch() -> Batch:
     ("table", "columns"),
     [
         ("events", event_columns(a_batch(), 3, 9)),
+        ("signals", signal_columns(a_batch(), 3, 9) | MADE_BY_THE_STORE),
         ("sessions", session_columns(a_batch(), 3, 9)),
         ("batches", marker_columns(PLAN, 3, 2, 3) | {"written_at": [0]}),
     ],
@@ -48,6 +56,46 @@ def test_an_events_row_carries_its_own_values_and_its_visits() -> None:
     assert list(columns["local_day"]) == [20454, 20454]
     assert list(columns["props"]) == [{}, {"plan": "pro"}]
     assert list(zip(columns["stream_ms"], columns["stream_seq"], strict=True)) == [(10, 1), (10, 2)]
+
+
+def a_signal(name: str, **props: str) -> Event:
+    return an_event(visitor=1, name=name, props=props, screen="Mobile", path="/tea")
+
+
+def test_signals_are_rows_of_their_own_with_their_visits_values() -> None:
+    visits = Visits(3, 9)
+    place = {"s": "main > a", "x": "7", "y": "8", "px": "9", "py": "10", "h": "11"}
+    bands = ",".join(str(n) for n in range(20))
+    for seq, event in enumerate(
+        [
+            an_event(visitor=1, source="Google"),
+            a_signal("$click", **place),
+            a_signal("$scroll", d="40", h="11", b=bands),
+            a_signal("$vital", m="CLS", v="0.125"),
+            a_signal("$error", t="TypeError", m="x is null", l="[card]"),
+        ]
+    ):
+        visits.place(StreamId(10, seq), event)
+    batch = visits.end_batch()
+    assert list(event_columns(batch, 3, 9)["name"]) == ["pageview"]
+    columns = signal_columns(batch, 3, 9)
+    assert list(columns["kind"]) == ["click", "scroll", "vital", "error"]
+    assert set(columns["source"]) == {"Google"}
+    assert set(columns["path"]) == {"/tea"}
+    assert set(columns["width_class"]) == {"Mobile"}
+    click = {name: columns[name][0] for name in ("selector", "x", "y", "page_x", "page_y")}
+    assert click == {"selector": "main > a", "x": 7, "y": 8, "page_x": 9, "page_y": 10}
+    assert columns["bands"][1] == list(range(20))
+    assert columns["value"][2] == 0.125
+    assert columns["line"][3] == 0
+    assert list(columns["stream_seq"]) == [1, 2, 3, 4]
+    assert visits_of(batch) == [(1, 1, 0)]
+
+
+def visits_of(batch: Batch) -> list[tuple[object, ...]]:
+    columns = session_columns(batch, 3, 9)
+    names = ("pageviews", "events", "interactive_events")
+    return list(zip(*(columns[name] for name in names), strict=True))
 
 
 def test_sessions_cancel_what_was_written_and_write_what_is() -> None:

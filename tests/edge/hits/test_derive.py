@@ -7,7 +7,7 @@ import pytest
 
 from edge.event import Sender
 from edge.fronts.served import Asked, Served
-from edge.hits.derive import Noted, derive_hit, is_hit, is_view
+from edge.hits.derive import derive_hit, is_hit, is_view, sender_of
 from edge.hits.hit import Capture, Hit, decode_hits, encode_hits
 from edge.inject.decide import SkipReason
 from edge.outcomes import DropReason
@@ -66,7 +66,7 @@ def hit_of(served: Served) -> Hit:
 def try_hit(served: Served) -> Hit | DropReason:
     headers = {name.lower(): value for name, value in served.asked.headers}
     context = Context(NOON_MS, headers, {DAY: b"s" * 32}, Places(), AGENTS)
-    return derive_hit(Noted(served, NOON_MS), ADDRESS, context)
+    return derive_hit(served, sender_of(served.asked, ADDRESS, NOON_MS), context)
 
 
 def test_a_hit_tells_what_was_served_to_whom() -> None:

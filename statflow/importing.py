@@ -100,6 +100,8 @@ def _import_lines(
             if line.strip():
                 order.append((_checked(line, site, number), offset))
         order.sort()
+        if dry_run:
+            return _foreseen(order)
 
         def events() -> Iterator[Event]:
             for _, offset in order:
@@ -108,18 +110,16 @@ def _import_lines(
 
         with open_store(settings, paths) as store:
             name = import_number(site.id, digest.hexdigest(), count_resets(store, site.id))
-            if dry_run:
-                return _foreseen(name, order)
             summary = import_events(store, name, events(), _show)
     return _answer(name, summary)
 
 
-def _foreseen(number: int, order: list[tuple[int, int]]) -> dict[str, Any]:
+def _foreseen(order: list[tuple[int, int]]) -> dict[str, Any]:
     def shown(ts_ms: int) -> str:
         return datetime.fromtimestamp(ts_ms / 1000, UTC).isoformat(timespec="seconds")
 
     times = {"first": shown(order[0][0]), "last": shown(order[-1][0])} if order else {}
-    return {"import": f"{number:016x}", "dry_run": True, "events": len(order), **times}
+    return {"dry_run": True, "events": len(order), **times}
 
 
 def seed_demo(settings: Settings, paths: Paths, host: str) -> None:

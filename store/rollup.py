@@ -49,6 +49,16 @@ order by local_day desc limit {most:UInt32}
 """
 
 
+_SUPERSEDED = """
+select build from rollup_builds as old
+inner join (
+    select site_id, local_day, max(build) as newest from rollup_builds group by site_id, local_day
+) as kept using (site_id, local_day)
+where build < newest and started_at < now64(3) - interval 1 hour
+limit 1000
+"""
+
+
 def build_due(store: Store, now: datetime, most: int = 1_000) -> int:
     """Build the newest ``most`` days that have rows and no clean build; returns how many."""
     newest = (now - timedelta(seconds=_AHEAD_S)).astimezone(UTC).date() - timedelta(days=RAW_DAYS)
@@ -135,10 +145,8 @@ def _select(ask: Ask, reading: Reading) -> str:
 
 def _remove_superseded(store: Store) -> None:
     """Remove builds that nobody reads any more; an hour lets every question end that read them."""
-    store.command(
-        "alter table rollups delete where (site_id, local_day, build) in ("
-        " select site_id, local_day, build from rollup_builds as old"
-        " inner join (select site_id, local_day, max(build) as newest from rollup_builds"
-        "  group by site_id, local_day) as kept using (site_id, local_day)"
-        " where build < newest and started_at < now64(3) - interval 1 hour)"
-    )
+    builds = [str(int(build)) for (build,) in store.query(_SUPERSEDED)]
+    if builds:
+        listed = ", ".join(builds)
+        store.command(f"alter table rollups delete where build in ({listed})")
+        store.command(f"alter table rollup_builds delete where build in ({listed})")

@@ -32,6 +32,7 @@ def load_script(name: str) -> Script:
 
 
 APPEND = load_script("append")
+DRAIN = load_script("drain")
 LEASE = load_script("lease")
 PLAN = load_script("plan")
 COMMIT = load_script("commit")

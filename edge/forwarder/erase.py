@@ -4,7 +4,8 @@ Steps, each of which may be repeated as often as the writer dies in it:
     1  count the events that will go, and record the plan with that number
     2  delete all rows of ``sessions`` of the visits touched; record that it is done
     3  write those visits anew, one +1 row each, from the events that stay
-    4  delete the events, and rows of ``signals`` and ``hits`` where those have the columns
+    4  delete the events, and rows of ``signals`` and ``hits`` where those have the columns; then
+       the rollups of the days touched, which are marked before step 2 and once more here
     5  a row of ``erasures``, the marker, and the commit with the states of the open visits
 
 In steps 1 to 3 the events are still there and say which visits are touched; step 3 is inserted
@@ -146,6 +147,36 @@ class Eraser:
             )
             await self._mutate(table, sql, params | {"engagement": ENGAGEMENT})
 
+    async def mark_days(self) -> None:
+        """Mark the days touched, so that no build of them is read any more (INGESTION 5.4)."""
+        where, params = self.erasure.conditions()
+        touched = f"select distinct site_id, local_day from events where {where}"  # noqa: S608
+        if self.erasure.is_reset:
+            touched += (
+                " union distinct select site_id, local_day from rollup_builds"
+                " where site_id = {site_id:UInt32}"
+            )
+        await self._command(f"insert into dirty_days (site_id, local_day) {touched}", params)
+
+    async def delete_rollups(self) -> None:
+        """Delete the rollups of the days marked, and mark those anew: builds may have begun since.
+
+        By then the events no longer tell the days; marks since the erasure was asked for do, with a
+        day in hand for clocks that differ.
+        """
+        marked = (
+            "from dirty_days where site_id = {site_id:UInt32}"
+            " and dirty_at >= fromUnixTimestamp64Milli({asked_ms:Int64}) - interval 1 day"
+        )
+        params = {"site_id": self.erasure.site_id, "asked_ms": self.erasure.asked_ms}
+        again = f"select distinct site_id, local_day {marked}"
+        await self._command(f"insert into dirty_days (site_id, local_day) {again}", params)
+        sql = (
+            "alter table rollups delete where site_id = {site_id:UInt32}"
+            f" and local_day in (select local_day {marked})"
+        )
+        await self._mutate("rollups", sql, params)
+
     async def _meant(self, table: str) -> str:
         """Write the conditions for a table; rows of one that lacks a column are not meant."""
         rows = await self._query(
@@ -186,8 +217,7 @@ class Eraser:
 
     async def _mutate(self, table: str, sql: str, params: Mapping[str, Any]) -> None:
         """Delete rows and wait until the table has no such work left; it may take long."""
-        await self.lease.assure()
-        await asyncio.to_thread(self.store.command, sql, params, settings=_MUTATING)
+        await self._command(sql, params, settings=_MUTATING)
         pause_s, told = POLL_MIN_S, ""
         while True:
             rows = await self._query(
@@ -204,6 +234,12 @@ class Eraser:
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, POLL_MAX_S)
             await self.lease.assure()
+
+    async def _command(
+        self, sql: str, params: Mapping[str, Any], settings: Mapping[str, Any] | None = None
+    ) -> None:
+        await self.lease.assure()
+        await asyncio.to_thread(self.store.command, sql, params, settings=settings)
 
     async def _query(
         self, sql: str, params: Mapping[str, Any] | None = None

@@ -224,12 +224,14 @@ class ShardWriter:
         kept = [visit for visit in self._visits.kept() if visit.site_id == site_id]
         if not await self._is_stored(plan):
             if plan.phase == Phase.COUNTED:
+                await eraser.mark_days()
                 await eraser.delete_sessions()
                 plan = await self._go_on(plan, Phase.SESSIONS_DELETED)
             if plan.phase == Phase.SESSIONS_DELETED:
                 await eraser.rewrite_sessions(plan, {visit.visit_id: visit for visit in kept})
                 plan = await self._go_on(plan, Phase.SESSIONS_REWRITTEN)
             await eraser.delete_events()
+            await eraser.delete_rollups()
         changed, ended = await eraser.renew(kept)
         left = {visit.visit_id: visit for visit in kept} | {v.visit_id: v for v in changed}
         for visit in ended:

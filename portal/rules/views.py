@@ -56,14 +56,12 @@ def change(host: str) -> ResponseReturnValue:
     """Change a site's rules by one step, or all of them as text."""
     site = site_or_stop(host, Right.EDIT_SITE)
     form = request.form
-    if form.get("seen") != seal(site.rules):
-        return _render(site, typed=form, problem=RuleError((), _STALE))
     try:
-        rules = _changed(site.rules, form)
         if form.get("act") == "try":
-            return _render(site, typed=form, draft=rules)
-        _save(site.id, rules)
+            return _render(site, typed=form, draft=_changed(site.rules, form))
+        _save(site.id, form)
     except RuleError as error:
+        reading().refresh(site)
         return _render(site, typed=form, problem=error)
     except FieldError as error:
         return _render(site, typed=form, problem=RuleError((), str(error)))
@@ -95,9 +93,17 @@ def _changed(rules: list[dict[str, Any]], form: Mapping[str, str]) -> list[dict[
             return put(rules, form, rule_id)
 
 
-def _save(site_id: int, rules: list[dict[str, Any]]) -> None:
+def _save(site_id: int, form: Mapping[str, str]) -> None:
+    """Change the rules, unless they are others than those that the person saw.
+
+    Raises:
+        RuleError: They are, or what was typed is wrong.
+    """
     with here().database.writing() as session:
-        change_site(session, session.get_one(Site, site_id), {"rules": render_text(rules)})
+        site = session.get_one(Site, site_id, with_for_update=True)
+        if form.get("seen") != seal(site.rules):
+            raise RuleError((), _STALE)
+        change_site(session, site, {"rules": render_text(_changed(site.rules, form))})
 
 
 def _render(

@@ -23,6 +23,7 @@ CREATE TABLE dirty_days
 ENGINE = ReplacingMergeTree(dirty_at)
 ORDER BY (site_id, local_day)
 SETTINGS index_granularity = 8192;
+
 CREATE TABLE erasures
 (
     `site_id` UInt32,

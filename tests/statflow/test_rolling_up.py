@@ -28,6 +28,7 @@ async def test_it_builds_until_nothing_is_due_and_ends_at_once(
 
     monkeypatch.setattr(rolling_up, "build_due", build_due)
     monkeypatch.setattr(rolling_up, "PAUSE_S", 0.01)
+    monkeypatch.setattr(rolling_up, "START_S", 0.01)
     stop = asyncio.Event()
     task = asyncio.create_task(roll_up(None, stop))  # type: ignore[arg-type]
     await asyncio.wait_for(done.wait(), 20)

@@ -18,7 +18,16 @@ from tests.edge.forwarder.reference import ReferenceVisit
 from tests.edge.forwarder.world import GENERATION, KEYS, SHARD
 from tests.support.redis_server import RedisServer
 
-TABLES = ("events", "signals", "sessions", "batches", "erasures")
+TABLES = (
+    "events",
+    "signals",
+    "sessions",
+    "batches",
+    "erasures",
+    "dirty_days",
+    "rollups",
+    "rollup_builds",
+)
 FIGURES = ("pageviews", "events", "duration_ms", "engaged_ms", "entry_page", "exit_page")
 
 

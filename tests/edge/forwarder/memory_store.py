@@ -19,8 +19,8 @@ class MemoryStore(Store):
     def __init__(self) -> None:
         super().__init__("http://nobody:nothing@127.0.0.1:1/nowhere")
         self.tables: dict[str, Rows] = {
-            "events": [], "signals": [], "sessions": [], "batches": [],
-        }  # fmt: skip
+            name: [] for name in ("events", "signals", "sessions", "batches", "dirty_days")
+        }
         self.tokens: dict[str, Mapping[str, Sequence[Any]]] = {}
         self.repeats = 0
         self.refuses: Callable[[dict[str, Any]], bool] = lambda _row: False

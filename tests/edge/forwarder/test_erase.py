@@ -1,8 +1,12 @@
 """Erasing through the writer, with the real engine: what goes, what stays, and a crash anywhere."""
 
+import asyncio
+import random
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import orjson
@@ -14,18 +18,22 @@ from edge.event import Event
 from edge.forwarder.checkpoint import ShardStopped
 from edge.forwarder.erase import count_matching
 from edge.forwarder.erasure import CONTROL, Erasure
+from edge.importer import count_resets, import_events, import_number
 from store.client import Store
 from store.migrate import migrate
+from store.rollup import build_due
 from tests.edge.forwarder.bench import Bench
 from tests.edge.forwarder.memory_store import Crash
 from tests.edge.forwarder.reference import ReferenceVisit, erase, replay
-from tests.edge.forwarder.world import GENERATION, KEYS, MINUTE, SHARD
+from tests.edge.forwarder.world import GENERATION, KEYS, MINUTE, SHARD, some_events
 from tests.support.factories import an_event
 from tests.support.redis_server import RedisServer
 from tests.support.store_process import running_store
 
 NOON = 20_455 * 86_400_000 + 43_200_000
 SECRET = "/secret/a_b%c"
+START = 20_455 * 86_400_000
+"""Where ``some_events`` begin, but for some that come late."""
 
 
 @pytest.fixture(scope="module")
@@ -243,6 +251,55 @@ async def test_signals_go_with_what_is_meant_and_with_their_visits(
         assert (figures["pageviews"], figures["duration_ms"]) == (2, 6 * MINUTE)
 
 
+@pytest.mark.parametrize("conditions", [{}, {"path": SECRET}], ids=str)
+async def test_rollups_tell_nothing_of_what_was_erased(
+    redis_server: RedisServer, store: Store, conditions: dict[str, Any]
+) -> None:
+    """Not the builds that were there, and not those that are made of what stays."""
+    later = 3 * 24 * 60
+    async with Bench(redis_server, store) as bench:
+        await bench.append(a_view(0, SECRET, 1), a_view(1, "/", 1))
+        await bench.append(a_view(later, "/", 2, local_day=20_458))
+        await bench.forward()
+        assert await asyncio.to_thread(build_due, store, datetime.now(UTC)) == 2
+        of_secret = "select count() from rollups where position(value, 'secret') > 0"
+        assert store.query(of_secret) != [(0,)]
+        await bench.erase(**conditions)
+        await bench.forward()
+        assert store.query(of_secret) == [(0,)]
+        built = await asyncio.to_thread(build_due, store, datetime.now(UTC))
+        assert built == (0 if conditions == {} else 2)
+        assert store.query(of_secret) == [(0,)]
+
+
+async def test_imports_are_erased_too_and_after_a_reset_may_come_again(
+    redis_server: RedisServer, store: Store
+) -> None:
+    events = [a_view(0, "/a"), a_view(1, SECRET), a_view(2, "/b"), a_view(3, SECRET, 2)]
+
+    def bring_in() -> int:
+        number = import_number(1, "file", count_resets(store, 1))
+        summary = import_events(store, number, events)
+        return summary.chunks - summary.chunks_present
+
+    async with Bench(redis_server, store) as bench:
+        assert await asyncio.to_thread(bring_in) == 1
+        await bench.erase(path=SECRET)
+        await bench.forward()
+        (figures,) = bench.sessions().values()
+        assert (figures["pageviews"], figures["exit_page"]) == (2, "/b")
+        assert store.query("select path, shard from events order by path") == [
+            ("/a", 255),
+            ("/b", 255),
+        ]
+        assert await bench.account() == {}, "what was imported was never received"
+        assert await asyncio.to_thread(bring_in) == 0, "what was erased would come back"
+        await bench.erase()
+        await bench.forward()
+        assert await asyncio.to_thread(bring_in) == 1
+        assert len(bench.event_ids()) == 4
+
+
 async def test_a_message_of_a_newer_release_stops_the_shard(
     redis_server: RedisServer, store: Store
 ) -> None:
@@ -299,3 +356,45 @@ async def test_conditions_mean_the_same_in_sql_and_in_python(store: Store) -> No
         wanted = [path for path in paths if erasure.matches(a_view(0, path))]
         assert sorted(path for (path,) in rows) == sorted(wanted), pattern
     assert not replace(erasure, site_id=2).matches(a_view(0, ""))
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_comes_between_and_whoever_dies_the_tables_are_those_of_the_reference(
+    redis_server: RedisServer, store: Store, seed: int
+) -> None:
+    rng = random.Random(seed)
+    erasures: dict[int, list[Erasure]] = {}
+    async with Bench(redis_server, store) as bench:
+        for i in range(6):
+            await bench.append(*some_events(rng.randrange(1, 9), 10 * seed + i, 12 * i))
+            if rng.random() < 0.7:
+                conditions = rng.choice(
+                    [
+                        {"path": rng.choice(["/0", "/1*", "*"])},
+                        {"visitor": rng.randrange(1, 6)},
+                        {"after_ms": START + rng.randrange(60 * MINUTE)},
+                        {"before_ms": START + rng.randrange(60 * MINUTE)},
+                        {},
+                    ]
+                )
+                erasure = await bench.erase(**conditions)
+                erasures.setdefault(len(bench.appended), []).append(erasure)
+            with suppress(Crash):
+                await bench.forward(rng.randrange(1, 60), batch_events=rng.choice([2, 50]))
+        await bench.forward()
+        visits, homeless = replay(
+            bench.appended,
+            SHARD,
+            GENERATION,
+            {place: partial(_any_matches, some) for place, some in erasures.items()},
+        )
+        for erasure in erasures.get(len(bench.appended), []):
+            visits = erase(visits, erasure.matches)
+        bench.check(visits)
+        account = await bench.account()
+        assert account["1:stored"] == sum(len(visit.entries) for visit in visits)
+        assert account["1:dropped:no_visit"] == homeless
+
+
+def _any_matches(some: list[Erasure], event: Event) -> bool:
+    return any(erasure.matches(event) for erasure in some)

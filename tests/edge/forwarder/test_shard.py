@@ -32,6 +32,26 @@ async def test_a_batch_is_stored_and_the_stream_trimmed(redis_server: RedisServe
         await world.finish()
 
 
+async def test_days_that_may_be_rolled_up_are_marked_before_and_after(
+    redis_server: RedisServer,
+) -> None:
+    """A build that began in between saw half a batch, and must not be read (INGESTION 5.4)."""
+    async with World(redis_server.url) as world:
+        await world.append(*some_events(30, seed=1))
+        world.store.failures["before events"] = Crash()
+        writer = await world.writer()
+        with pytest.raises(Crash):
+            await writer.forward()
+        rows = world.store.tables
+        before = [(row["site_id"], row["local_day"]) for row in rows["dirty_days"]]
+        await world.finish()
+        days = {(row["site_id"], row["local_day"]) for row in rows["events"]}
+        assert set(before) == days
+        marks = [(row["site_id"], row["local_day"]) for row in rows["dirty_days"]]
+        assert sorted(marks) == sorted(3 * list(days))
+        await world.finish()
+
+
 @pytest.mark.parametrize("where", CRASHES)
 async def test_a_crash_anywhere_loses_nothing_and_writes_nothing_twice(
     redis_server: RedisServer, where: str

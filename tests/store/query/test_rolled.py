@@ -1,5 +1,6 @@
 """Rollups: every question has the same answer from them as from the rows themselves."""
 
+import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -7,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from store import rollup
 from store.client import Store
 from store.dirty_days import mark_dirty, touched_days
 from store.query.model import DayRange, QuerySite
@@ -193,3 +195,21 @@ def test_what_may_be_built_is_marked_when_it_changes() -> None:
     days = [(date(2026, 3, day) - EPOCH).days for day in (8, 9, 10, 11)]
     columns = {"site_id": [1, 1, 1, 2], "local_day": days}
     assert touched_days([columns, {"shard": [1]}], now.timestamp()) == {(1, days[0]), (1, days[1])}
+
+
+def test_a_build_that_another_replaced_is_removed_an_hour_later(uncollapsed: Store) -> None:
+    site_id = SITE_ID + 4
+    day = (date(2026, 3, 8) - EPOCH).days
+    old = {"site_id": [site_id] * 2, "local_day": [day] * 2, "build": [11, 12]}
+    hours_ago = round(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
+    uncollapsed.insert("rollup_builds", old | {"started_at": [hours_ago] * 2}, token="old-builds")
+    rows = old | {"reading": ["events"] * 2, "dimension": [""] * 2, "n_visits": [1, 2]}
+    uncollapsed.insert("rollups", rows, token="old-rollups")
+    rollup._remove_superseded(uncollapsed)
+    left = "select build from {table} where site_id = {site:UInt32}"
+    for table in ("rollups", "rollup_builds"):
+        sql = left.replace("{table}", table)
+        deadline = time.monotonic() + 30
+        while uncollapsed.query(sql, {"site": site_id}) != [(12,)]:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)

@@ -2,7 +2,9 @@
 
 import logging
 import threading
+from datetime import UTC, datetime
 from functools import partial
+from urllib.parse import urlsplit
 
 from edge.buffer.accounts import read_account
 from edge.health_feed import read_health
@@ -11,10 +13,12 @@ from edge.outcomes import REASONS as DROP_REASONS
 from portal.app import create_app
 from portal.config import PortalConfig
 from portal.database import Database
+from portal.mail import SendMail, smtp_sender
 from portal.serve import serve
+from portal.teams.members import end_due_teams, has_due_teams
 from statflow.accounts import open_accounts, publish_sites, send
-from statflow.explaining import Explainer
 from statflow.collector_client import CollectorClient
+from statflow.explaining import Explainer
 from statflow.paths import Paths
 from statflow.services import database_url, redis_url, secret_key, store_url
 from statflow.settings import Settings
@@ -42,6 +46,7 @@ def serve_portal(settings: Settings, paths: Paths, *, bind: str, port: int, thre
 
 def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
     """Build the portal's surroundings."""
+    public_url = settings.public_url or f"http://localhost:{port}"
     return PortalConfig(
         database_url=database_url(settings, paths),
         secret_key=secret_key(settings, paths),
@@ -53,8 +58,18 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         edge_health=partial(read_health, redis_url(settings, paths)),
         edge_reasons={str(row.reason): row.meaning for row in REASONS},
         explain=Explainer(settings),
-        public_url=settings.public_url or f"http://localhost:{port}",
+        public_url=public_url,
+        send_mail=_mail(settings, public_url),
+        open_signup=settings.signup == "open",
     )
+
+
+def _mail(settings: Settings, public_url: str) -> SendMail | None:
+    """Build what sends mail, if a server is set."""
+    if not settings.smtp_url:
+        return None
+    host = urlsplit(public_url).hostname or "localhost"
+    return smtp_sender(settings.smtp_url, settings.mail_from or f"statflow@{host}")
 
 
 def _keep_published(
@@ -64,6 +79,7 @@ def _keep_published(
     said = ""
     while not stop.wait(PUBLISH_CHECK_S):
         try:
+            _end_teams(database)
             problem = publish_sites(settings, paths, database)
         except Exception:
             log.exception("the sites could not be published")
@@ -71,3 +87,14 @@ def _keep_published(
         if problem and problem != said:
             log.warning("sites: %s", problem)
         said = problem
+
+
+def _end_teams(database: Database) -> None:
+    """End the teams whose waiting period is over; asked for reading first, as it is seldom so."""
+    now = datetime.now(UTC)
+    with database.reading() as session:
+        if not has_due_teams(session, now):
+            return
+    with database.writing() as session:
+        ended = end_due_teams(session, now)
+    log.info("teams that waited for their end are gone: %d", len(ended))

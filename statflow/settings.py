@@ -56,6 +56,18 @@ def _networks(text: str) -> str:
     return text
 
 
+def _mail_server(text: str) -> str:
+    if text and not text.startswith(("smtp://", "smtp+starttls://", "smtps://")):
+        raise ValueError("expected smtp://, smtp+starttls:// or smtps://")
+    return text
+
+
+def _signup(text: str) -> str:
+    if text not in {"invite", "open"}:
+        raise ValueError("expected invite or open")
+    return text
+
+
 def _path(text: str) -> Path | None:
     return Path(text).expanduser().absolute() if text else None
 
@@ -268,6 +280,29 @@ SETTINGS: tuple[Setting, ...] = (
         str,
     ),
     Setting("PUBLIC_URL", "", "URL", "Address of the portal as people reach it, for links.", str),
+    Setting(
+        "SMTP_URL",
+        "",
+        "URL",
+        "Mail server: smtp://, smtp+starttls:// (port 587) or smtps:// (port 465), with "
+        "user:password@ where it asks for them; empty: no mail, links are shown to who invites.",
+        _mail_server,
+        secret=True,
+    ),
+    Setting(
+        "MAIL_FROM",
+        "",
+        "address",
+        "Sender of mail; empty: statflow@ and the host of PUBLIC_URL.",
+        str,
+    ),
+    Setting(
+        "SIGNUP",
+        "invite",
+        "invite or open",
+        "Who may make an account: who was invited, or anybody who can read mail at the address.",
+        _signup,
+    ),
 )
 
 
@@ -305,6 +340,9 @@ class Settings:
     debug: bool
     collector_url: str
     public_url: str
+    smtp_url: str
+    mail_from: str
+    signup: str
 
 
 def read_settings(

@@ -16,7 +16,7 @@ from portal.accounts.signin import me
 from portal.commands import CommandError
 from portal.config import here
 from portal.models import Role, Site, Team
-from portal.sessions import reading
+from portal.sessions import end_reading, reading
 from portal.sites.access import site_or_stop
 from portal.sites.fields import FieldError
 from portal.teams import members
@@ -124,6 +124,8 @@ def invitations(team_id: int) -> ResponseReturnValue:
         form[field].errors = [str(error)]
         return _show(team, form), 422
     if send is None:
+        end_reading()
+        team = team_or_stop(team_id)
         return _show(team, link=messages.invitation_address(token)), 200
     mail = messages.invitation(email, _place(team, form.site_id()), role.value, token)
     here().background.put(lambda: send(mail))

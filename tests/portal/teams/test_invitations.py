@@ -21,7 +21,13 @@ def invite(owner: Person, email: str, role: str = "viewer", place: str = "", tea
 def test_without_mail_the_inviter_gets_a_link_that_works_once(portal: Portal) -> None:
     portal.site("one.example")
     owner = portal.user("a@b.c", Role.OWNER)
-    link = invite(owner, "new@b.c", "editor")
+    typed = {"email": "new@b.c", "role": "editor", "place": ""}
+    answer = owner.post("/teams/1/invitations", typed, form_at="/teams/1")
+    assert "Open invitations" in answer.text
+    assert LINK.search(owner.get("/teams/1").text) is None
+    found = LINK.search(answer.text)
+    assert found
+    link = found.group(1)
     newcomer = portal.somebody()
     assert "new@b.c" in newcomer.get(link).text
     weak = newcomer.post(link, {"password": "password123"})

@@ -3,6 +3,8 @@
 The one invariant: what they answer says nothing about whether an account exists.
 """
 
+from functools import partial
+
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
@@ -16,6 +18,7 @@ from portal.accounts.signin import sign_in
 from portal.commands import CommandError, normal_email
 from portal.config import here
 from portal.mail import Mail
+from portal.models import User
 from portal.sessions import reading
 
 blueprint = Blueprint("forgotten", __name__)
@@ -74,10 +77,14 @@ def confirm(token: str) -> ResponseReturnValue:
     form = FlaskForm()
     if not form.validate_on_submit():
         return render_template("accounts/confirm.html", link=link)
+    before = reading().get_one(User, link.user_id).email
     try:
         with here().database.writing() as writing:
             confirm_address(writing, token, here().now())
     except CommandError:
         return render_template("accounts/link_closed.html"), 404
+    send = here().config.send_mail
+    if send is not None and before != link.email:
+        here().background.put(partial(send, messages.address_changed(before)))
     flash("Your address is confirmed.", "good")
     return redirect(url_for("account.page"))

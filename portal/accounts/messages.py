@@ -59,6 +59,15 @@ def reset(to: str, token: str) -> Mail:
     return Mail(to, "A new password on Statflow", text)
 
 
+def address_changed(to: str) -> Mail:
+    """Tell the address of before that it no longer opens the account."""
+    text = (
+        "The account on Statflow that had this address has another one from now on. "
+        "If that was not you, tell whoever runs the installation at once.\n"
+    )
+    return Mail(to, "Your address on Statflow was changed", text)
+
+
 def confirm(to: str, token: str) -> Mail:
     """Let somebody show that an address is theirs."""
     link = _address("forgotten.confirm", token=token)

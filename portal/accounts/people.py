@@ -1,7 +1,7 @@
 """What is done to one account: its password, its sessions, its address.
 
 Each takes a session whose transaction the caller opened. The one invariant: a new password ends
-every session and voids every link to set one.
+every session and voids every link by which the account could still be changed.
 """
 
 import secrets
@@ -83,8 +83,7 @@ def set_password(session: Session, user: User, password: str) -> None:
     if problem := password_problem(password, user.email):
         raise CommandError("password", problem)
     user.password_hash = hash_password(password)
-    links = (OneTimeLink.user_id == user.id, OneTimeLink.kind == LinkKind.RESET.value)
-    session.execute(delete(OneTimeLink).where(*links))
+    session.execute(delete(OneTimeLink).where(OneTimeLink.user_id == user.id))
     end_sessions(session, user)
 
 
@@ -113,6 +112,7 @@ def confirm_address(session: Session, token: str, now: datetime) -> User:
     if not is_free(session, link.email, except_user=user.id):
         raise CommandError("token", "This address belongs to another account by now.")
     user.email, user.confirmed_at = link.email, now
+    session.execute(delete(OneTimeLink).where(OneTimeLink.user_id == user.id))
     session.flush()
     return user
 

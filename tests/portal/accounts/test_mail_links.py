@@ -146,8 +146,22 @@ def test_an_address_changes_when_its_link_is_clicked(mailing: Mailing) -> None:
     assert "a@b.c" in person.get("/account").text
     assert person.post(link, {}).status_code == 302
     page = person.get("/account").text
+    mailing.portal.surroundings.background.join()
+    assert mailing.box.received[-1][0] == "a@b.c"
+    assert "has another one" in mailing.box.received[-1][1]
     assert "new@b.c" in page
     assert "not confirmed" not in page
+
+
+def test_a_new_password_voids_a_thiefs_change_of_address(mailing: Mailing) -> None:
+    thief = mailing.portal.user("a@b.c", Role.OWNER)
+    typed = {"email": "thief@b.c", "confirmed_by": PASSWORD}
+    thief.post("/account/address", typed, form_at="/account")
+    stolen = mailing.link()
+    owner = mailing.portal.somebody()
+    owner.post("/forgot", {"email": "a@b.c"})
+    assert owner.post(mailing.link(), {"password": NEW}).status_code == 302
+    assert thief.get(stolen).status_code == 404
 
 
 def test_an_address_of_somebody_else_is_not_taken_nor_told(mailing: Mailing) -> None:

@@ -306,7 +306,7 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Settings:
     """The settings in force in this process; field names are the rows' names in lower case."""
 
@@ -343,6 +343,14 @@ class Settings:
     smtp_url: str
     mail_from: str
     signup: str
+
+    def __repr__(self) -> str:
+        """Write what can stand in a log: secrets only as set or not."""
+        hidden = {row.name.lower() for row in SETTINGS if row.secret}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        shown = [f"{name}={'…' if name in hidden and value else repr(value)}"
+                 for name, value in values.items()]  # fmt: skip
+        return f"Settings({', '.join(shown)})"
 
 
 def read_settings(

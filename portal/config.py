@@ -40,6 +40,15 @@ def no_collector(*_: object) -> tuple[int, list[tuple[str, str]], bytes]:
     return 503, [("Retry-After", "60")], b""
 
 
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A way in which a site's pages get the tracker, and the integrity of what is served there."""
+
+    what: str
+    src: str
+    integrity: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class PortalConfig:
     """The portal's surroundings.
@@ -50,10 +59,11 @@ class PortalConfig:
     and may raise; ``drop_reasons`` are the meanings of why one was not kept; ``explain`` tells what
     the edge would do to one request of a site that is given as the snapshot's object, and raises
     ValueError with a sentence for people; ``collect`` passes what other trackers send to a
-    collector and gives its answer, and does not raise; ``public_url`` is where browsers reach the
-    portal (https makes cookies secure); ``edge_url`` is shown to people; ``send_mail`` sends one
-    message and does not raise, without it links are shown to who asks; ``open_signup`` lets anybody
-    make an account, which needs mail.
+    collector and gives its answer, and does not raise; ``scripts`` lists the scripts of a site,
+    given as the snapshot's object; ``public_url`` is where browsers reach the portal (https makes
+    cookies secure); ``edge_url`` is shown to people; ``send_mail`` sends one message and does not
+    raise, without it links are shown to who asks; ``open_signup`` lets anybody make an account,
+    which needs mail.
     """
 
     database_url: str
@@ -66,6 +76,7 @@ class PortalConfig:
     drop_reasons: Mapping[str, str] = field(default_factory=dict)
     explain: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]] = _explain_nothing
     collect: Collect = no_collector
+    scripts: Callable[[dict[str, Any]], list[Script]] = lambda _: []
     public_url: str = ""
     edge_url: str = ""
     send_mail: SendMail | None = None

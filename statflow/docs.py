@@ -3,6 +3,8 @@
 Tests hold the pages equal to the code, so a forgotten run fails the build.
 """
 
+from edge.collector.typescript import render_definitions
+from edge.signals import render_table as render_signals
 from portal.models import Role
 from portal.teams.rights import GUEST_RIGHTS, MEANINGS, RIGHTS
 from statflow.settings import ROOT, render_table
@@ -15,6 +17,9 @@ Every setting is an environment variable. A process reads them once, at start; a
 {table}
 """
 
+
+DEFINITIONS = ROOT / "tracker" / "package" / "beacon.d.ts"
+SIGNALS_MARK = "<!-- signals -->"
 
 RIGHTS_PAGE = """# Roles and rights
 
@@ -47,6 +52,14 @@ def main() -> None:
     page = ROOT / "docs" / "settings.md"
     page.write_text(SETTINGS_PAGE.format(table=render_table()))
     (ROOT / "docs" / "rights.md").write_text(rights_page())
+    DEFINITIONS.write_text(render_definitions())
+    page = ROOT / "docs" / "modules.md"
+    page.write_text(page.read_text().partition(SIGNALS_MARK)[0] + signals_part())
+
+
+def signals_part() -> str:
+    """Write the part of the page on modules that comes from the table of signals."""
+    return f"{SIGNALS_MARK}\n{render_signals()}\n"
 
 
 if __name__ == "__main__":

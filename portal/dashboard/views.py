@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 from werkzeug.datastructures import MultiDict
@@ -28,11 +28,13 @@ from portal.dashboard.questions import PAGE_ROWS, Asker
 from portal.dashboard.state import COMPARISONS, State, read_state
 from portal.dashboard.unconfirmed import unconfirmed_views
 from portal.models import Site
+from portal.reports.files import MIME_TYPES, FileKind, write_report
 from portal.security import request_id
 from portal.sessions import end_reading, reading
 from portal.sites.access import site_or_stop
 from portal.teams.rights import Right, sites_with
 from store.query.model import Result
+from store.query.parse import MAX_LIMIT
 
 blueprint = Blueprint("dashboard", __name__, url_prefix="/sites/<host>")
 MAX_PAGE = 10_000
@@ -229,6 +231,25 @@ def details(host: str, name: str, tab_name: str) -> ResponseReturnValue:
         request_id=request_id(),
         **asked,
     )
+
+
+@blueprint.get("/details/<name>/<tab_name>.<any(csv, json, xlsx):kind>")
+def details_file(host: str, name: str, tab_name: str, kind: str) -> ResponseReturnValue:
+    """Give a whole list as a file, as it is searched and sorted."""
+    site = site_or_stop(host)
+    card = CARDS.get(name)
+    tab = card.tab(tab_name) if card else None
+    if tab is None:
+        abort(404)
+    asked = _details_asked(tab) | {"page": 0}
+    question = questions.details(_state(site), tab, **asked)
+    question["pagination"] = {"limit": MAX_LIMIT, "offset": 0}
+    answer = answer_or_trouble(_asker(site), question)
+    if isinstance(answer, str):
+        return answer, 503, {"Content-Type": "text/plain; charset=utf-8"}
+    wanted = FileKind(kind)
+    headers = {"Content-Disposition": f'attachment; filename="{site.host}-{tab.name}.{kind}"'}
+    return Response(write_report(wanted, answer), headers=headers, mimetype=MIME_TYPES[wanted])
 
 
 def _details_asked(tab: Tab) -> dict[str, Any]:

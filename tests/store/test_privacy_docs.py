@@ -6,7 +6,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PRIVACY = (ROOT / "docs/privacy.md").read_text()
 SCHEMA = (ROOT / "store/schema/snapshot.sql").read_text()
-NOT_OF_VISITORS = {"batches", "schema_migrations"}
+NOT_OF_VISITORS = {
+    *("batches", "schema_migrations"),
+    *("erasures", "rollup_builds", "dirty_days"),
+}
 
 
 def columns_of(table: str) -> set[str]:

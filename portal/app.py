@@ -4,6 +4,7 @@ from flask import Flask
 from flask_wtf import CSRFProtect
 
 from portal import health
+from portal.accounts import account, forgotten, joining
 from portal.accounts import views as account_views
 from portal.accounts.signin import install_login
 from portal.api import events as event_views
@@ -18,6 +19,7 @@ from portal.security import install_headers, session_settings
 from portal.sessions import close_after_requests
 from portal.sites import capture as capture_views
 from portal.sites import views as site_views
+from portal.teams import views as team_views
 
 __all__ = ["PortalConfig", "create_app"]
 
@@ -37,7 +39,8 @@ def create_app(config: PortalConfig) -> Flask:
     api = (api_views, older, kept_views, openapi, event_views)
     for part in api:
         csrf.exempt(part.blueprint)
-    pages = (health, account_views, site_views, capture_views, rule_views, dashboard_views)
+    people = (account_views, joining, forgotten, account, team_views)
+    pages = (health, *people, site_views, capture_views, rule_views, dashboard_views)
     for part in (*pages, *api):
         app.register_blueprint(part.blueprint)
     return app

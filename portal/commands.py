@@ -34,6 +34,7 @@ __all__ = [
     "find_token",
     "has_users",
     "hash_secret",
+    "is_email",
     "is_setup_link",
     "list_sites",
     "normal_email",
@@ -82,6 +83,11 @@ def normal_email(text: str) -> str:
     return text.strip().lower()
 
 
+def is_email(text: str) -> bool:
+    """Tell whether a text can be an e-mail address."""
+    return _EMAIL.fullmatch(normal_email(text)) is not None
+
+
 def add_user(
     session: Session, email: str, password: str, *, admin: bool = False, now: datetime | None = None
 ) -> User:
@@ -91,9 +97,9 @@ def add_user(
         CommandError: The address is wrong or taken, or the password is too weak.
     """
     address = normal_email(email)
-    if not _EMAIL.fullmatch(address):
+    if not is_email(address):
         raise CommandError("email", f"{email!r} is not an e-mail address.")
-    if problem := password_problem(password):
+    if problem := password_problem(password, address):
         raise CommandError("password", problem)
     if session.scalar(select(exists().where(User.email == address))):
         raise CommandError("email", f"There is an account for {address} already.")

@@ -11,8 +11,10 @@ from typing import Any, cast
 
 from flask import Flask, current_app
 
+from portal.background import Background
 from portal.database import Database
 from portal.limits import Limit
+from portal.mail import SendMail
 from portal.sites.payload import Publication
 from store.client import Store
 
@@ -59,7 +61,9 @@ class PortalConfig:
     ValueError with a sentence for people; ``collect`` passes what other trackers send to a
     collector and gives its answer, and does not raise; ``scripts`` lists the scripts of a site,
     given as the snapshot's object; ``public_url`` is where browsers reach the portal (https makes
-    cookies secure); ``edge_url`` is shown to people.
+    cookies secure); ``edge_url`` is shown to people; ``send_mail`` sends one message and does not
+    raise, without it links are shown to who asks; ``open_signup`` lets anybody make an account,
+    which needs mail.
     """
 
     database_url: str
@@ -75,6 +79,8 @@ class PortalConfig:
     scripts: Callable[[dict[str, Any]], list[Script]] = lambda _: []
     public_url: str = ""
     edge_url: str = ""
+    send_mail: SendMail | None = None
+    open_signup: bool = False
     api_per_hour: int = 600
     now: Callable[[], datetime] = _utc_now
 
@@ -86,7 +92,11 @@ class Surroundings:
         self.config = config
         self.database = Database(config.database_url)
         self.login_by_email = Limit(burst=8, per_hour=60)
-        self.login_by_all = Limit(burst=60, per_hour=3600)
+        self.login_by_device = Limit(burst=8, per_hour=60)
+        self.login_by_network = Limit(burst=60, per_hour=3600)
+        self.mail_by_email = Limit(burst=3, per_hour=3)
+        self.mail_by_network = Limit(burst=20, per_hour=20)
+        self.background = Background()
         self.api_limit = Limit(burst=config.api_per_hour, per_hour=config.api_per_hour)
 
     @property

@@ -84,19 +84,21 @@ class User(Base):
     is_admin: Mapped[bool] = mapped_column(default=False)
     session_key: Mapped[str] = mapped_column(String(43))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     memberships: Mapped[list["Membership"]] = relationship(
         back_populates="user", cascade="all, delete-orphan"
     )
 
 
 class Team(Base):
-    """A group of people who share sites."""
+    """A group of people who share sites; it goes at ``ends_at`` with its sites, unless kept."""
 
     __tablename__ = "teams"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(80), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     memberships: Mapped[list["Membership"]] = relationship(
         back_populates="team", cascade="all, delete-orphan"
     )
@@ -119,6 +121,67 @@ class Membership(Base):
     )
     user: Mapped[User] = relationship(back_populates="memberships")
     team: Mapped[Team] = relationship(back_populates="memberships")
+
+
+class Guest(Base):
+    """One person's role at one site, without being in its team."""
+
+    __tablename__ = "guests"
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    site_id: Mapped[int] = mapped_column(
+        ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    role: Mapped[Role] = mapped_column(
+        Enum(Role, native_enum=False, length=16, values_callable=_values)
+    )
+    user: Mapped[User] = relationship()
+    site: Mapped["Site"] = relationship(back_populates="guests")
+
+
+class UserSession(Base):
+    """One browser in which a person is signed in; ``device`` is what people call it."""
+
+    __tablename__ = "user_sessions"
+    __table_args__ = (UniqueConstraint("key_hash"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    key_hash: Mapped[str] = mapped_column(String(64))
+    device: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    user: Mapped[User] = relationship()
+
+
+class OneTimeLink(Base):
+    """A link that does one thing once: an invitation, a new password, a confirmed address.
+
+    An invitation is into a team, or with a site to that site alone.
+    """
+
+    __tablename__ = "one_time_links"
+    __table_args__ = (UniqueConstraint("token_hash"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    token_hash: Mapped[str] = mapped_column(String(64))
+    email: Mapped[str] = mapped_column(String(254))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    team_id: Mapped[int | None] = mapped_column(
+        ForeignKey("teams.id", ondelete="CASCADE"), index=True
+    )
+    site_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"))
+    role: Mapped[Role | None] = mapped_column(
+        Enum(Role, native_enum=False, length=16, values_callable=_values)
+    )
+    mailed: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    team: Mapped[Team | None] = relationship()
+    site: Mapped["Site | None"] = relationship()
 
 
 class Site(Base):
@@ -168,6 +231,7 @@ class Site(Base):
     tokens: Mapped[list["ApiToken"]] = relationship(
         back_populates="site", cascade="all, delete-orphan"
     )
+    guests: Mapped[list[Guest]] = relationship(back_populates="site", cascade="all, delete-orphan")
 
     @property
     def aliases(self) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask, Response, request, url_for
 
 from portal.accounts.views import THEMES
+from portal.config import here
 from portal.dashboard import figures, places
 
 STATIC = Path(__file__).with_name("static")
@@ -51,7 +52,9 @@ def install_page(app: Flask) -> None:
 
     @app.context_processor
     def put_theme() -> dict[str, Any]:
-        return {"theme": _theme()}
+        config = here().config
+        signup = config.open_signup and config.send_mail is not None
+        return {"theme": _theme(), "open_signup": signup}
 
     @app.after_request
     def keep_files(response: Response) -> Response:

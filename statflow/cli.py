@@ -221,6 +221,22 @@ def user_add(context: Context, email: str, admin: bool) -> None:
     print_json(answer)
 
 
+@user.command("reset")
+@command
+@click.argument("email")
+def user_reset(context: Context, email: str) -> None:
+    """Print a link with which EMAIL sets a new password; once, within an hour."""
+    from portal.accounts.one_time import reset_path
+    from statflow.accounts import open_accounts
+
+    with (
+        open_accounts(context.settings, context.paths) as accounts,
+        accounts.writing() as session,
+    ):
+        path = reset_path(session, email)
+    click.echo(context.settings.public_url.rstrip("/") + path)
+
+
 def _ask_password() -> str:
     if sys.stdin.isatty():
         return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))

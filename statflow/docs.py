@@ -5,6 +5,8 @@ Tests hold the pages equal to the code, so a forgotten run fails the build.
 
 from edge.collector.typescript import render_definitions
 from edge.signals import render_table as render_signals
+from portal.models import Role
+from portal.teams.rights import GUEST_RIGHTS, MEANINGS, RIGHTS
 from statflow.settings import ROOT, render_table
 
 SETTINGS_PAGE = """# Settings
@@ -19,11 +21,37 @@ Every setting is an environment variable. A process reads them once, at start; a
 DEFINITIONS = ROOT / "tracker" / "package" / "beacon.d.ts"
 SIGNALS_MARK = "<!-- signals -->"
 
+RIGHTS_PAGE = """# Roles and rights
+
+A person is in any number of teams, with one role in each. A guest sees a single site without being
+in its team. Being an administrator of the installation opens nobody's numbers. What a person has no
+right to see is answered as what does not exist. This page is generated (`make docs`) from the one
+table that views, API, templates and commands ask, `portal/teams/rights.py`.
+
+{table}
+
+Only owners make owners, change or remove them. A team always has an owner: the last one cannot
+leave before there is another. A deleted team waits for seven days, in which everything works and an
+owner can keep it; then it goes with its sites. A site moved to another team loses its guests.
+"""
+
+
+def rights_page() -> str:
+    """Write the table of rights."""
+    guests = [f"guest {role.value}" for role in GUEST_RIGHTS]
+    heads = ["right", *(role.value for role in Role), *guests]
+    rows = [heads, ["---", *(":-:" for _ in heads[1:])]]
+    for right, meaning in MEANINGS.items():
+        sets = (*(RIGHTS[role] for role in Role), *GUEST_RIGHTS.values())
+        rows.append([meaning, *("yes" if right in held else "" for held in sets)])
+    return RIGHTS_PAGE.format(table="\n".join(f"| {' | '.join(row)} |" for row in rows))
+
 
 def main() -> None:
     """Write every generated page."""
     page = ROOT / "docs" / "settings.md"
     page.write_text(SETTINGS_PAGE.format(table=render_table()))
+    (ROOT / "docs" / "rights.md").write_text(rights_page())
     DEFINITIONS.write_text(render_definitions())
     page = ROOT / "docs" / "modules.md"
     page.write_text(page.read_text().partition(SIGNALS_MARK)[0] + signals_part())

@@ -4,6 +4,7 @@ import logging
 import threading
 from datetime import UTC, datetime
 from functools import partial
+from urllib.parse import urlsplit
 
 from edge.buffer.accounts import read_account
 from edge.buffer.beside import BufferAwayError, open_beside
@@ -15,8 +16,10 @@ from edge.outcomes import REASONS as DROP_REASONS
 from portal.app import create_app
 from portal.config import PortalConfig
 from portal.database import Database
+from portal.mail import SendMail, smtp_sender
 from portal.serve import serve
 from portal.sites.erasing import due_erasures, forget_erasure
+from portal.teams.members import end_due_teams, has_due_teams
 from statflow.accounts import open_accounts, publish_sites, send
 from statflow.collector_client import CollectorClient
 from statflow.explaining import Explainer
@@ -48,6 +51,7 @@ def serve_portal(settings: Settings, paths: Paths, *, bind: str, port: int, thre
 
 def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
     """Build the portal's surroundings."""
+    public_url = settings.public_url or f"http://localhost:{port}"
     return PortalConfig(
         database_url=database_url(settings, paths),
         secret_key=secret_key(settings, paths),
@@ -60,8 +64,18 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         edge_health=partial(read_health, redis_url(settings, paths)),
         edge_reasons={str(row.reason): row.meaning for row in REASONS},
         explain=Explainer(settings),
-        public_url=settings.public_url or f"http://localhost:{port}",
+        public_url=public_url,
+        send_mail=_mail(settings, public_url),
+        open_signup=settings.signup == "open",
     )
+
+
+def _mail(settings: Settings, public_url: str) -> SendMail | None:
+    """Build what sends mail, if a server is set."""
+    if not settings.smtp_url:
+        return None
+    host = urlsplit(public_url).hostname or "localhost"
+    return smtp_sender(settings.smtp_url, settings.mail_from or f"statflow@{host}")
 
 
 def _keep_published(
@@ -71,6 +85,7 @@ def _keep_published(
     said = ""
     while not stop.wait(PUBLISH_CHECK_S):
         try:
+            _end_teams(database)
             problem = publish_sites(settings, paths, database)
         except Exception:
             log.exception("the sites could not be published")
@@ -99,3 +114,14 @@ def erase_deleted(buffer_url: str, database: Database, now: datetime) -> None:
             send_erasure(redis, Erasure(site_id, round(now.timestamp() * 1000)))
         with database.writing() as session:
             forget_erasure(session, site_id)
+
+
+def _end_teams(database: Database) -> None:
+    """End the teams whose waiting period is over; asked for reading first, as it is seldom so."""
+    now = datetime.now(UTC)
+    with database.reading() as session:
+        if not has_due_teams(session, now):
+            return
+    with database.writing() as session:
+        ended = end_due_teams(session, now)
+    log.info("teams that waited for their end are gone: %d", len(ended))

@@ -56,6 +56,18 @@ def _networks(text: str) -> str:
     return text
 
 
+def _mail_server(text: str) -> str:
+    if text and not text.startswith(("smtp://", "smtp+starttls://", "smtps://")):
+        raise ValueError("expected smtp://, smtp+starttls:// or smtps://")
+    return text
+
+
+def _signup(text: str) -> str:
+    if text not in {"invite", "open"}:
+        raise ValueError("expected invite or open")
+    return text
+
+
 def _edge_origin(text: str) -> str:
     if text:
         from edge.snippet import parse_edge_origin  # noqa: PLC0415 - portals lack it.
@@ -277,10 +289,33 @@ SETTINGS: tuple[Setting, ...] = (
         str,
     ),
     Setting("PUBLIC_URL", "", "URL", "Address of the portal as people reach it, for links.", str),
+    Setting(
+        "SMTP_URL",
+        "",
+        "URL",
+        "Mail server: smtp://, smtp+starttls:// (port 587) or smtps:// (port 465), with "
+        "user:password@ where it asks for them; empty: no mail, links are shown to who invites.",
+        _mail_server,
+        secret=True,
+    ),
+    Setting(
+        "MAIL_FROM",
+        "",
+        "address",
+        "Sender of mail; empty: statflow@ and the host of PUBLIC_URL.",
+        str,
+    ),
+    Setting(
+        "SIGNUP",
+        "invite",
+        "invite or open",
+        "Who may make an account: who was invited, or anybody who can read mail at the address.",
+        _signup,
+    ),
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Settings:
     """The settings in force in this process; field names are the rows' names in lower case."""
 
@@ -314,6 +349,17 @@ class Settings:
     debug: bool
     collector_url: str
     public_url: str
+    smtp_url: str
+    mail_from: str
+    signup: str
+
+    def __repr__(self) -> str:
+        """Write what can stand in a log: secrets only as set or not."""
+        hidden = {row.name.lower() for row in SETTINGS if row.secret}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        shown = [f"{name}={'…' if name in hidden and value else repr(value)}"
+                 for name, value in values.items()]  # fmt: skip
+        return f"Settings({', '.join(shown)})"
 
 
 def read_settings(

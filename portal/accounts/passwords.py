@@ -1,26 +1,36 @@
-"""Passwords: argon2id hashes and their checks.
+"""Passwords: argon2id hashes and their checks, and which new ones are refused.
 
 Which account a password belongs to is the caller's business. The one invariant: a check takes as
-long for an account that does not exist as for one that does.
+long for an account that does not exist as for one that does. Nothing is asked of anybody: the lists
+of passwords that leaked most often come with zxcvbn.
 """
 
 from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from zxcvbn import zxcvbn
 
 MIN_CHARACTERS = 8
 MAX_CHARACTERS = 1000
+MIN_SCORE = 3
+"""Of zxcvbn's 0 to 4: from 100 million guesses on, which a stolen hash withstands for long."""
+_READ_CHARACTERS = 72  # zxcvbn refuses longer ones; what is longer and not weak so far is strong.
 _HASHER = PasswordHasher()
 
 
-def password_problem(password: str) -> str | None:
+def password_problem(password: str, email: str = "") -> str | None:
     """Say in a sentence why a new password is refused, or None."""
     if len(password) < MIN_CHARACTERS:
         return f"Use at least {MIN_CHARACTERS} characters."
     if len(password) > MAX_CHARACTERS:
         return f"Use at most {MAX_CHARACTERS} characters."
-    return None
+    known = ["statflow", email, *email.replace("@", ".").split(".")]
+    guess = zxcvbn(password[:_READ_CHARACTERS], [word for word in known if word])
+    if guess["score"] >= MIN_SCORE:
+        return None
+    why = guess["feedback"]["warning"].rstrip(".") or "This is easy to guess"
+    return f"{why}. Use three or four words that do not belong together."
 
 
 def hash_password(password: str) -> str:

@@ -1,16 +1,21 @@
 """Who is signed in: Flask-Login's loader, and what the session holds.
 
-The session holds the account's id and its ``session_key``; changing the key ends all sessions.
+The session cookie holds the account's id, its ``session_key`` and the key of this browser's row in
+``user_sessions``; changing the first or removing the second ends it. The one invariant: signing in,
+and every change of what a session may, begins a new one.
 """
 
 from typing import cast
 from urllib.parse import urlsplit
 
-from flask import Flask, redirect, request, session, url_for
+from flask import Flask, after_this_request, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_user
 
+from portal.accounts.devices import device_name, remember
 from portal.accounts.links import safe_path
+from portal.accounts.people import SEEN_STEP, begin_session, find_session, note_seen
+from portal.config import here
 from portal.models import User
 from portal.sessions import reading
 
@@ -18,15 +23,16 @@ from portal.sessions import reading
 class SignedIn(UserMixin):  # type: ignore[misc] # flask_login has no types
     """The person behind a request: plain values, good after the database session has closed."""
 
-    def __init__(self, user: User) -> None:
+    def __init__(self, user: User, key: str, session_id: int = 0) -> None:
         self.id = user.id
         self.email = user.email
         self.is_admin = user.is_admin
-        self._session_key = user.session_key
+        self.session_id = session_id
+        self._keys = f"{user.session_key}.{key}"
 
     def get_id(self) -> str:
         """Write what the session cookie holds."""
-        return f"{self.id}.{self._session_key}"
+        return f"{self.id}.{self._keys}"
 
 
 def install_login(app: Flask) -> None:
@@ -50,16 +56,29 @@ def _to_login() -> ResponseReturnValue:
 
 
 def _load(text: str) -> SignedIn | None:
-    number, _, key = text.partition(".")
-    user = reading().get(User, int(number)) if number.isdecimal() else None
-    return SignedIn(user) if user is not None and user.session_key == key else None
+    number, _, keys = text.partition(".")
+    session_key, _, key = keys.rpartition(".")
+    if not number.isdecimal() or not key:
+        return None
+    now = here().now()
+    found = find_session(reading(), int(number), key, now)
+    if found is None or found.user.session_key != session_key:
+        return None
+    if now - found.seen_at > SEEN_STEP:
+        with here().database.writing() as writing:
+            note_seen(writing, found.id, now)
+    return SignedIn(found.user, key, found.id)
 
 
 def sign_in(user: User) -> None:
     """Begin a new session for an account; nothing of the old one stays."""
+    with here().database.writing() as writing:
+        key = begin_session(writing, user.id, device_name(), here().now())
     session.clear()
     session.permanent = True
-    login_user(SignedIn(user))
+    login_user(SignedIn(user, key))
+    email = user.email
+    after_this_request(lambda response: remember(response, email))
 
 
 def me() -> SignedIn:

@@ -8,9 +8,11 @@ from sqlalchemy import select
 from wtforms import EmailField, PasswordField
 from wtforms.validators import InputRequired
 
+from portal.accounts.devices import known_device, network
 from portal.accounts.links import safe_path
 from portal.accounts.passwords import is_password
-from portal.accounts.signin import sign_in
+from portal.accounts.people import end_session
+from portal.accounts.signin import me, sign_in
 from portal.commands import consume_setup_link, has_users, is_setup_link, normal_email
 from portal.config import here
 from portal.models import User
@@ -57,14 +59,20 @@ def login() -> ResponseReturnValue:
 
 
 def _wait_s(email: str) -> int:
+    """Count a try; a browser known to the account is counted apart from everybody else's."""
     now_s = here().now().timestamp()
-    return here().login_by_email.take(email, now_s) or here().login_by_all.take("", now_s)
+    if device := known_device(email):
+        return here().login_by_device.take(device, now_s)
+    by_network = here().login_by_network.take(network(), now_s)
+    return by_network or here().login_by_email.take(email, now_s)
 
 
 @blueprint.post("/logout")
 @login_required  # type: ignore[untyped-decorator] # flask_login has no types
 def logout() -> ResponseReturnValue:
-    """Sign out."""
+    """Sign out; the session ends on our side as well."""
+    with here().database.writing() as writing:
+        end_session(writing, me().id, me().session_id)
     logout_user()
     session.clear()
     return redirect(url_for("accounts.login"))

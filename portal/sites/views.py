@@ -17,7 +17,7 @@ from portal.accounts.signin import me
 from portal.commands import add_site, remove_site, update_aliases
 from portal.config import here
 from portal.dashboard.glance import render_glance
-from portal.models import Site
+from portal.models import Site, Team
 from portal.sessions import reading
 from portal.sites.access import site_or_stop
 from portal.sites.edge_health import EdgeHealth, put_together
@@ -107,6 +107,7 @@ def settings(host: str) -> ResponseReturnValue:
         form=form,
         may_delete=may_delete,
         scripts=here().config.scripts(site_payload(site)),
+        move_to=_move_to(site),
         timezones=timezones(),
         choices={
             "mode": MODES,
@@ -118,6 +119,14 @@ def settings(host: str) -> ResponseReturnValue:
         },
     )
     return page, 422 if form.errors else 200
+
+
+def _move_to(site: Site) -> list[Team]:
+    """List the other teams to which the person may move a site."""
+    if site.id not in {s.id for s in sites_with(reading(), me().id, Right.MOVE_SITE)}:
+        return []
+    teams = teams_with(reading(), me().id, Right.ADD_SITE)
+    return [team for team in teams if team.id != site.team_id]
 
 
 def _change(form: SiteSettingsForm, site_id: int) -> None:

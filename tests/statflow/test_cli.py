@@ -95,6 +95,13 @@ def test_a_weak_password_is_refused(data: Path) -> None:
     assert "statflow: " in refused.stderr
 
 
+def test_the_operator_prints_a_link_to_set_a_new_password(data: Path) -> None:
+    run(data, "user", "add", "x@a.example", text="correct horse battery staple\n")
+    done = run(data, "user", "reset", "X@a.example", STATFLOW_PUBLIC_URL="https://p.example/")
+    assert done.stdout.startswith("https://p.example/reset/")
+    assert run(data, "user", "reset", "y@a.example").exit_code == 1
+
+
 def test_an_unknown_setting_stops_every_command(data: Path) -> None:
     refused = run(data, "site", "list", STATFLOW_DATA_DIRR="x")
     assert refused.exit_code == 1

@@ -61,3 +61,10 @@ def test_the_command_line_wins_over_the_environment() -> None:
 
 def test_the_documented_table_is_the_code() -> None:
     assert render_table() in (ROOT / "docs" / "settings.md").read_text()
+
+
+def test_secrets_are_not_in_what_a_log_would_print() -> None:
+    names = [row.name for row in SETTINGS if row.secret]
+    settings = read_settings({f"STATFLOW_{name}": "smtp://hidden@x" for name in names})
+    assert "hidden" not in repr(settings)
+    assert "signup='invite'" in repr(settings)

@@ -1,5 +1,8 @@
 """Passwords."""
 
+from time import monotonic
+
+import pytest
 from argon2 import PasswordHasher, Type
 
 from portal.accounts.passwords import hash_password, is_password, password_problem
@@ -28,4 +31,19 @@ def test_the_library_has_the_strength_we_rely_on() -> None:
 def test_weak_and_endless_passwords_are_refused() -> None:
     assert password_problem("1234567")
     assert password_problem("x" * 1001)
-    assert password_problem("12345678") is None
+    assert password_problem("plum harbour quite slow") is None
+
+
+@pytest.mark.parametrize("password", ["12345678", "password123", "P@ssw0rd!", "aaaaaaaaaaaa"])
+def test_passwords_that_leaked_often_are_refused(password: str) -> None:
+    assert password_problem(password)
+
+
+def test_a_password_out_of_the_own_address_is_refused() -> None:
+    assert password_problem("wilhelmina", "wilhelmina@corp.example")
+
+
+def test_a_long_password_is_judged_in_no_time() -> None:
+    began = monotonic()
+    password_problem("ab1" * 300)
+    assert monotonic() - began < 1

@@ -1,10 +1,15 @@
 """Who may do what: every page of a site, every role, one's own and a foreign site."""
 
-import pytest
+import re
 
-from portal.models import Role
+import pytest
+from sqlalchemy import select
+
+from portal.models import Guest, Role, Team, User
 from portal.rules.changes import seal
-from portal.teams.rights import RIGHTS, Right, roles_with
+from portal.teams.rights import GUEST_RIGHTS, RIGHTS, Right, roles_given_by, roles_with
+from statflow.docs import rights_page
+from statflow.settings import ROOT
 from tests.portal.conftest import Portal
 
 PAGES: dict[str, Right] = {
@@ -23,6 +28,7 @@ PAGES: dict[str, Right] = {
 FORMS: dict[str, Right] = {
     "/sites/{host}/settings": Right.EDIT_SITE,
     "/sites/{host}/rules": Right.EDIT_SITE,
+    "/sites/{host}/move": Right.MOVE_SITE,
     "/sites/{host}/delete": Right.DELETE_SITE,
 }
 TYPED = {
@@ -33,6 +39,20 @@ TYPED = {
     "name": "wrong name",
     "act": "text",
     "seen": seal([]),
+    "team": "1",
+}
+TEAM_FORMS: dict[str, Right] = {
+    "/teams/{team}/invitations": Right.MANAGE_PEOPLE,
+    "/teams/{team}/invitations/99/withdraw": Right.MANAGE_PEOPLE,
+    "/teams/{team}/members/99/role": Right.MANAGE_PEOPLE,
+    "/teams/{team}/members/99/remove": Right.MANAGE_PEOPLE,
+    "/teams/{team}/members/99/owner": Right.MANAGE_OWNERS,
+    "/teams/{team}/guests/99/99/remove": Right.MANAGE_PEOPLE,
+    "/teams/{team}/guests/99/99/role": Right.MANAGE_PEOPLE,
+    "/teams/{team}/name": Right.RENAME_TEAM,
+    "/teams/{team}/delete": Right.DELETE_TEAM,
+    "/teams/{team}/keep": Right.DELETE_TEAM,
+    "/teams/{team}/leave": Right.SEE_TEAM,
 }
 
 
@@ -67,6 +87,64 @@ def test_a_role_opens_what_the_table_says_and_nothing_else(
     new = {"host": f"new-{role}.example", "upstream": "http://a:1", "timezone": "UTC"}
     added = person.post("/sites/new", new, form_at="/")
     assert (added.status_code == 302) == (Right.ADD_SITE in held)
+
+
+def _team_id(portal: Portal, name: str) -> int:
+    with portal.database.reading() as session:
+        return int(session.scalar(select(Team.id).where(Team.name == name)) or 0)
+
+
+def test_every_route_of_a_team_is_in_the_matrix(portal: Portal) -> None:
+    shapes = {re.sub(r"{team}|99", "*", path) for path in TEAM_FORMS} | {"/teams/*"}
+    for rule in portal.app.url_map.iter_rules():
+        if "team_id" in rule.arguments:
+            assert re.sub(r"<int:\w+>", "*", rule.rule) in shapes, rule.rule
+
+
+@pytest.mark.parametrize("role", [*Role, None])
+def test_a_role_changes_of_a_team_what_the_table_says(portal: Portal, role: Role | None) -> None:
+    portal.user("owner@b.c", Role.OWNER)
+    portal.user("other@b.c", Role.OWNER, team="Others")
+    own, foreign = _team_id(portal, "Default"), _team_id(portal, "Others")
+    person = portal.user("a@b.c", role)
+    held = RIGHTS[role] if role else frozenset()
+    typed = {"email": "new@b.c", "role": "viewer", "place": "", "name": "x"}
+    assert person.get(f"/teams/{own}").status_code == (200 if held else 404)
+    assert person.get(f"/teams/{foreign}").status_code == 404
+    for path, right in TEAM_FORMS.items():
+        assert person.post(path.format(team=foreign), typed, form_at="/").status_code == 404
+        status = person.post(path.format(team=own), typed, form_at="/").status_code
+        wanted = {200, 302} if right in held else {403} if held else {404}
+        assert status in wanted, (path, status)
+
+
+@pytest.mark.parametrize("role", GUEST_RIGHTS)
+def test_a_guest_has_one_site_and_no_team(portal: Portal, role: Role) -> None:
+    number = portal.site("own.example")
+    portal.site("beside.example")
+    person = portal.user("guest@b.c")
+    with portal.database.writing() as session:
+        user_id = session.scalar(select(User.id).where(User.email == "guest@b.c"))
+        session.add(Guest(user_id=user_id, site_id=number, role=role))
+    for path, right in PAGES.items():
+        status = person.get(path.format(host="own.example")).status_code
+        assert (status < 300) == (right in GUEST_RIGHTS[role]), (path, status)
+        assert person.get(path.format(host="beside.example")).status_code == 404
+    for path, right in FORMS.items():
+        answer = person.post(path.format(host="own.example"), TYPED, form_at="/")
+        assert (answer.status_code == 302) == (right in GUEST_RIGHTS[role]), path
+    assert person.get(f"/teams/{_team_id(portal, 'Default')}").status_code == 404
+    assert person.get("/sites/new").status_code == 403
+
+
+def test_only_owners_make_and_change_owners() -> None:
+    assert Role.OWNER in roles_given_by(RIGHTS[Role.OWNER])
+    assert Role.OWNER not in roles_given_by(RIGHTS[Role.ADMIN])
+    assert roles_given_by(RIGHTS[Role.EDITOR]) == ()
+
+
+def test_the_page_of_rights_says_what_the_table_says() -> None:
+    assert (ROOT / "docs" / "rights.md").read_text() == rights_page()
 
 
 def test_an_administrator_of_the_installation_sees_no_foreign_numbers(portal: Portal) -> None:

@@ -1,0 +1,146 @@
+"""The page of one's own account: address, password, the browsers in which one is signed in."""
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import login_required
+from flask_wtf import FlaskForm
+from wtforms import EmailField, PasswordField
+from wtforms.validators import InputRequired
+
+from portal.accounts import messages
+from portal.accounts.mailing import mail_later
+from portal.accounts.one_time import LinkKind, make_link
+from portal.accounts.passwords import is_password
+from portal.accounts.people import end_session, end_sessions, is_free, sessions_of, set_password
+from portal.accounts.signin import me, sign_in
+from portal.commands import CommandError, is_email, normal_email
+from portal.config import here
+from portal.mail import Mail
+from portal.models import User
+from portal.sessions import end_reading, reading
+
+blueprint = Blueprint("account", __name__, url_prefix="/account")
+WRONG = "This is not your password."
+SLOW = "Too many tries. Wait a little."
+
+
+class ChangePasswordForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
+    """The password of now and the next one."""
+
+    current = PasswordField("Password now", [InputRequired("Type your password of now.")])
+    password = PasswordField("New password", [InputRequired("Choose a new password.")])
+
+
+class AddressForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
+    """An address to confirm, and the password."""
+
+    email = EmailField("E-mail", [InputRequired("Type an e-mail address.")])
+    confirmed_by = PasswordField("Password", [InputRequired("Type your password.")])
+
+
+@blueprint.before_request
+@login_required  # type: ignore[untyped-decorator] # flask_login has no types
+def only_signed_in() -> None:
+    """Let nobody in who has not signed in."""
+
+
+def _page(
+    password_form: ChangePasswordForm | None = None, address_form: AddressForm | None = None
+) -> ResponseReturnValue:
+    user = reading().get_one(User, me().id)
+    refused = password_form is not None or address_form is not None
+    page = render_template(
+        "accounts/account.html",
+        user=user,
+        sessions=sessions_of(reading(), user.id),
+        this=me().session_id,
+        form=password_form or ChangePasswordForm(formdata=None),
+        address_form=address_form or AddressForm(formdata=None, email=user.email),
+        has_mail=here().config.send_mail is not None,
+    )
+    return page, 422 if refused else 200
+
+
+@blueprint.get("")
+def page() -> ResponseReturnValue:
+    """Show the account."""
+    return _page()
+
+
+def _problem(password: str) -> str:
+    """Check the person's password once more, as slowly as at the door."""
+    now_s = here().now().timestamp()
+    if here().login_by_device.take(f"account:{me().id}", now_s):
+        return SLOW
+    user = reading().get_one(User, me().id)
+    return "" if is_password(user.password_hash, password) else WRONG
+
+
+@blueprint.post("/password")
+def password() -> ResponseReturnValue:
+    """Set a new password; every other browser is signed out, this one gets a new session."""
+    form = ChangePasswordForm()
+    if not form.validate_on_submit():
+        return _page(password_form=form)
+    if problem := _problem(form.current.data or ""):
+        form.current.errors = [problem]
+        return _page(password_form=form)
+    try:
+        with here().database.writing() as writing:
+            user = writing.get_one(User, me().id)
+            set_password(writing, user, form.password.data or "")
+    except CommandError as error:
+        form.password.errors = [str(error)]
+        return _page(password_form=form)
+    end_reading()
+    sign_in(user)
+    flash("The new password is set, and every other browser is signed out.", "good")
+    return redirect(url_for("account.page"))
+
+
+@blueprint.post("/address")
+def address() -> ResponseReturnValue:
+    """Send a link that confirms an address, the same one or another; until then nothing changes."""
+    form = AddressForm()
+    if not form.validate_on_submit():
+        return _page(address_form=form)
+    email = normal_email(form.email.data or "")
+    problem = _problem(form.confirmed_by.data or "")
+    if problem or not is_email(email) or here().config.send_mail is None:
+        field = form.confirmed_by if problem else form.email
+        field.errors = [problem or "This is not an e-mail address that can be written to."]
+        return _page(address_form=form)
+    user_id = me().id
+    mail_later(email, lambda to: _confirm_mail(to, user_id))
+    flash(f"Look into the mail of {email} and open the link there.", "good")
+    return redirect(url_for("account.page"))
+
+
+def _confirm_mail(email: str, user_id: int) -> Mail | None:
+    with here().database.writing() as writing:
+        if not is_free(writing, email, except_user=user_id):
+            return messages.has_account(email)
+        now = here().now()
+        token = make_link(writing, LinkKind.CONFIRM, email, now, user_id=user_id, mailed=True)
+    return messages.confirm(email, token)
+
+
+@blueprint.post("/sessions/<int:number>/end")
+def end(number: int) -> ResponseReturnValue:
+    """Sign another browser out."""
+    with here().database.writing() as writing:
+        end_session(writing, me().id, number)
+    flash("That browser is signed out.", "good")
+    return redirect(url_for("account.page"))
+
+
+@blueprint.post("/sessions/end-others")
+def end_others() -> ResponseReturnValue:
+    """Sign every other browser out; this one gets a new session."""
+    with here().database.writing() as writing:
+        user = writing.get_one(User, me().id)
+        end_sessions(writing, user)
+    end_reading()
+    sign_in(user)
+    flash("Every other browser is signed out.", "good")
+    return redirect(url_for("account.page"))

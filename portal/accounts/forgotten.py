@@ -1,0 +1,90 @@
+"""Pages of links by mail: a new password, a confirmed address.
+
+The one invariant: what they answer says nothing about whether an account exists.
+"""
+
+from functools import partial
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+
+from portal.accounts import messages
+from portal.accounts.joining import EmailForm, PasswordForm
+from portal.accounts.mailing import mail_later
+from portal.accounts.one_time import LinkKind, find_link, make_link
+from portal.accounts.people import account_of, confirm_address, reset_password
+from portal.accounts.signin import sign_in
+from portal.commands import CommandError, normal_email
+from portal.config import here
+from portal.mail import Mail
+from portal.models import User
+from portal.sessions import reading
+
+blueprint = Blueprint("forgotten", __name__)
+
+
+@blueprint.route("/forgot", methods=["GET", "POST"])
+def forgot() -> ResponseReturnValue:
+    """Ask for a link to set a new password."""
+    form = EmailForm()
+    if here().config.send_mail is None:
+        return render_template("accounts/forgot_without_mail.html")
+    if form.validate_on_submit():
+        email = normal_email(form.email.data or "")
+        mail_later(email, _reset_mail)
+        return render_template("accounts/look_in_mail.html", email=email)
+    return render_template("accounts/forgot.html", form=form), 422 if form.errors else 200
+
+
+def _reset_mail(email: str) -> Mail | None:
+    with here().database.writing() as writing:
+        user = account_of(writing, email)
+        if user is None:
+            return None
+        now = here().now()
+        token = make_link(writing, LinkKind.RESET, email, now, user_id=user.id, mailed=True)
+    return messages.reset(email, token)
+
+
+@blueprint.route("/reset/<token>", methods=["GET", "POST"])
+def reset(token: str) -> ResponseReturnValue:
+    """Set a new password; every session of before ends."""
+    link = find_link(reading(), LinkKind.RESET, token, here().now())
+    if link is None:
+        return render_template("accounts/link_closed.html"), 404
+    form = PasswordForm()
+    if form.validate_on_submit():
+        try:
+            with here().database.writing() as writing:
+                user = reset_password(writing, token, form.password.data or "", here().now())
+        except CommandError as error:
+            form.password.errors = [str(error)]
+        else:
+            sign_in(user)
+            flash("The new password is set, and every other browser is signed out.", "good")
+            return redirect(url_for("sites.index"))
+    page = render_template("accounts/choose_password.html", form=form, email=link.email, new=False)
+    return page, 422 if form.errors else 200
+
+
+@blueprint.route("/confirm/<token>", methods=["GET", "POST"])
+def confirm(token: str) -> ResponseReturnValue:
+    """Confirm an address; a click, so that programs that follow links in mail confirm nothing."""
+    link = find_link(reading(), LinkKind.CONFIRM, token, here().now())
+    if link is None:
+        return render_template("accounts/link_closed.html"), 404
+    form = FlaskForm()
+    if not form.validate_on_submit():
+        return render_template("accounts/confirm.html", link=link)
+    before = reading().get_one(User, link.user_id).email
+    try:
+        with here().database.writing() as writing:
+            confirm_address(writing, token, here().now())
+    except CommandError:
+        return render_template("accounts/link_closed.html"), 404
+    send = here().config.send_mail
+    if send is not None and before != link.email:
+        here().background.put(partial(send, messages.address_changed(before)))
+    flash("Your address is confirmed.", "good")
+    return redirect(url_for("account.page"))

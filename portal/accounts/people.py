@@ -1,0 +1,123 @@
+"""What is done to one account: its password, its sessions, its address.
+
+Each takes a session whose transaction the caller opened. The one invariant: a new password ends
+every session and voids every link by which the account could still be changed.
+"""
+
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, exists, select, update
+from sqlalchemy.orm import Session, joinedload
+
+from portal.accounts.one_time import LinkKind, spend_link
+from portal.accounts.passwords import hash_password, password_problem
+from portal.commands import CommandError, hash_secret, is_email, normal_email
+from portal.models import OneTimeLink, User, UserSession
+
+IDLE = timedelta(days=30)
+SEEN_STEP = timedelta(minutes=10)
+
+
+def account_of(session: Session, email: str) -> User | None:
+    """Find an account by its address."""
+    return session.scalar(select(User).where(User.email == normal_email(email)))
+
+
+def begin_session(session: Session, user_id: int, device: str, now: datetime) -> str:
+    """Begin a session of a browser and return its key; sessions left alone too long go."""
+    session.execute(delete(UserSession).where(UserSession.seen_at < now - IDLE))
+    key = secrets.token_urlsafe(24)
+    session.add(
+        UserSession(
+            user_id=user_id, key_hash=hash_secret(key), device=device, created_at=now, seen_at=now
+        )
+    )
+    session.flush()
+    return key
+
+
+def find_session(session: Session, user_id: int, key: str, now: datetime) -> UserSession | None:
+    """Find a session by its key, unless it was left alone too long."""
+    query = select(UserSession).options(joinedload(UserSession.user))
+    return session.scalar(
+        query.where(
+            UserSession.user_id == user_id,
+            UserSession.key_hash == hash_secret(key),
+            UserSession.seen_at >= now - IDLE,
+        )
+    )
+
+
+def note_seen(session: Session, session_id: int, now: datetime) -> None:
+    """Remember that a session was used."""
+    session.execute(update(UserSession).where(UserSession.id == session_id).values(seen_at=now))
+
+
+def sessions_of(session: Session, user_id: int) -> list[UserSession]:
+    """List a person's sessions, the newest use first."""
+    query = select(UserSession).where(UserSession.user_id == user_id)
+    return list(session.scalars(query.order_by(UserSession.seen_at.desc(), UserSession.id.desc())))
+
+
+def end_session(session: Session, user_id: int, session_id: int) -> None:
+    """End one session of a person; somebody else's stays."""
+    session.execute(
+        delete(UserSession).where(UserSession.id == session_id, UserSession.user_id == user_id)
+    )
+
+
+def end_sessions(session: Session, user: User) -> None:
+    """End all sessions of a person."""
+    user.session_key = secrets.token_urlsafe(24)
+    session.execute(delete(UserSession).where(UserSession.user_id == user.id))
+    session.flush()
+
+
+def set_password(session: Session, user: User, password: str) -> None:
+    """Set a new password, and end what the old one had begun.
+
+    Raises:
+        CommandError: The password is too weak.
+    """
+    if problem := password_problem(password, user.email):
+        raise CommandError("password", problem)
+    user.password_hash = hash_password(password)
+    session.execute(delete(OneTimeLink).where(OneTimeLink.user_id == user.id))
+    end_sessions(session, user)
+
+
+def reset_password(session: Session, token: str, password: str, now: datetime) -> User:
+    """Spend a reset link on a new password; who has it by mail has confirmed the address.
+
+    Raises:
+        CommandError: The link does not work (any more), or the password is too weak.
+    """
+    link = spend_link(session, LinkKind.RESET, token, now)
+    user = session.get_one(User, link.user_id)
+    set_password(session, user, password)
+    if link.mailed and link.email == user.email:
+        user.confirmed_at = user.confirmed_at or now
+    return user
+
+
+def confirm_address(session: Session, token: str, now: datetime) -> User:
+    """Spend a confirmation link: its address is the account's from now on.
+
+    Raises:
+        CommandError: The link does not work (any more), or the address is taken by now.
+    """
+    link = spend_link(session, LinkKind.CONFIRM, token, now)
+    user = session.get_one(User, link.user_id)
+    if not is_free(session, link.email, except_user=user.id):
+        raise CommandError("token", "This address belongs to another account by now.")
+    user.email, user.confirmed_at = link.email, now
+    session.execute(delete(OneTimeLink).where(OneTimeLink.user_id == user.id))
+    session.flush()
+    return user
+
+
+def is_free(session: Session, email: str, except_user: int = 0) -> bool:
+    """Tell whether no (other) account has an address."""
+    taken = exists().where(User.email == normal_email(email), User.id != except_user)
+    return is_email(email) and not session.scalar(select(taken))

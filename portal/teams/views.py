@@ -1,0 +1,294 @@
+"""Pages of teams: mine, one team's people and guests, its name, its end.
+
+What is refused and why is ``portal.teams.members``' and ``portal.teams.invitations``' word. The one
+invariant: a team one is not in is not there, and every change asks the table of rights first.
+"""
+
+from collections.abc import Callable
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import login_required
+from sqlalchemy.orm import Session
+
+from portal.accounts import messages
+from portal.accounts.signin import me
+from portal.commands import CommandError
+from portal.config import here
+from portal.models import Role, Site, Team
+from portal.sessions import end_reading, reading
+from portal.sites.access import site_or_stop
+from portal.sites.fields import FieldError
+from portal.teams import members
+from portal.teams.forms import InviteForm, NameForm
+from portal.teams.invitations import invite, open_invitations, withdraw
+from portal.teams.rights import (
+    GUEST_ROLES,
+    RIGHTS,
+    Right,
+    rights_in,
+    roles_given_by,
+    teams_with,
+)
+
+blueprint = Blueprint("teams", __name__)
+
+
+@blueprint.before_request
+@login_required  # type: ignore[untyped-decorator] # flask_login has no types
+def only_signed_in() -> None:
+    """Let nobody in who has not signed in."""
+
+
+def team_or_stop(team_id: int, right: Right = Right.SEE_TEAM) -> Team:
+    """Find a team; 404 if the person is not in it, 403 if the right is lacking."""
+    rights = rights_in(reading(), me().id, team_id)
+    if Right.SEE_TEAM not in rights:
+        abort(404)
+    if right not in rights:
+        abort(403)
+    return reading().get_one(Team, team_id)
+
+
+@blueprint.route("/teams", methods=["GET", "POST"])
+def index() -> ResponseReturnValue:
+    """List the person's teams, and make one."""
+    form = NameForm()
+    if form.validate_on_submit():
+        try:
+            with here().database.writing() as writing:
+                team = members.add_team(writing, form.name.data or "", me().id, here().now())
+        except CommandError as error:
+            form.name.errors = [str(error)]
+        else:
+            flash(f"The team {team.name} is made, and you own it.", "good")
+            return redirect(url_for("teams.page", team_id=team.id))
+    mine = members.teams_of(reading(), me().id)
+    page = render_template("teams/index.html", memberships=mine, form=form)
+    return page, 422 if form.errors else 200
+
+
+@blueprint.get("/teams/<int:team_id>")
+def page(team_id: int) -> ResponseReturnValue:
+    """Show a team."""
+    return _show(team_or_stop(team_id)), 200
+
+
+def _show(team: Team, form: InviteForm | None = None, link: str = "") -> str:
+    session, rights = reading(), rights_in(reading(), me().id, team.id)
+    manages = Right.MANAGE_PEOPLE in rights
+    guests = members.guests_of(session, team.id) if manages else []
+    return render_template(
+        "teams/page.html",
+        team=team,
+        rights=rights,
+        Right=Right,
+        given=roles_given_by(rights),
+        guest_roles=GUEST_ROLES,
+        members=members.members_of(session, team.id),
+        guests=guests,
+        invitations=open_invitations(session, team.id, here().now()) if manages else [],
+        sites=sorted(team.sites, key=lambda site: site.host),
+        form=form or InviteForm(formdata=None),
+        link=link,
+        has_mail=here().config.send_mail is not None,
+        my_id=me().id,
+        table={role: RIGHTS[role] for role in Role},
+    )
+
+
+@blueprint.post("/teams/<int:team_id>/invitations")
+def invitations(team_id: int) -> ResponseReturnValue:
+    """Invite somebody: by mail, or by a link that is shown this once."""
+    team = team_or_stop(team_id, Right.MANAGE_PEOPLE)
+    form = InviteForm()
+    if not form.validate_on_submit():
+        return _show(team, form), 422
+    role = form.chosen_role()
+    if role not in roles_given_by(rights_in(reading(), me().id, team_id)):
+        abort(403)
+    send, email = here().config.send_mail, (form.email.data or "").strip().lower()
+    try:
+        with here().database.writing() as writing:
+            token = invite(
+                writing,
+                team,
+                email,
+                role,
+                now=here().now(),
+                site_id=form.site_id(),
+                mailed=send is not None,
+            )
+    except FieldError as error:
+        field = error.field if error.field in form else "email"
+        form[field].errors = [str(error)]
+        return _show(team, form), 422
+    if send is None:
+        end_reading()
+        team = team_or_stop(team_id)
+        return _show(team, link=messages.invitation_address(token)), 200
+    mail = messages.invitation(email, _place(team, form.site_id()), role.value, token)
+    here().background.put(lambda: send(mail))
+    flash(f"The invitation is on its way to {email}.", "good")
+    return redirect(url_for("teams.page", team_id=team_id))
+
+
+def _place(team: Team, site_id: int | None) -> str:
+    site = reading().get(Site, site_id) if site_id is not None else None
+    return site.host if site is not None else f"the team {team.name}"
+
+
+def _change(
+    team_id: int, right: Right, done: str, do: Callable[[Session], object]
+) -> ResponseReturnValue:
+    """Change a team if the right is there, say how it went, and go back to its page."""
+    team_or_stop(team_id, right)
+    try:
+        with here().database.writing() as writing:
+            do(writing)
+    except CommandError as error:
+        flash(str(error), "bad")
+    else:
+        flash(done, "good")
+    still_in = Right.SEE_TEAM in _fresh_rights(team_id)
+    return redirect(url_for("teams.page", team_id=team_id) if still_in else url_for("teams.index"))
+
+
+def _fresh_rights(team_id: int) -> frozenset[Right]:
+    with here().database.reading() as session:
+        return rights_in(session, me().id, team_id)
+
+
+def _role() -> Role:
+    try:
+        return Role(request.form.get("role", ""))
+    except ValueError:
+        return abort(400)
+
+
+@blueprint.post("/teams/<int:team_id>/invitations/<int:number>/withdraw")
+def withdraw_invitation(team_id: int, number: int) -> ResponseReturnValue:
+    """Void an invitation."""
+    return _change(
+        team_id,
+        Right.MANAGE_PEOPLE,
+        "The invitation no longer works.",
+        lambda writing: withdraw(writing, team_id, number),
+    )
+
+
+@blueprint.post("/teams/<int:team_id>/members/<int:user_id>/role")
+def role(team_id: int, user_id: int) -> ResponseReturnValue:
+    """Give a member another role."""
+    wanted, by = _role(), rights_in(reading(), me().id, team_id)
+    return _change(
+        team_id,
+        Right.MANAGE_PEOPLE,
+        "The role is changed.",
+        lambda writing: members.change_role(writing, team_id, user_id, wanted, by),
+    )
+
+
+@blueprint.post("/teams/<int:team_id>/members/<int:user_id>/remove")
+def remove(team_id: int, user_id: int) -> ResponseReturnValue:
+    """Take a member out."""
+    by = rights_in(reading(), me().id, team_id)
+    return _change(
+        team_id,
+        Right.MANAGE_PEOPLE,
+        "The person is no longer in the team.",
+        lambda writing: members.remove_member(writing, team_id, user_id, by),
+    )
+
+
+@blueprint.post("/teams/<int:team_id>/members/<int:user_id>/owner")
+def hand_over(team_id: int, user_id: int) -> ResponseReturnValue:
+    """Hand the team over to a member."""
+    return _change(
+        team_id,
+        Right.MANAGE_OWNERS,
+        "The team is handed over; you stay as an admin.",
+        lambda writing: members.hand_over(writing, team_id, me().id, user_id),
+    )
+
+
+@blueprint.post("/teams/<int:team_id>/guests/<int:user_id>/<int:site_id>/remove")
+def remove_guest(team_id: int, user_id: int, site_id: int) -> ResponseReturnValue:
+    """Take a guest away from a site."""
+    return _change(
+        team_id,
+        Right.MANAGE_PEOPLE,
+        "The guest no longer sees the site.",
+        lambda writing: members.remove_guest(writing, team_id, user_id, site_id),
+    )
+
+
+@blueprint.post("/teams/<int:team_id>/guests/<int:user_id>/<int:site_id>/role")
+def guest_role(team_id: int, user_id: int, site_id: int) -> ResponseReturnValue:
+    """Give a guest another role."""
+    wanted = _role()
+    return _change(
+        team_id,
+        Right.MANAGE_PEOPLE,
+        "The role is changed.",
+        lambda writing: members.change_guest(writing, team_id, user_id, site_id, wanted),
+    )
+
+
+@blueprint.post("/teams/<int:team_id>/leave")
+def leave(team_id: int) -> ResponseReturnValue:
+    """Leave a team."""
+    return _change(
+        team_id,
+        Right.SEE_TEAM,
+        "You are no longer in the team.",
+        lambda writing: members.leave(writing, team_id, me().id),
+    )
+
+
+@blueprint.post("/teams/<int:team_id>/name")
+def rename(team_id: int) -> ResponseReturnValue:
+    """Rename a team."""
+    name = request.form.get("name", "")
+    return _change(
+        team_id,
+        Right.RENAME_TEAM,
+        "The team is renamed.",
+        lambda writing: members.rename_team(writing, writing.get_one(Team, team_id), name),
+    )
+
+
+@blueprint.post("/teams/<int:team_id>/delete")
+def delete(team_id: int) -> ResponseReturnValue:
+    """Let a team end after the waiting period, if its name was typed."""
+    typed, now = request.form.get("name", ""), here().now()
+    return _change(
+        team_id,
+        Right.DELETE_TEAM,
+        "The team and its sites go in seven days. Until then you can keep it.",
+        lambda writing: members.end_team(writing.get_one(Team, team_id), typed, now),
+    )
+
+
+@blueprint.post("/teams/<int:team_id>/keep")
+def keep(team_id: int) -> ResponseReturnValue:
+    """Keep a team that waits for its end."""
+
+    def do(writing: Session) -> None:
+        writing.get_one(Team, team_id).ends_at = None
+
+    return _change(team_id, Right.DELETE_TEAM, "The team stays.", do)
+
+
+@blueprint.post("/sites/<host>/move")
+def move(host: str) -> ResponseReturnValue:
+    """Move a site to another team of the person's."""
+    site = site_or_stop(host, Right.MOVE_SITE)
+    targets = {team.id: team for team in teams_with(reading(), me().id, Right.ADD_SITE)}
+    team = targets.get(request.form.get("team", 0, type=int))
+    if team is None:
+        abort(404)
+    with here().database.writing() as writing:
+        members.move_site(writing, writing.get_one(Site, site.id), team)
+    flash(f"{site.host} belongs to the team {team.name} now; its guests are gone.", "good")
+    return redirect(url_for("sites.index"))

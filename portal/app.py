@@ -16,6 +16,8 @@ from portal.page import install_page
 from portal.rules import views as rule_views
 from portal.security import install_headers, session_settings
 from portal.sessions import close_after_requests
+from portal.sharing import manage as sharing_views
+from portal.sharing import readers as reader_views
 from portal.sites import capture as capture_views
 from portal.sites import views as site_views
 
@@ -37,7 +39,16 @@ def create_app(config: PortalConfig) -> Flask:
     api = (api_views, older, kept_views, openapi, event_views)
     for part in api:
         csrf.exempt(part.blueprint)
-    pages = (health, account_views, site_views, capture_views, rule_views, dashboard_views)
+    pages = (
+        health,
+        account_views,
+        site_views,
+        capture_views,
+        rule_views,
+        dashboard_views,
+        sharing_views,
+        reader_views,
+    )
     for part in (*pages, *api):
         app.register_blueprint(part.blueprint)
     return app

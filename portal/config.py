@@ -76,6 +76,7 @@ class Surroundings:
         self.database = Database(config.database_url)
         self.login_by_email = Limit(burst=8, per_hour=60)
         self.login_by_all = Limit(burst=60, per_hour=3600)
+        self.link_tries = Limit(burst=20, per_hour=120)
         self.api_limit = Limit(burst=config.api_per_hour, per_hour=config.api_per_hour)
 
     @property

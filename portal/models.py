@@ -2,8 +2,9 @@
 
 Only values and relations live here; who may do what is ``portal.teams.rights``, and how a site
 becomes part of the edges' snapshot is ``portal.sites.payload``. Numbers of visitors are never kept
-here: they live in the store. The one invariant: secrets (passwords, tokens, links) are kept only as
-hashes, and a site's id and host names belong to one site, its id for ever.
+here: they live in the store. The one invariant: secrets (passwords, tokens, set-up links) are kept
+only as hashes, and a site's id and host names belong to one site, its id for ever. A shared link's
+slug is no secret of ours: who made it must be able to read it again, and it opens numbers only.
 """
 
 from datetime import UTC, date, datetime
@@ -161,6 +162,8 @@ class Site(Base):
     city_k: Mapped[int] = mapped_column(default=0)
     rules: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     modules: Mapped[list[str]] = mapped_column(JSON, default=list)
+    public: Mapped[bool] = mapped_column(default=False)
+    """Anybody may read the dashboard; no field of the snapshot, the edges need not know."""
     team: Mapped[Team] = relationship(back_populates="sites")
     hosts: Mapped[list["SiteHost"]] = relationship(
         back_populates="site", cascade="all, delete-orphan", order_by="SiteHost.position"
@@ -268,3 +271,30 @@ class SiteAnnotation(Base):
     day: Mapped[date]
     text: Mapped[str] = mapped_column(String(280))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ShareLink(Base):
+    """A link that opens a site's dashboard, or some of it, to whoever has it.
+
+    Without ``embed_origins`` no page may frame it; ``views`` counts openings.
+    """
+
+    __tablename__ = "share_links"
+    __table_args__ = (UniqueConstraint("slug"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    slug: Mapped[str] = mapped_column(String(32))
+    name: Mapped[str] = mapped_column(String(80))
+    password_hash: Mapped[str] = mapped_column(String(255), default="")
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    sections: Mapped[list[str]] = mapped_column(JSON)
+    # Without its segment a link would show more than was meant, so it ends with it.
+    segment_id: Mapped[int | None] = mapped_column(
+        ForeignKey("site_segments.id", ondelete="CASCADE")
+    )
+    embed_origins: Mapped[list[str]] = mapped_column(JSON, default=list)
+    views: Mapped[int] = mapped_column(default=0)
+    last_viewed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    site: Mapped[Site] = relationship()

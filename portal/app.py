@@ -4,11 +4,13 @@ from flask import Flask
 from flask_wtf import CSRFProtect
 
 from portal import health
+from portal.accounts import tokens as token_views
 from portal.accounts import views as account_views
 from portal.accounts.signin import install_login
 from portal.api import events as event_views
 from portal.api import kept_views, older, openapi
 from portal.api import views as api_views
+from portal.audit import views as audit_views
 from portal.config import PortalConfig, install
 from portal.dashboard import views as dashboard_views
 from portal.errors import install_errors
@@ -42,11 +44,13 @@ def create_app(config: PortalConfig) -> Flask:
     pages = (
         health,
         account_views,
+        token_views,
         site_views,
         capture_views,
         rule_views,
         dashboard_views,
         sharing_views,
+        audit_views,
         reader_views,
     )
     for part in (*pages, *api):

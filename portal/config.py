@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from flask import Flask, current_app
 
+from portal.audit.actors import acting
 from portal.database import Database
 from portal.limits import Limit
 from portal.sites.payload import Publication
@@ -73,7 +74,7 @@ class Surroundings:
 
     def __init__(self, config: PortalConfig) -> None:
         self.config = config
-        self.database = Database(config.database_url)
+        self.database = Database(config.database_url, acting, config.now)
         self.login_by_email = Limit(burst=8, per_hour=60)
         self.login_by_all = Limit(burst=60, per_hour=3600)
         self.link_tries = Limit(burst=20, per_hour=120)

@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from portal.accounts.passwords import hash_password, password_problem
+from portal.audit.recording import UNAUDITED
 from portal.dashboard.cards import CARDS
 from portal.models import ShareLink, Site, SiteHost, SiteSegment
 from portal.sites.fields import FieldError
@@ -160,5 +161,6 @@ def count_view(session: Session, link_id: int, now: datetime) -> None:
     session.execute(
         update(ShareLink)
         .where(ShareLink.id == link_id)
-        .values(views=ShareLink.views + 1, last_viewed_at=now)
+        .values(views=ShareLink.views + 1, last_viewed_at=now),
+        execution_options=UNAUDITED,
     )

@@ -179,4 +179,7 @@ def background(name: str) -> ResponseReturnValue:
         abort(404)
     value = name if name == "transparent" else f"#{name}"
     headers = {"Content-Type": "text/css", "Cache-Control": "public, max-age=86400"}
-    return f"html, body {{ background: {value}; }}\n", 200, headers
+    rules = (
+        f"html, body {{ background: {value}; }}\n.bar {{ position: static; background: none; }}\n"
+    )
+    return rules, 200, headers

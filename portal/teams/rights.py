@@ -20,6 +20,7 @@ class Right(StrEnum):
     EDIT_SITE = "edit_site"
     ADD_SITE = "add_site"
     DELETE_SITE = "delete_site"
+    SEE_CHANGES = "see_changes"
 
 
 RIGHTS: dict[Role, frozenset[Right]] = {

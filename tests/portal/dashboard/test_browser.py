@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from waitress.server import create_server
 
 from portal.models import Role, Site, SiteHost
+from portal.sharing.links import Wanted, make_link
 from store.client import Store
 from tests.portal.conftest import NOW, PASSWORD, Portal
 from tests.store.query.dataset import a_visit, store_traffic
@@ -67,8 +68,14 @@ def address(make_portal: Callable[..., Portal], store: Store, shop_id: int) -> I
                 created_at=NOW,
                 upstreams=["http://a:1"],
                 hosts=[SiteHost(host="shop.example")],
+                public=True,
             )
         )
+        session.flush()
+        site = session.get_one(Site, shop_id)
+        framed = Wanted(name="Press", embed_origins=("http://blog.example",))
+        make_link(session, site, framed, NOW).slug = "press"
+        make_link(session, site, Wanted(name="Two", password=PASSWORD), NOW).slug = "closed"
     portal.user("a@b.c", Role.OWNER)
     server = create_server(portal.app, host="127.0.0.1", port=0, threads=4)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -155,6 +162,14 @@ def test_axe_finds_nothing(page: Page, scheme: Any) -> None:
         "/",
         "/sites/new",
         "/sites/shop.example/settings",
+        "/sites/shop.example/sharing",
+        "/sites/shop.example/sharing/1",
+        "/sites/shop.example/changes",
+        "/public/shop.example",
+        "/share/press",
+        "/share/closed",
+        "/share/press/embed/system/page/all",
+        "/share/press/embed/light/ffffff/pages",
     )
     for path in (*paths, "/sites/shop.example/details/pages/top"):
         page.goto(path)
@@ -169,3 +184,28 @@ def test_nothing_is_wider_than_the_screen(page: Page, width: int) -> None:
         page.goto(path)
         page.wait_for_load_state("networkidle")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize(("origin", "shows"), [("blog", True), ("other", False)])
+def test_a_frame_shows_only_where_it_was_allowed(
+    browser: Browser, address: str, origin: str, shows: bool
+) -> None:
+    context = browser.new_context()
+    frame = f'<iframe src="{address}/share/press/embed/dark/transparent/all" width="900"></iframe>'
+    context.route(
+        f"http://{origin}.example/",
+        lambda route: route.fulfill(content_type="text/html", body=f"<!doctype html>{frame}"),
+    )
+    page = context.new_page()
+    page.goto(f"http://{origin}.example/")
+    inside = page.frame_locator("iframe").locator("#card-pages .rows a")
+    if shows:
+        expect(inside.first).to_be_visible()
+        inside.first.click()
+        filtered = page.frame_locator("iframe").locator(".chip")
+        expect(filtered).to_be_visible()
+    else:
+        page.wait_for_timeout(3000)
+        expect(inside).to_have_count(0)
+    assert context.cookies() == []
+    context.close()

@@ -135,9 +135,18 @@ ROUNDS ?= 3
 MINUTES ?= 30
 
 .PHONY: bench
-bench: $(VENV)/.dev nginx-server wrk ## fronts and collector beside nginx, mitmdump and aiohttp; DURATION=s, ROUNDS=n
+bench: $(VENV)/.dev nginx-server wrk ## fronts, collector, forwarder, spool beside what they are measured by; DURATION=s, ROUNDS=n
 	$(BIN)/python -m tests.bench.fronts --duration $(DURATION) --rounds $(ROUNDS)
 	$(BIN)/python -m tests.bench.collector --duration $(DURATION) --rounds $(ROUNDS)
+	$(BIN)/python -m tests.bench.forwarder --rounds $(ROUNDS)
+	$(BIN)/python -m tests.bench.spool --rounds $(ROUNDS)
+
+EVENTS ?= 10000000
+DAYS ?= 90
+
+.PHONY: bench-query
+bench-query: $(VENV)/.dev ## the dashboard's questions over EVENTS in DAYS, beside a plain schema; ROUNDS=n
+	$(BIN)/python -m tests.bench.query --events $(EVENTS) --days $(DAYS) --rounds $(ROUNDS)
 
 .PHONY: soak
 soak: $(VENV)/.dev nginx-server wrk ## half the peak for MINUTES: nothing grows, pulled plugs change no page

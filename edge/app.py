@@ -41,6 +41,7 @@ from edge.private import PrivatePort
 from edge.request_log import RequestLog
 from edge.sites import EMPTY, Site
 from edge.sites_feed import SitesFeed
+from edge.snippet import Snippets
 from rules.ranges import read_ranges
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,6 @@ async def run_edge(
         await buffer.start()
         stack.push_async_callback(buffer.stop)
         control = Control(feed.current, debug=config.debug)
-        operating = _operating(config, control, _open_request_log(config, stack))
         sink = HitStream(config.redis_url, buffer.has_room)
         stack.push_async_callback(sink.close)
         recorder = HitRecorder(sink)
@@ -80,8 +80,14 @@ async def run_edge(
         if config.hits_socket is not None:
             stack.push_async_callback(_hear_nginx(config.hits_socket, feed, recorder).close)
         builds = TrackerBuilds(
-            config.tracker, selectors=config.selectors, installed_at=config.tracker_at
+            config.tracker,
+            selectors=config.selectors,
+            installed_at=config.tracker_at,
+            modules=config.modules,
+            older_modules=config.older_modules,
         )
+        snippets = _snippets(config, builds)
+        operating = _operating(config, control, _open_request_log(config, stack), snippets)
         endpoints = Endpoints(builds=builds, collector=collector, on_script=recorder.note_script)
         trusted = parse_networks(config.trusted_proxies)
         listeners = _build_listeners(config, feed, builds, endpoints, recorder, operating)
@@ -153,8 +159,15 @@ def _open_request_log(config: EdgeConfig, stack: contextlib.AsyncExitStack) -> R
     return requests
 
 
-def _operating(config: EdgeConfig, control: Control, requests: RequestLog | None) -> Operating:
+def _snippets(config: EdgeConfig, builds: TrackerBuilds) -> Snippets | None:
+    return Snippets(config.edge_origin, builds.script_hash) if config.edge_origin else None
+
+
+def _operating(
+    config: EdgeConfig, control: Control, requests: RequestLog | None, snippets: Snippets | None
+) -> Operating:
     return Operating(
+        snippets=snippets,
         acme_dir=config.acme_dir,
         https_port=config.tls_port,
         allowed=parse_networks(config.upstream_ranges) if config.upstream_ranges else None,
@@ -179,7 +192,7 @@ def _build_collector(
     )
 
 
-def _build_listeners(  # noqa: PLR0913 - the parts of a front
+def _build_listeners(
     config: EdgeConfig,
     feed: SitesFeed,
     builds: TrackerBuilds,

@@ -4,7 +4,8 @@ Reading settings and the command line is ``statflow.role_edge``. The one invaria
 changes while the edge runs; what does, is in the sites snapshot.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -17,6 +18,7 @@ class EdgeConfig:
     """What an edge needs; ``tracker`` is the frozen build, ``tracker_at`` when it was installed.
 
     ``selectors`` is what the build is followed by for sites with rules by selector.
+    ``modules`` are the parts of that build by name, ``older_modules`` those of earlier builds.
 
     ``bind`` may list several addresses, separated by commas. ``salt_url`` empty: the salts live in
     ``salts_file``, which must lie in memory; without one they live in this process alone.
@@ -56,6 +58,9 @@ class EdgeConfig:
     version: str
     selectors: bytes = b""
     city_k: int = 10
+    modules: Mapping[str, bytes] = field(default_factory=dict)
+    older_modules: tuple[bytes, ...] = ()
+    edge_origin: str = ""
     bot_ranges: Path | None = None
     spool_dir: Path | None = None
     spool_mb: int = 0

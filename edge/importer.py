@@ -11,6 +11,7 @@ A visitor is known by a hash of the site, the local day and the line's ``visitor
 carries the hash of the day before, so that a visit over midnight keeps the one it began with.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ from edge.pipeline.page import put_page, put_props
 from edge.pipeline.source import put_campaign, put_channel, put_referrer, put_source
 from edge.sites import Site
 from store.client import Store
+from store.dirty_days import mark_dirty, touched_days
 
 CHUNK_EVENTS = 50_000
 IMPORT_SHARD = 255
@@ -72,9 +74,23 @@ class _Nothing:
         return Device()
 
 
-def import_number(site_id: int, name: str) -> int:
-    """Number an import by its site and name, for tokens and markers; 64 bits."""
-    return int.from_bytes(sha256(f"{site_id}:{name}".encode()).digest()[:8])
+def import_number(site_id: int, name: str, resets: int = 0) -> int:
+    """Number an import by its site and name, for tokens and markers; 64 bits.
+
+    The site's resets are its data epoch: after one the same file is another import.
+    """
+    epoch = f":{resets}" if resets else ""
+    return int.from_bytes(sha256(f"{site_id}:{name}{epoch}".encode()).digest()[:8])
+
+
+def count_resets(store: Store, site_id: int) -> int:
+    """Count how often everything of a site was erased.
+
+    Raises:
+        StoreUnavailable, StoreError: It cannot be counted.
+    """
+    sql = "select count() from erasures where site_id = {site_id:UInt32} and kind = 'reset'"
+    return int(store.query(sql, {"site_id": site_id})[0][0])
 
 
 def parse_line(raw: Any, site: Site) -> Event:
@@ -194,7 +210,11 @@ def _write(store: Store, plan: Plan, batch: Batch) -> None:
         "sessions": session_columns(batch, IMPORT_SHARD, number),
         "batches": marker_columns(plan, IMPORT_SHARD, len(events["ts"]), session_rows),
     }
+    days = touched_days(tables.values(), time.time())
+    mark_dirty(store, days)
     for table, columns in tables.items():
+        if table == "batches":
+            mark_dirty(store, days)
         if len(next(iter(columns.values()))):
             store.insert(table, columns, token=plan.token(IMPORT_SHARD, table))
 

@@ -4,8 +4,8 @@
 one line for each check; ``/metrics`` is the Prometheus text of this process. What is wrong behind
 the edge is no reason to take its pages away: that is a note, which ``/readyz`` shows.
 
-Where the part has a collector, ``/api/event``, ``/api/send`` and ``/api/batch`` take what the portal
-passes on of other trackers.
+Where the part has a collector, ``/api/event``, ``/api/send`` and ``/api/batch`` take what the
+portal passes on of other trackers.
 """
 
 import asyncio

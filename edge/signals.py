@@ -233,4 +233,32 @@ def _default(kind: Kind) -> object:
     return 0 if isinstance(kind, Whole) else 0.0
 
 
+def render_table() -> str:
+    """Write the signals and their props as the table of ``docs/modules.md``."""
+    rows = [
+        f"| `{signal.name}` | {signal.module} | `{field.key}`{'' if field.required else ' *'} "
+        f"| {field.meaning} | {_describe(field.kind)} | `{field.column}` |"
+        for signal in SIGNALS.values()
+        for field in signal.fields
+    ]
+    head = (
+        "| name | module | prop | meaning | type | column |\n| --- | --- | --- | --- | --- | --- |"
+    )
+    return "\n".join([head, *rows, "", "\\* may be absent."])
+
+
+def _describe(kind: Kind) -> str:
+    match kind:
+        case Text(_, choices) if choices:
+            return " ".join(f"`{choice}`" for choice in choices)
+        case Text(longest):
+            return f"text, at most {longest}"
+        case Bands():
+            return f"{BANDS} whole numbers, divided by commas"
+        case Whole(largest):
+            return f"0 to {largest}"
+        case Real():
+            return "a number"
+
+
 DEFAULTS: dict[str, object] = {column: _default(kind) for column, kind in COLUMNS.items()}

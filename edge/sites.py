@@ -196,18 +196,24 @@ class Site:
     """SHA-256 in hex of the tokens with which a server may send events for its visitors."""
     modules: tuple[Module, ...] = ()
     """Parts of the tracker that pages load besides its core."""
+    snippet_origin: str = ""
+    """Set where the script comes from the edge's own host (``edge.snippet``); not published."""
     policy: Policy = field(init=False, compare=False, repr=False)
     """``rules``, compiled."""
     zone: ZoneInfo = field(init=False, compare=False, repr=False)
+    bare_hosts: frozenset[str] = field(init=False, compare=False, repr=False)
+    """``hosts`` without a ``www.`` before them."""
 
     def __post_init__(self) -> None:
-        """Resolve the zone once; it is asked for at every event."""
+        """Resolve once what is asked for at every event."""
         if self.canonical_host and self.canonical_host not in self.hosts:
             raise SnapshotError(f"canonical_host {self.canonical_host!r} is no name of the site")
         if self.cnil:
             object.__setattr__(self, "salt_period", SaltPeriod.DAY)
         object.__setattr__(self, "zone", ZoneInfo(self.timezone))
         object.__setattr__(self, "policy", policy_of(self.rules))
+        bare = frozenset(host.removeprefix("www.") for host in self.hosts)
+        object.__setattr__(self, "bare_hosts", bare)
 
     @property
     def hosts(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.passwords import hash_password, password_problem
 from portal.models import ApiToken, Membership, Role, Setting, Site, SiteHost, Team, User
+from portal.sites.erasing import mark_for_erasure
 from portal.sites.fields import FieldError, read_host, read_timezone, read_upstream
 from portal.sites.payload import site_payload, sites_payload
 from portal.teams.rights import Right, find_site
@@ -217,8 +218,9 @@ def list_sites(session: Session) -> list[dict[str, Any]]:
     return [site_row(site) for site in session.scalars(select(Site).order_by(Site.host))]
 
 
-def remove_site(session: Session, site: Site) -> None:
-    """Remove a site with its names and tokens; its id is not given again."""
+def remove_site(session: Session, site: Site, now: datetime | None = None) -> None:
+    """Remove a site with its names, tokens and numbers; its id is not given again."""
+    mark_for_erasure(session, site.id, now or _now())
     session.delete(site)
     session.flush()
 

@@ -39,6 +39,15 @@ def no_collector(*_: object) -> tuple[int, list[tuple[str, str]], bytes]:
     return 503, [("Retry-After", "60")], b""
 
 
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A way in which a site's pages get the tracker, and the integrity of what is served there."""
+
+    what: str
+    src: str
+    integrity: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class PortalConfig:
     """The portal's surroundings.
@@ -49,8 +58,9 @@ class PortalConfig:
     and may raise; ``drop_reasons`` are the meanings of why one was not kept; ``explain`` tells what
     the edge would do to one request of a site that is given as the snapshot's object, and raises
     ValueError with a sentence for people; ``collect`` passes what other trackers send to a
-    collector and gives its answer, and does not raise; ``public_url`` is where browsers reach the
-    portal (https makes cookies secure); ``edge_url`` is shown to people.
+    collector and gives its answer, and does not raise; ``scripts`` lists the scripts of a site,
+    given as the snapshot's object; ``public_url`` is where browsers reach the portal (https makes
+    cookies secure); ``edge_url`` is shown to people.
     """
 
     database_url: str
@@ -63,6 +73,7 @@ class PortalConfig:
     drop_reasons: Mapping[str, str] = field(default_factory=dict)
     explain: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]] = _explain_nothing
     collect: Collect = no_collector
+    scripts: Callable[[dict[str, Any]], list[Script]] = lambda _: []
     public_url: str = ""
     edge_url: str = ""
     api_per_hour: int = 600

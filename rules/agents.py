@@ -70,9 +70,9 @@ class AgentClasses:
 
     def classify(self, agent: str) -> str:
         """Find the class of an agent, ``HUMAN`` if nothing speaks against it."""
-        if not agent.strip():
+        agent = self._readable(agent)
+        if not agent:
             return UNKNOWN
-        agent = self._harmless.sub("", agent)
         found = self._known.extract(agent)
         if found is None or found.family == UNKNOWN:
             found = self._words.extract(agent) or found
@@ -82,8 +82,12 @@ class AgentClasses:
 
     def operator(self, agent: str) -> str:
         """Name who runs the bot of an agent, empty if no table knows."""
-        found = self._operators.extract(self._harmless.sub("", agent))
+        found = self._operators.extract(self._readable(agent))
         return found.family if found is not None else ""
+
+    def _readable(self, agent: str) -> str:
+        """Take out what means nothing, and white space that is more than one space."""
+        return " ".join(self._harmless.sub("", agent).split())
 
 
 @cache

@@ -159,6 +159,7 @@ _DECIDERS: dict[str, Decider] = {
         _injected_by,
     ),
     "listed_bots": _AGENTS,
+    "listed_sources": Decider(_source),
     "networks": Decider(
         lambda case: ", ".join(_sets_used(case)), lambda: tuple(read_table("networks")), _sets_used
     ),

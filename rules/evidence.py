@@ -129,6 +129,7 @@ def weigh(evidence: int) -> bool:
     return Kind.DEFINITE in kinds or len(kinds) >= KINDS_FOR_A_BOT
 
 
+@lru_cache(maxsize=4_096)
 def names(evidence: int) -> tuple[str, ...]:
     """List the signals of a mask by name, in the table's order."""
     return tuple(str(signal.bit.name).lower() for signal in SIGNALS if evidence & signal.bit)

@@ -23,6 +23,12 @@ type Place = tuple[str | int, ...]
 MOST_RULES = 500
 MOST_VALUES = 1_000
 MAX_TEXT = 500
+MOST_STARS = 6
+"""In one pattern; with ``MOST_GLOBS`` it bounds what a page or an event can cost."""
+MOST_GLOBS = 500
+"""Patterns with stars in all rules of a list; those without cost nothing."""
+MOST_SELECTOR_BYTES = 16_384
+"""What rules by selector may add to the script."""
 _MAX_NAME = 120
 _MAX_PROPS = 30
 _DEEPEST = 20
@@ -30,6 +36,7 @@ _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _HOST = re.compile(r"[a-z0-9_*-]{1,63}(?:\.[a-z0-9_*-]{1,63}){0,30}|\[?[0-9a-f:.]{2,45}\]?")
 _PARAM = re.compile(r"[^\s&#?]{1,128}")
+_STARS = re.compile(r"\*+")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _RESERVED = frozenset({"pageview", "engagement"})
 _EXTRAS = {
@@ -174,7 +181,25 @@ def parse_rules(raw: Any) -> tuple[Rule, ...]:
         if rule.id in rules:
             raise RuleError((index, "id"), f"expected an id of its own; {rule.id!r} is taken")
         rules[rule.id] = rule
+    _check_cost(tuple(rules.values()))
     return tuple(rules.values())
+
+
+def _check_cost(rules: tuple[Rule, ...]) -> None:
+    """Refuse a list that would make pages slow or the script large."""
+    globs = selector_bytes = 0
+    for index, rule in enumerate(rules):
+        if rule.subject in {Subject.PATHS, Subject.HOSTS}:
+            globs += sum("*" in value for value in rule.values)
+        elif rule.subject is Subject.SELECTORS:
+            texts = (*rule.values, rule.name, *(text for prop in rule.props for text in prop))
+            selector_bytes += sum(len(text.encode()) for text in texts)
+        if globs > MOST_GLOBS:
+            expected = f"expected at most {MOST_GLOBS} patterns with stars in all rules together"
+            raise RuleError((index, rule.subject.value), expected)
+        if selector_bytes > MOST_SELECTOR_BYTES:
+            expected = f"expected at most {MOST_SELECTOR_BYTES} bytes of rules by selector"
+            raise RuleError((index, rule.subject.value), expected)
 
 
 def parse_rule(raw: Any) -> Rule:
@@ -259,7 +284,13 @@ def _read_value(value: Any, read: Callable[[str], str], place: Place) -> str:
 def _path(text: str) -> str:
     if not text.startswith(("/", "*")) or "?" in text or "#" in text:
         raise ValueError("a path such as /blog/*, without a query")
-    return text
+    return _few_stars(text)
+
+
+def _few_stars(pattern: str) -> str:
+    if len(_STARS.findall(pattern)) > MOST_STARS:
+        raise ValueError(f"a pattern with at most {MOST_STARS} stars")
+    return pattern
 
 
 def _param(text: str) -> str:
@@ -286,7 +317,7 @@ def _host(text: str) -> str:
     host = text.lower().rstrip(".")
     if not _HOST.fullmatch(host):
         raise ValueError("a host name such as shop.example.com")
-    return host
+    return _few_stars(host)
 
 
 def _domain(text: str) -> str:
@@ -329,7 +360,7 @@ _READERS: dict[Subject, Callable[[str], str]] = {
 
 def _target(raw: Mapping[str, Any], subject: Subject) -> str:
     to = _read_value(raw.get("to"), _mask_target, ("to",))
-    stars = min(len(re.findall(r"\*+", pattern)) for pattern in raw[subject.value])
+    stars = min(len(_STARS.findall(pattern)) for pattern in raw[subject.value])
     if any(int(slot) > stars for slot in re.findall(r"\$([1-9])", to)):
         raise RuleError(("to",), f"expected no $ beyond the stars of the paths, which are {stars}")
     return to

@@ -5,6 +5,7 @@ one invariant: time is linear in the length of the text, whatever the text and t
 (``rules.patterns``), and masking what is masked changes nothing.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,7 @@ from rules.loader import Document, Place, read_document
 from rules.patterns import AnyOf, Pattern, PatternError
 from rules.tables import PACKS
 
+_REPEATS = re.compile(r"[*+?{]")
 _CARD_DIGITS = range(13, 20)
 _KEYS = frozenset({"id", "to", "pattern"})
 _OPTIONAL = frozenset({"check", "not_beside"})
@@ -70,15 +72,26 @@ class Mask:
         return any(map(self.not_beside.matches_whole, beside))
 
 
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Which texts need no look: those shorter than ``below`` that have nothing of ``without``."""
+
+    below: int = 0
+    without: re.Pattern[str] = re.compile("")
+
+
 class Masks:
     """The pack's masks, in order."""
 
-    def __init__(self, masks: tuple[Mask, ...]) -> None:
+    def __init__(self, masks: tuple[Mask, ...], skip: Skip | None = None) -> None:
         self.masks = masks
+        self._skip = skip or Skip()
         self._any = AnyOf(mask.pattern.text for mask in masks)
 
     def apply(self, text: str) -> str:
         """Mask a text; one in which nothing is found, as nearly all are, is scanned once."""
+        if len(text) < self._skip.below and not self._skip.without.search(text):
+            return text
         for masked in self._steps(text):
             text = masked[1]
         return text
@@ -123,7 +136,20 @@ def load_masks(path: Path) -> Masks:
                 ("masks", index, "id"), f"expected an id of its own, not {mask.id}"
             )
         masks[mask.id] = mask
-    return Masks(tuple(masks.values()))
+    return Masks(tuple(masks.values()), _read_skip(document, document.values.get("skip")))
+
+
+def _read_skip(document: Document, raw: Any) -> Skip | None:
+    """Read ``skip``; without repeats Python's own engine, which is quicker to ask, is as linear."""
+    if raw is None:
+        return None
+    is_whole = isinstance(raw, dict) and raw.keys() == {"below", "without"}
+    if not is_whole or not isinstance(raw["below"], int):
+        raise document.error(("skip",), "expected below, a number, and without, a pattern")
+    pattern = _read_pattern(document, ("skip", "without"), raw["without"]).text
+    if _REPEATS.search(pattern):
+        raise document.error(("skip", "without"), "expected a pattern without repeats")
+    return Skip(raw["below"], re.compile(pattern, re.ASCII))
 
 
 def _read_mask(document: Document, place: Place, row: Any) -> Mask:

@@ -164,11 +164,14 @@ class Ordered[T]:
 
 
 def any_glob(patterns: Sequence[str]) -> Matches[str]:
-    """Compile patterns of which one must match."""
-    globs = tuple(Glob(pattern).matches for pattern in patterns)
-    if len(globs) == 1:
+    """Compile patterns of which one must match; those without a star are looked up at once."""
+    exact = frozenset(pattern for pattern in patterns if "*" not in pattern)
+    globs = tuple(Glob(pattern).matches for pattern in patterns if "*" in pattern)
+    if not globs:
+        return exact.__contains__
+    if len(globs) == 1 and not exact:
         return globs[0]
-    return lambda text: any(matches(text) for matches in globs)
+    return lambda text: text in exact or any(matches(text) for matches in globs)
 
 
 def plain_path(path: str) -> str:

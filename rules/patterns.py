@@ -60,7 +60,8 @@ class AnyOf:
 
     def found_in(self, text: str) -> list[int]:
         """List which of them are somewhere in the text, counted from 1, in no order."""
-        return [index + 1 for index in self._set.Match(text) or ()]
+        found = self._set.Match(text)
+        return [index + 1 for index in found] if found else []
 
 
 def _check(text: str) -> None:

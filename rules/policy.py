@@ -6,7 +6,7 @@ that ``include /shop/**`` alone means nothing but the shop, and ``allow`` one ho
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -153,7 +153,7 @@ def inject_pack() -> tuple[Rule, ...]:
     return load_rules(PACKS / "inject.yaml")
 
 
-@cache
+@lru_cache(maxsize=256)
 def policy_of(rules: tuple[Rule, ...]) -> Policy:
-    """Compile rules, once a process for equal ones."""
+    """Compile rules, for equal ones of late once; sites keep theirs."""
     return Policy(rules)

@@ -1,8 +1,9 @@
 """Name the source behind a referring host or a campaign's source word.
 
-The table is ``packs/sources.yaml``. Which of a page view's hints counts is decided elsewhere, in
-the edge's pipeline; the channel is ``rules.channels``. The one invariant: a look-up takes a few
-dictionary accesses, however many hosts the table holds.
+The table is ``packs/sources.yaml``; behind it stands ``listed_sources.yaml``, made from a package.
+Which of a page view's hints counts is decided elsewhere, in the edge's pipeline; the channel is
+``rules.channels``. The one invariant: a look-up takes a few dictionary accesses, however many hosts
+the tables hold.
 """
 
 from collections.abc import Mapping
@@ -27,7 +28,9 @@ class Source(NamedTuple):
 class Sources:
     """The table of sources, indexed by host, by wildcard and by word."""
 
-    def __init__(self, table: Mapping[str, Any]) -> None:
+    def __init__(
+        self, table: Mapping[str, Any], listed: Mapping[str, Mapping[str, list[str]]] | None = None
+    ) -> None:
         self._hosts: dict[str, Source] = {}
         self._wild: dict[str, Source] = {}
         self._words: dict[str, Source] = {}
@@ -36,6 +39,9 @@ class Sources:
                 self._add(Source(str(name), category), hosts)
         for word, name in table["aliases"].items():
             self._words[str(word)] = self._words[name.lower()]
+        for category, names in (listed or {}).items():
+            for name, hosts in names.items():
+                self._add_listed(Source(str(name), category), hosts)
         self.click_ids: dict[str, Source] = {
             parameter: self._words[name.lower()] for parameter, name in table["click_ids"].items()
         }
@@ -62,6 +68,13 @@ class Sources:
             if index.setdefault(host.removesuffix(_WILD), source) != source:
                 raise ValueError(f"sources.yaml: {host} stands for two sources")
 
+    def _add_listed(self, source: Source, hosts: list[str]) -> None:
+        """Add hosts that the table does not say; no words, for names such as Free are words too."""
+        source = self._words.get(source.name.lower(), source)
+        for host in hosts:
+            if self.of_host(host) is None:
+                self._hosts[host] = source
+
     def _of_wildcard(self, labels: list[str], start: int) -> Source | None:
         """Match ``google.*``: the labels behind must look like a public suffix."""
         for rest in range(1, _LONGEST_SUFFIX + 1):
@@ -76,4 +89,4 @@ class Sources:
 @cache
 def known_sources() -> Sources:
     """Load the table that comes with the product, once a process."""
-    return Sources(read_table("sources"))
+    return Sources(read_table("sources"), read_table("listed_sources")["hosts"])

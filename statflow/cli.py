@@ -19,7 +19,7 @@ from statflow.deadletter_commands import deadletter
 from statflow.front_command import front
 from statflow.output import print_json, print_table
 from statflow.rules_commands import rules
-from statflow.site_commands import injection, site
+from statflow.site_commands import erase, injection, site
 
 FRONTS = click.Choice(["auto", "direct", "mitmproxy"])
 WORKERS = click.option(
@@ -46,6 +46,7 @@ def main() -> None:
 main.add_command(front)
 main.add_command(site)
 main.add_command(injection)
+main.add_command(erase)
 main.add_command(rules)
 main.add_command(deadletter)
 
@@ -255,13 +256,35 @@ def token_create(context: Context, email: str, host: str, scope: str) -> None:
 @click.argument("host")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
-    "--format", "form", type=click.Choice(["statflow"]), default="statflow", show_default=True
-)
-def import_file(context: Context, host: str, file: Path, form: str) -> None:
-    """Import the events in FILE (NDJSON) into HOST; the same file twice changes nothing."""
+    "--format", "form", type=click.Choice(["statflow", "umami"]), default="statflow",
+    show_default=True,
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Check and count only.")
+def import_file(context: Context, host: str, file: Path, form: str, dry_run: bool) -> None:
+    """Import the events in FILE into HOST; the same file twice changes nothing. Prints JSON.
+
+    FILE is NDJSON, or Umami's export (website_event.csv, alone or in its archive).
+    """
     from statflow.importing import import_events_file
 
-    print_json(import_events_file(context.settings, context.paths, host, file, form))
+    print_json(
+        import_events_file(context.settings, context.paths, host, file, form, dry_run=dry_run)
+    )
+
+
+@main.command("export")
+@command
+@click.argument("host")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--format", "form", type=click.Choice(["ndjson", "parquet"]), default="ndjson",
+    show_default=True,
+)  # fmt: skip
+def export(context: Context, host: str, folder: Path, form: str) -> None:
+    """Write the events of HOST into FOLDER, a file a month. Prints JSON."""
+    from statflow.exporting import export_site
+
+    print_json(export_site(context.settings, context.paths, host, folder, form))
 
 
 @main.command()

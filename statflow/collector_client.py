@@ -44,9 +44,7 @@ class CollectorClient:
         self._socket = private_socket
         self._url = url
 
-    def __call__(
-        self, method: str, path: str, headers: Headers, body: bytes, peer: str
-    ) -> Answer:
+    def __call__(self, method: str, path: str, headers: Headers, body: bytes, peer: str) -> Answer:
         """Ask, and give status, headers and body of the answer."""
         sent = {key: value for key, value in headers if key.lower() not in _DROPPED}
         connection = self._connection()

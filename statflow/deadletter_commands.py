@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from statflow.command import Context, command
+from statflow.erase_commands import find_site
 from statflow.output import fail, print_json, print_table
 
 _SHOWN_CHARACTERS = 60
@@ -134,19 +135,5 @@ def _choice(
 
     if everything:
         return Choice()
-    site_id = None if site is None else _site_id(context, site)
+    site_id = None if site is None else find_site(context, site)[0]
     return Choice(shard, site_id, frozenset(ids))
-
-
-def _site_id(context: Context, site: str) -> int:
-    """Find a site by host; a number is taken as it is, for sites that are no more."""
-    if site.isdigit():
-        return int(site)
-    from portal.commands import site_named
-    from statflow.accounts import open_accounts
-
-    with (
-        open_accounts(context.settings, context.paths) as accounts,
-        accounts.reading() as session,
-    ):
-        return site_named(session, site).id

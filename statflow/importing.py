@@ -1,15 +1,19 @@
 """Read events from a file or from the demo's generator, and import them.
 
+Exports of other products become lines of ours first (``statflow.umami``).
+
 Deriving and writing is ``edge.importer``. A file is checked whole before its first row is written,
 and is taken in order of time without being held in memory: only each line's time and place are.
 """
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
@@ -18,6 +22,7 @@ from edge.event import Event
 from edge.importer import (
     ImportFileError,
     Summary,
+    count_resets,
     import_events,
     import_number,
     parse_line,
@@ -26,6 +31,7 @@ from edge.importer import (
 from edge.sites import Site, parse_site
 from edge.sites_feed import write_atomically
 from portal.commands import sites_payload
+from statflow import umami
 from statflow.accounts import open_accounts
 from statflow.demo.traffic import generate
 from statflow.paths import Paths
@@ -38,16 +44,54 @@ DEMO_SEED = 7
 
 
 def import_events_file(
-    settings: Settings, paths: Paths, host: str, file: Path, form: str
+    settings: Settings, paths: Paths, host: str, file: Path, form: str, *, dry_run: bool = False
 ) -> dict[str, Any]:
-    """Import a file of ``form`` into the site ``host``; returns what was done.
+    """Import a file of ``form`` into the site ``host``; returns what was done, or would be.
 
     Raises:
         ImportFileError: No such site, or a line cannot be imported; nothing was written.
     """
-    if form != "statflow":
-        raise ImportFileError(f"files of {form} cannot be imported yet")
     site = find_site(settings, paths, host)
+    if form == "statflow":
+        return _import_lines(settings, paths, site, file, dry_run=dry_run)
+    with TemporaryDirectory(prefix="import-", dir=paths.data) as folder:
+        lines = Path(folder) / "lines.ndjson"
+        skipped = _convert(file, lines, site)
+        return _import_lines(settings, paths, site, lines, dry_run=dry_run) | {
+            "skipped": dict(skipped)
+        }
+
+
+def _convert(file: Path, lines: Path, site: Site) -> Counter[str]:
+    """Write another product's export as lines; what cannot be imported is counted with why.
+
+    Raises:
+        ImportFileError: It is no such export.
+    """
+    skipped: Counter[str] = Counter()
+    try:
+        with umami.rows_of(file) as rows, lines.open("wb") as out:
+            for row in rows:
+                line = umami.as_line(row, skipped)
+                if line is not None and _can_be_imported(line, site, skipped):
+                    out.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+    except (umami.NoExportError, UnicodeDecodeError) as error:
+        raise ImportFileError(f"{file.name} is no export of Umami: {error}") from None
+    return skipped
+
+
+def _can_be_imported(line: dict[str, Any], site: Site, skipped: Counter[str]) -> bool:
+    try:
+        parse_line(line, site)
+    except ImportFileError as error:
+        skipped[str(error)] += 1
+        return False
+    return True
+
+
+def _import_lines(
+    settings: Settings, paths: Paths, site: Site, file: Path, *, dry_run: bool
+) -> dict[str, Any]:
     with file.open("rb") as opened:
         digest = sha256()
         order: list[tuple[int, int]] = []
@@ -56,7 +100,8 @@ def import_events_file(
             if line.strip():
                 order.append((_checked(line, site, number), offset))
         order.sort()
-        name = import_number(site.id, digest.hexdigest())
+        if dry_run:
+            return _foreseen(order)
 
         def events() -> Iterator[Event]:
             for _, offset in order:
@@ -64,8 +109,17 @@ def import_events_file(
                 yield parse_line(orjson.loads(opened.readline()), site)
 
         with open_store(settings, paths) as store:
+            name = import_number(site.id, digest.hexdigest(), count_resets(store, site.id))
             summary = import_events(store, name, events(), _show)
     return _answer(name, summary)
+
+
+def _foreseen(order: list[tuple[int, int]]) -> dict[str, Any]:
+    def shown(ts_ms: int) -> str:
+        return datetime.fromtimestamp(ts_ms / 1000, UTC).isoformat(timespec="seconds")
+
+    times = {"first": shown(order[0][0]), "last": shown(order[-1][0])} if order else {}
+    return {"dry_run": True, "events": len(order), **times}
 
 
 def seed_demo(settings: Settings, paths: Paths, host: str) -> None:

@@ -10,6 +10,7 @@ from edge.forwarder.run import Forwarder, ForwarderConfig
 from edge.private import PrivatePort
 from edge.sites import SHARDS
 from statflow.paths import Paths
+from statflow.rolling_up import roll_up
 from statflow.services import ServiceError, redis_url, store_url
 from statflow.settings import Settings
 from store.client import Store
@@ -66,5 +67,7 @@ async def serve_forwarder(
             tasks.create_task(keeper.run(stop))
             tasks.create_task(hits.run(stop))
             tasks.create_task(forwarder.run(stop))
+            if 0 in config.shards:
+                tasks.create_task(roll_up(config.store, stop))
     finally:
         await private.stop()

@@ -2,9 +2,13 @@
 
 import logging
 import threading
+from datetime import UTC, datetime
 from functools import partial
 
 from edge.buffer.accounts import read_account
+from edge.buffer.beside import BufferAwayError, open_beside
+from edge.forwarder.asking import send_erasure
+from edge.forwarder.erasure import Erasure
 from edge.health_feed import read_health
 from edge.inject.decide import REASONS
 from edge.outcomes import REASONS as DROP_REASONS
@@ -12,10 +16,12 @@ from portal.app import create_app
 from portal.config import PortalConfig
 from portal.database import Database
 from portal.serve import serve
+from portal.sites.erasing import due_erasures, forget_erasure
 from statflow.accounts import open_accounts, publish_sites, send
-from statflow.explaining import Explainer
 from statflow.collector_client import CollectorClient
+from statflow.explaining import Explainer
 from statflow.paths import Paths
+from statflow.scripts import SiteScripts
 from statflow.services import database_url, redis_url, secret_key, store_url
 from statflow.settings import Settings
 from store.client import Store
@@ -49,6 +55,7 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         publish=partial(send, settings, paths),
         account=partial(read_account, redis_url(settings, paths)),
         drop_reasons={str(row.reason): row.meaning for row in DROP_REASONS},
+        scripts=SiteScripts(settings.edge_host),
         collect=CollectorClient(paths.private_socket("edge"), settings.collector_url),
         edge_health=partial(read_health, redis_url(settings, paths)),
         edge_reasons={str(row.reason): row.meaning for row in REASONS},
@@ -71,3 +78,24 @@ def _keep_published(
         if problem and problem != said:
             log.warning("sites: %s", problem)
         said = problem
+        try:
+            erase_deleted(redis_url(settings, paths), database, datetime.now(UTC))
+        except BufferAwayError:
+            pass  # It is asked for again, and the sites' own problem says that Redis is away.
+        except Exception:
+            log.exception("the numbers of a deleted site could not be erased")
+
+
+def erase_deleted(buffer_url: str, database: Database, now: datetime) -> None:
+    """Ask for the erasure of the numbers of deleted sites; what cannot be asked for now stays due.
+
+    Raises:
+        BufferAwayError: Redis is away.
+    """
+    with database.reading() as session:
+        due = due_erasures(session, now)
+    for site_id in due:
+        with open_beside(buffer_url) as redis:
+            send_erasure(redis, Erasure(site_id, round(now.timestamp() * 1000)))
+        with database.writing() as session:
+            forget_erasure(session, site_id)

@@ -168,6 +168,14 @@ def _print(explanation: "Explanation") -> None:
     if explanation.stores:
         click.echo("\na page view would be stored as")
         print_table([[f"  {name}", str(value)] for name, value in explanation.stores.items()])
+    if explanation.events:
+        click.echo("\nevents that rules make of it")
+        print_table(
+            [
+                [f"  {event.name}", f"on {event.when}", ", ".join(event.selectors), event.rule]
+                for event in explanation.events
+            ]
+        )
 
 
 @rules.command("check")

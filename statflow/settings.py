@@ -56,6 +56,14 @@ def _networks(text: str) -> str:
     return text
 
 
+def _edge_origin(text: str) -> str:
+    if text:
+        from edge.snippet import parse_edge_origin  # noqa: PLC0415 - portals lack it.
+
+        return parse_edge_origin(text)
+    return text
+
+
 def _path(text: str) -> Path | None:
     return Path(text).expanduser().absolute() if text else None
 
@@ -179,8 +187,9 @@ SETTINGS: tuple[Setting, ...] = (
         "EDGE_HOST",
         "",
         "host",
-        "Name that serves /sf/ for sites that use the snippet instead of the proxy.",
-        str,
+        "Name that serves /sf/ over HTTPS for sites that use the snippet instead of the proxy; "
+        "with `http://` before it over plain HTTP, for trying things out.",
+        _edge_origin,
     ),
     Setting(
         "TLS_DIR",

@@ -4,9 +4,12 @@ The portal's pages do the same through the same functions (``portal.commands``).
 published to the edges at once; where that fails, the portal sends it later.
 """
 
+from typing import Any
+
 import click
 
 from statflow.command import Context, command
+from statflow.erase_commands import WAIT, YES, erase_rows, reset_site
 from statflow.output import print_json, print_table
 
 
@@ -91,6 +94,35 @@ def site_set(context: Context, host: str, changes: tuple[str, ...]) -> None:
         problem = publish_sites(context.settings, context.paths, accounts)
     if problem:
         click.echo(f"statflow: {problem}", err=True)
+
+
+@site.command("reset")
+@command
+@click.argument("host")
+@WAIT
+@YES
+def site_reset(context: Context, host: str, *, wait_s: float, yes: bool) -> None:
+    """Erase all numbers of HOST (or of a site's number); what comes later is kept."""
+    reset_site(context, host, wait_s=wait_s, yes=yes)
+
+
+@click.command()
+@command
+@click.argument("host")
+@click.option("--before", metavar="TIME", help="Only what lies before; a day or a moment.")
+@click.option("--after", metavar="TIME", help="Only what lies at or after.")
+@click.option("--path", metavar="PATTERN", help="Only pages such as /admin/*.")
+@click.option("--property", "prop", metavar="NAME=VALUE", help="Only events with this property.")
+@click.option("--visitor", type=int, help="Only this visitor's hash.")
+@click.option("--dry-run", is_flag=True, help="Count what would go, and erase nothing.")
+@WAIT
+@YES
+def erase(context: Context, host: str, **options: Any) -> None:
+    """Erase the events of HOST that meet every condition; their visits are counted anew.
+
+    Times are by the site's clock unless they name a zone. Prints JSON.
+    """
+    erase_rows(context, host, **options)
 
 
 @click.command()

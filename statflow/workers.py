@@ -165,9 +165,7 @@ class Workers:
         await self._scrape()
         return generate_latest(self._registry) + self._merged.render()
 
-    async def relay(
-        self, method: str, api: Api, headers: Headers, body: bytes
-    ) -> EndpointResponse:
+    async def relay(self, method: str, api: Api, headers: Headers, body: bytes) -> EndpointResponse:
         """Let a worker answer what the portal passes on; another, if the first does not."""
         serving = [p.name for p in self._supervisor.parts if p.state is State.SERVING]
         for name in random.sample(serving, len(serving)):

@@ -9,6 +9,7 @@ Times: ``DateTime64(3)`` columns take Unix milliseconds and ``Date`` columns day
 both as ints: several times faster than datetimes, and exact. Queries return aware datetimes.
 """
 
+import logging
 import re
 import struct
 import threading
@@ -33,6 +34,9 @@ from clickhouse_connect.driver.exceptions import Error as DriverError
 # The driver imports pandas at the first insert to see whether it is given a data frame: 1.3 s and
 # 60 MB for a question whose answer is no. chdb brings pandas, so it is there to be found.
 options.pd = None
+
+# It logs what it raises, with a trace, for each column that does not fit; callers tell it once.
+logging.getLogger("clickhouse_connect.driver.transform").setLevel(logging.CRITICAL)
 
 MAX_INSERT_ROWS = 100_000
 CONNECT_TIMEOUT_S = 5
@@ -168,7 +172,27 @@ class Store:
             )
             return cast("list[tuple[Any, ...]]", list(result.result_rows))
 
-    def command(self, sql: str, params: Mapping[str, Any] | None = None) -> Any:
+    def stream(
+        self, sql: str, params: Mapping[str, Any] | None, form: str, *, piece_bytes: int = 1 << 18
+    ) -> Iterator[bytes]:
+        """Run a SELECT and give its rows as bytes of a format of ClickHouse's, as they come.
+
+        Raises:
+            StoreUnavailable: Try again later.
+            StoreError: The statement is wrong, or passed a limit.
+        """
+        with _told_apart():
+            answer: Any = self._client().raw_stream(sql, parameters=dict(params or {}), fmt=form)
+            while piece := answer.read(piece_bytes):
+                yield piece
+
+    def command(
+        self,
+        sql: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Any:
         """Run a statement without rows, or with a single value, which is returned.
 
         Raises:
@@ -176,7 +200,9 @@ class Store:
             StoreError: The statement is wrong, or passed a limit.
         """
         with _told_apart():
-            return self._client().command(sql, parameters=dict(params or {}))
+            return self._client().command(
+                sql, parameters=dict(params or {}), settings=dict(settings or {})
+            )
 
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]], *, token: str) -> int:
         """Store rows given by column, exactly once for each ``token``; return how many were sent.

@@ -29,7 +29,7 @@ LOCK_LIFE_S = 900
 LOCK_WAIT_S = 60.0
 MIN_WINDOW_PARTS = 10_000
 MIN_WINDOW_S = 604_800
-TOKEN_TABLES = ("events", "signals", "sessions", "batches")
+TOKEN_TABLES = ("events", "signals", "sessions", "batches", "erasures")
 """Tables that are written with deduplication tokens (INGESTION 3.5)."""
 
 _FILE = re.compile(r"(\d{4})_\w+\.sql")

@@ -11,7 +11,7 @@ def newest_build() -> Path:
     Raises:
         FileNotFoundError: There is none; `make tracker` makes one.
     """
-    builds = sorted(DIST.glob("*.js"), key=lambda path: [int(n) for n in path.stem.split(".")])
+    builds = _builds()
     if not builds:
         raise FileNotFoundError(f"no tracker build in {DIST}; run `make tracker`")
     return builds[-1]
@@ -27,3 +27,17 @@ def selectors_build() -> Path:
     if not build.exists():
         raise FileNotFoundError(f"no {build}; run `make tracker`")
     return build
+
+
+def modules_of(build: Path) -> dict[str, bytes]:
+    """Read the modules of a build, by name."""
+    return {path.stem: path.read_bytes() for path in sorted(build.with_suffix("").glob("*.js"))}
+
+
+def older_modules() -> tuple[bytes, ...]:
+    """Read the modules of every build but the newest: scripts in caches still ask for them."""
+    return tuple(body for build in _builds()[:-1] for body in modules_of(build).values())
+
+
+def _builds() -> list[Path]:
+    return sorted(DIST.glob("*.js"), key=lambda path: [int(n) for n in path.stem.split(".")])

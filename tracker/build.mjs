@@ -1,7 +1,8 @@
 /**
  * Build dist/<version>.js from src/: one file, smallest, with one placeholder for the site's
- * settings; and dist/selectors/<version>.js, which the edge appends to it for sites with rules by
- * selector.
+ * settings; dist/<version>/<module>.js from src/modules/, each an ES module that is loaded only where
+ * a site has it on; and dist/selectors/<version>.js, which the edge appends to the first for sites with
+ * rules by selector.
  *
  * It serves nothing and knows no site: the edge puts the settings in. The one invariant: a version
  * that dist/versions.json lists as published never changes; a change needs a new version in
@@ -22,19 +23,22 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 
+const MODULE_BUDGET = 1536;
+/** The parts that a site may switch on; edge/sites.py has the same names. */
+const MODULES = ["clicks", "errors", "forms", "scroll", "vitals"];
 /**
- * What is built: from which file, into which folder, how large `gzip -9` at most, which placeholder, and
- * what the edge puts there for most sites, for sizes are those of the script as it is served.
+ * What is one file with a placeholder: how large `gzip -9` at most, which placeholder, and what the edge
+ * puts there for most sites, for sizes are those of the script as it is served.
  */
-const PARTS = [
-  { entry: "main.js", folder: ".", budget: 1536, mark: "__SF__", usual: '{"e":"/sf/e","p":"/sf/p.gif","h":0}' },
-  { entry: "selectors.js", folder: "selectors", budget: 256, mark: "__SF_RULES__", usual: "[]" },
-];
+const CORE = { budget: 1536, mark: "__SF__", usual: '{"e":"/sf/e","p":"/sf/p.gif","h":0}' };
+const SELECTORS = { budget: 256, mark: "__SF_RULES__", usual: "[]" };
 
 const here = dirname(fileURLToPath(import.meta.url));
 const npmDir = resolve(process.env.NPM_DIR ?? join(here, "..", "build", "npm", "tracker"));
 const tools = createRequire(join(npmDir, "package.json"));
 const { version } = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
+const target = join(here, "dist", `${version}.js`);
+const ledger = join(here, "dist", "versions.json");
 
 function checkTypes() {
   const compiler = join(npmDir, "node_modules", "typescript", "bin", "tsc");
@@ -42,9 +46,9 @@ function checkTypes() {
   execFileSync(process.execPath, [compiler, "--project", project], { stdio: "inherit" });
 }
 
-async function build({ entry, mark }) {
+async function minify(entry, options) {
   const bundled = await tools("esbuild").build({
-    entryPoints: [join(here, "src", entry)],
+    entryPoints: [join(here, "src", ...entry)],
     bundle: true,
     write: false,
     format: "esm",
@@ -54,62 +58,106 @@ async function build({ entry, mark }) {
   const { code } = await tools("terser").minify(bundled.outputFiles[0].text, {
     ecma: 2019,
     module: true,
-    compress: { passes: 4, pure_getters: true, booleans_as_integers: true, keep_fargs: false },
+    compress: { passes: 4, pure_getters: true, keep_fargs: false, ...options },
     format: { ascii_only: true },
   });
-  return enclose(code, mark).replace(mark, `"${mark}"`);
+  return code;
+}
+
+async function buildCore() {
+  // Conditionals are left as they are written: alike, they compress better.
+  const code = await minify(["main.js"], { booleans_as_integers: true, conditionals: false });
+  return enclose(code, CORE);
+}
+
+async function buildSelectors() {
+  return enclose(await minify(["selectors.js"], { booleans_as_integers: true }), SELECTORS);
+}
+
+async function buildModules() {
+  const built = {};
+  for (const name of MODULES) built[name] = (await minify(["modules", `${name}.js`], {})) + "\n";
+  return built;
 }
 
 /** Keep every name out of the page's global scope: a block with `let` is the shortest way. */
-function enclose(code, mark) {
+function enclose(code, { mark }) {
   const kept = code.match(/\b(function \w|var )/g) ?? [];
   const isBlock = /^(var|const|let) /.test(code);
   if (!isBlock || kept.length > 1 || code.split(mark).length !== 2)
     throw new Error("the minified code has another shape than the enclosing block expects");
-  return `{${code.replace(/^var /, "let ").replace(/;$/, "")}}\n`;
+  return `{${code.replace(/^var /, "let ").replace(/;$/, "")}}\n`.replace(mark, `"${mark}"`);
 }
 
-function describe(code, { mark, usual }, published) {
+function describeModule(code) {
   const bytes = Buffer.from(code);
-  const served = Buffer.from(code.replace(`"${mark}"`, usual));
   return {
     sha256: createHash("sha256").update(bytes).digest("hex"),
-    integrity: `sha384-${createHash("sha384").update(bytes).digest("base64")}`,
-    bytes: served.length,
-    gzip_bytes: gzipSync(served, { level: 9 }).length,
-    br_bytes: brotliCompressSync(served).length,
-    published,
+    bytes: bytes.length,
+    gzip_bytes: gzipSync(bytes, { level: 9 }).length,
+    br_bytes: brotliCompressSync(bytes).length,
   };
 }
 
-function guard(row, old, { budget, folder }, checkOnly) {
-  if (row.gzip_bytes > budget)
-    throw new Error(`${row.gzip_bytes} bytes gzip -9 are over the budget of ${budget}`);
-  if (old?.published && old.sha256 !== row.sha256)
-    throw new Error(`version ${version} is published and frozen: raise it in tracker/package.json`);
-  if (checkOnly && old?.sha256 !== row.sha256)
-    throw new Error(`tracker/dist/${join(folder, version)}.js is not what tracker/src builds: run make tracker`);
+function describe(code, { mark, usual }) {
+  const served = Buffer.from(code.replace(`"${mark}"`, usual));
+  return {
+    sha256: createHash("sha256").update(code).digest("hex"),
+    integrity: `sha384-${createHash("sha384").update(code).digest("base64")}`,
+    bytes: served.length,
+    gzip_bytes: gzipSync(served, { level: 9 }).length,
+    br_bytes: brotliCompressSync(served).length,
+  };
 }
 
-async function make(part, flags) {
-  const ledger = join(here, "dist", part.folder, "versions.json");
-  const versions = existsSync(ledger) ? JSON.parse(readFileSync(ledger, "utf8")) : {};
-  const old = versions[version];
-  const code = await build(part);
-  const row = describe(code, part, Boolean(old?.published || flags.includes("--publish")));
-  const sizes = `raw ${row.bytes} · gzip -9 ${row.gzip_bytes} · br ${row.br_bytes}`;
-  console.log(`tracker ${version} ${part.entry}: ${sizes}`);
-  const checkOnly = flags.includes("--check");
-  guard(row, old, part, checkOnly);
-  if (checkOnly) return;
-  mkdirSync(dirname(ledger), { recursive: true });
-  writeFileSync(join(dirname(ledger), `${version}.js`), code);
-  writeFileSync(ledger, JSON.stringify({ ...versions, [version]: row }, null, 2) + "\n");
+/** List everything that a version is made of, with its budget. */
+const parts = (row) => [
+  ["core", row, CORE.budget],
+  ["selectors", row?.selectors, SELECTORS.budget],
+  ...MODULES.map((name) => [name, row?.modules?.[name], MODULE_BUDGET]),
+];
+
+/** What a version is, whatever its sizes. */
+const content = (row) => JSON.stringify(parts(row).map(([, part]) => part?.sha256));
+
+function guard(row, old, checkOnly) {
+  for (const [name, { gzip_bytes }, budget] of parts(row))
+    if (gzip_bytes > budget)
+      throw new Error(`${name}: ${gzip_bytes} bytes gzip -9 are over the budget of ${budget}`);
+  if (old?.published && content(old) !== content(row))
+    throw new Error(`version ${version} is published and frozen: raise it in tracker/package.json`);
+  if (checkOnly && content(old) !== content(row))
+    throw new Error(`tracker/dist/ of ${version} is not what tracker/src builds: run make tracker`);
+}
+
+function write(code, selectors, modules) {
+  for (const folder of [version, "selectors"])
+    mkdirSync(join(here, "dist", folder), { recursive: true });
+  writeFileSync(target, code);
+  writeFileSync(join(here, "dist", "selectors", `${version}.js`), selectors);
+  for (const name of MODULES) writeFileSync(join(here, "dist", version, `${name}.js`), modules[name]);
 }
 
 async function main(flags) {
   checkTypes();
-  for (const part of PARTS) await make(part, flags);
+  const versions = existsSync(ledger) ? JSON.parse(readFileSync(ledger, "utf8")) : {};
+  const old = versions[version];
+  const [code, selectors] = [await buildCore(), await buildSelectors()];
+  const modules = await buildModules();
+  const row = {
+    ...describe(code, CORE),
+    published: Boolean(old?.published || flags.includes("--publish")),
+    selectors: describe(selectors, SELECTORS),
+    modules: Object.fromEntries(MODULES.map((name) => [name, describeModule(modules[name])])),
+  };
+  console.log(`tracker ${version}        raw  gzip -9    br`);
+  for (const [name, { bytes, gzip_bytes, br_bytes }] of parts(row))
+    console.log(name.padEnd(14), ...[bytes, gzip_bytes, br_bytes].map((n) => String(n).padStart(6)));
+  const checkOnly = flags.includes("--check");
+  guard(row, old, checkOnly);
+  if (checkOnly) return;
+  write(code, selectors, modules);
+  writeFileSync(ledger, JSON.stringify({ ...versions, [version]: row }, null, 2) + "\n");
 }
 
 try {

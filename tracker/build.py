@@ -1,7 +1,8 @@
 """Build the tracker: ``python -m tracker.build [--check | --publish]``.
 
 Lets ``tracker.npm`` install the pinned tools of ``package.json`` and runs ``build.mjs`` with them;
-what that does and refuses is told there. Running Statflow needs none of this: ``dist/`` is kept.
+what that does and refuses is told there. Then the sizes in the README are written anew. Running
+Statflow needs none of this: ``dist/`` is kept.
 """
 
 import json
@@ -14,6 +15,8 @@ from tracker.npm import NpmError, install_packages, tool_command
 HERE = Path(__file__).parent
 TOOLS = HERE.parent / "build" / "npm" / "tracker"
 """Where build.mjs looks for them, too."""
+README = HERE.parent / "README.md"
+_MARKS = ("<!-- sizes -->", "<!-- /sizes -->")
 
 
 def install_tools(folder: Path) -> None:
@@ -33,7 +36,31 @@ def main(arguments: list[str]) -> int:
     except NpmError as error:
         print(f"tracker: {error}", file=sys.stderr)  # noqa: T201 - a command's own output
         return 1
-    return subprocess.run(command, check=False).returncode  # noqa: S603 - as above
+    done = subprocess.run(command, check=False)  # noqa: S603 - as above
+    if not done.returncode and "--check" not in arguments:
+        README.write_text(with_sizes(README.read_text()))
+    return done.returncode
+
+
+def with_sizes(page: str) -> str:
+    """Put the table of the newest version's sizes between its marks."""
+    before, _, rest = page.partition(_MARKS[0])
+    return f"{before}{_MARKS[0]}\n{render_sizes()}\n{_MARKS[1]}{rest.partition(_MARKS[1])[2]}"
+
+
+def render_sizes() -> str:
+    """Write what the ledger says of the newest version as a Markdown table."""
+    versions = json.loads((HERE / "dist" / "versions.json").read_text())
+    newest = max(versions, key=lambda version: [int(part) for part in version.split(".")])
+    core = versions[newest]
+    selectors = ("rules by selector", core["selectors"])
+    rows = [(f"core {newest}", core), selectors, *core["modules"].items()]
+    lines = [
+        f"| {name} | {row['bytes']:,} | {row['gzip_bytes']:,} | {row['br_bytes']:,} |"
+        for name, row in rows
+    ]
+    head = "| part | raw | gzip -9 | br |\n| --- | ---: | ---: | ---: |"
+    return "\n".join([head, *lines])
 
 
 if __name__ == "__main__":

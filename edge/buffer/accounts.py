@@ -1,4 +1,6 @@
-"""The account of every event (INGESTION 7): received = stored + dropped + dead letters + waiting.
+"""The account of every event (INGESTION 7).
+
+received = stored + erased + dropped + dead letters + waiting.
 
 The counts themselves move in the same scripts as the events (``append.lua``, ``commit.lua``). Here
 they are read together with the length of the stream, in one transaction a shard; once a minute
@@ -51,17 +53,22 @@ _DIFFERENCE = Gauge(
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A site's events since its stream began; ``dropped`` by reason."""
+    """A site's events since its stream began; ``dropped`` by reason.
+
+    ``erased`` were stored, or dead letters, until somebody asked for them to go.
+    """
 
     received: int = 0
     stored: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
     dead_letters: int = 0
+    erased: int = 0
 
     @property
     def waiting(self) -> int:
         """What was received and is nowhere else yet."""
-        return self.received - self.stored - sum(self.dropped.values()) - self.dead_letters
+        kept = self.stored + self.erased + self.dead_letters
+        return self.received - kept - sum(self.dropped.values())
 
     def since(self, before: Self) -> "Account":
         """Tell what has come since an earlier account of the same site."""
@@ -72,6 +79,7 @@ class Account:
             self.stored - before.stored,
             {reason: n for reason, n in dropped.items() if n},
             self.dead_letters - before.dead_letters,
+            self.erased - before.erased,
         )
 
 
@@ -94,7 +102,8 @@ class ShardAccount:
     @property
     def difference(self) -> int:
         """What waits by the sums, less what waits in the stream; 0 unless something is wrong."""
-        return sum(account.waiting for account in self.sites.values()) - self.entries
+        events = self.entries - sum(n for name, n in self.counts.items() if _is_control(name))
+        return sum(account.waiting for account in self.sites.values()) - events
 
     def render(self) -> bytes:
         """Write the form that is kept."""
@@ -114,11 +123,16 @@ def read_counts(counts: Mapping[str, int]) -> dict[int, Account]:
         account = found.setdefault(int(site), {"dropped": {}})
         if state == "dropped":
             account["dropped"][reason] = n
-        elif state in {"received", "stored"}:
+        elif state in {"received", "stored", "erased"}:
             account[state] = n
         elif state == "dead":
             account["dead_letters"] = n
     return {site: Account(**values) for site, values in found.items()}
+
+
+def _is_control(name: str) -> bool:
+    """Tell whether a count is of messages to the writer, which wait in the stream like events."""
+    return name.endswith(":control")
 
 
 def by_minute(kept: Iterable[ShardAccount], site_id: int) -> list[tuple[int, Account]]:
@@ -241,6 +255,7 @@ def _publish(site_id: int, account: Account) -> None:
         "stored": account.stored,
         "waiting": account.waiting,
         "dead_letter": account.dead_letters,
+        "erased": account.erased,
         **{f"dropped_{reason}": n for reason, n in account.dropped.items()},
     }
     for state, n in states.items():

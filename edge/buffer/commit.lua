@@ -1,8 +1,9 @@
 -- Finish a batch that is in the tables: all of it or nothing, and only for its writer (INGESTION 3.3).
 -- KEYS: lease, generation, plan, done, visits, events, counts, dead.
 -- ARGV: owner, epoch, generation, plan, last id, first id to keep, longest dead-letter stream,
---       number of visit fields, of visits to forget, of counts, of dead letters; then
---       [visit, state]*, visit*, [count field, increment]*, [entry id, site, why, size, body]*.
+--       number of visit fields, of visits to forget, of counts, of dead letters, of letters that are
+--       erased; then [visit, state]*, visit*, [count field, increment]*,
+--       [entry id, site, why, size, body]*, [letter id, site]*.
 -- What a full dead-letter stream pushes out is dropped, and counted so.
 -- Returns 'ok' or what stands against it: 'lease', 'generation', 'plan'.
 local held = redis.call('HMGET', KEYS[1], 'owner', 'epoch')
@@ -21,7 +22,7 @@ local function each_piece(command, key, from, to)
     redis.call(command, key, unpack(ARGV, i, math.min(i + 999, to)))
   end
 end
-local at = 12
+local at = 13
 local states = at + 2 * ARGV[8] - 1
 each_piece('HSET', KEYS[5], at, states)
 local forgotten = states + ARGV[9]
@@ -33,6 +34,14 @@ end
 for i = counts + 1, counts + 5 * ARGV[11], 5 do
   redis.call('XADD', KEYS[8], '*', 'id', ARGV[i], 'site', ARGV[i + 1], 'why', ARGV[i + 2],
     'size', ARGV[i + 3], 'd', ARGV[i + 4])
+end
+local letters = counts + 5 * ARGV[11]
+for i = letters + 1, letters + 2 * ARGV[12], 2 do
+  -- Somebody may have moved it on since it was looked for.
+  if redis.call('XDEL', KEYS[8], ARGV[i]) == 1 then
+    redis.call('HINCRBY', KEYS[7], ARGV[i + 1] .. ':dead', -1)
+    redis.call('HINCRBY', KEYS[7], ARGV[i + 1] .. ':erased', 1)
+  end
 end
 local over = redis.call('XLEN', KEYS[8]) - ARGV[7]
 while over > 0 do

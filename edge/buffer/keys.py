@@ -3,15 +3,18 @@
 All keys of a shard carry one hash tag, so that each script touches one slot of a cluster.
 
 Layout:
-    ``{s07}:events``          stream; field ``d`` is one encoded event
+    ``{s07}:events``          stream; field ``d`` is one encoded event, field ``c`` a message to
+                              the writer (``edge.forwarder.erasure``)
     ``{s07}:producers:<id>``  number of the last group that edge process appended; expires unseen
     ``{s07}:counts``          hash of accounting: ``<site>:received``, ``:accepted``, ``:stored``,
-                              ``:dropped:<reason>``, ``:dead``
+                              ``:dropped:<reason>``, ``:dead``, ``:erased``; and ``:control``,
+                              messages in the stream that are no events
     ``{s07}:generation``      random 64 bits, hexadecimal; tells this stream from one lost before
     ``{s07}:lease``           hash: owner, epoch, until (ms of Redis's clock)
     ``{s07}:plan``            the batch being written, or absent
     ``{s07}:done``            id of the last entry that is stored
-    ``{s07}:visits``          hash: one field a kept visit, and ``state`` (generation, watermark)
+    ``{s07}:visits``          hash: one field a kept visit, and ``state`` (generation, watermark,
+                              data epoch)
     ``{s07}:accounts``        list of what ``counts`` and the stream were, one a minute, for a day
     ``{s07}:dead``            stream of entries that were set aside, bounded: id in the events'
                               stream, site (0 unknown), why, size, what may be kept of it

@@ -11,8 +11,9 @@ The one invariant: a number stands for one set of events for ever.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from edge.buffer.spool import SpooledGroup
@@ -49,20 +50,11 @@ class Group:
 
     def arguments(self, kept_s: int) -> list[Any]:
         """Write the arguments of ``append.lua``."""
-        events = [call.events for call in self.calls]
-        return append_arguments(self.number, kept_s, self.all_counts(), events)
-
-
-def append_arguments(
-    number: int, kept_s: int, counts: Counter[str], events: Iterable[Sequence[bytes]]
-) -> list[Any]:
-    """Write the arguments of ``append.lua`` for a group under its number."""
-    args: list[Any] = [number, kept_s, len(counts)]
-    for name, n in counts.items():
-        args += (name, n)
-    for some in events:
-        args += some
-    return args
+        counts = self.all_counts()
+        args: list[Any] = [self.number, kept_s, len(counts), *chain.from_iterable(counts.items())]
+        for call in self.calls:
+            args += call.events
+        return args
 
 
 @dataclass(slots=True, eq=False)

@@ -18,17 +18,18 @@ numbers of a lane reach Redis in their order.
 import asyncio
 import contextlib
 import logging
-from collections import Counter as Counts
 from collections.abc import Awaitable, Sequence
+from itertools import takewhile
+from typing import Any
 
 from prometheus_client import Counter, Gauge, Histogram
 from redis.exceptions import NoScriptError, RedisError
 
 from edge.buffer.durability import check_durability, read_memory_ratio
 from edge.buffer.keys import ShardKeys
-from edge.buffer.lanes import NEVER, Call, Lane, append_arguments
+from edge.buffer.lanes import NEVER, Call, Lane
 from edge.buffer.protocol import BufferUnavailable
-from edge.buffer.scripts import APPEND, connect
+from edge.buffer.scripts import APPEND, DRAIN, connect
 from edge.buffer.spool import Spool
 from edge.crash import place_of
 from edge.outcomes import DropReason
@@ -282,21 +283,28 @@ class RedisBuffer:
         return True
 
     async def _drain(self) -> bool:
-        """Send the oldest groups of the spool; forget those in front of the first refused one."""
+        """Send the oldest groups of the spool; forget those in front of the first refused one.
+
+        All groups of a lane go in one call, so a later one is never in where an earlier is not.
+        """
         assert self._spool is not None
         groups = await asyncio.to_thread(self._spool.peek)
+        lanes: dict[tuple[int, str], list[Any]] = {}
+        for group in groups:
+            args = lanes.setdefault((group.shard, group.producer), [PRODUCER_KEPT_S])
+            args += group.arguments()
         async with self._redis.pipeline(transaction=False) as pipe:
-            for group in groups:
-                keys = self._keys(group.shard, group.producer)
-                args = append_arguments(
-                    group.number, PRODUCER_KEPT_S, Counts(group.counts), [group.events]
-                )
-                pipe.execute_command("EVALSHA", APPEND.digest, len(keys), *keys, *args)
+            for lane, args in lanes.items():
+                keys = self._keys(*lane)
+                pipe.execute_command("EVALSHA", DRAIN.digest, len(keys), *keys, *args)
             replies = await pipe.execute(raise_on_error=False)
-        refused = [i for i, reply in enumerate(replies) if isinstance(reply, Exception)]
         if any(isinstance(reply, NoScriptError) for reply in replies):
-            await self._redis.script_load(APPEND.source)
-        await asyncio.to_thread(self._spool.sent, refused[0] if refused else len(groups))
+            await self._redis.script_load(DRAIN.source)
+        refused = {
+            lane for lane, reply in zip(lanes, replies, strict=True) if isinstance(reply, Exception)
+        }
+        in_front = takewhile(lambda group: (group.shard, group.producer) not in refused, groups)
+        await asyncio.to_thread(self._spool.sent, len(list(in_front)))
         _SPOOL_BYTES.set(self._spool.bytes)
         return not refused
 
@@ -391,7 +399,8 @@ class RedisBuffer:
                 self.problems = await check_durability(self._redis)
                 for problem in self.problems:
                     log.error("buffer: acknowledged events may be lost: %s", problem)
-                await self._redis.script_load(APPEND.source)
+                for script in (APPEND, DRAIN):
+                    await self._redis.script_load(script.source)
                 self._durability_known = True
             self._failing_since = None
             if not self._spooling:

@@ -32,10 +32,12 @@ def load_script(name: str) -> Script:
 
 
 APPEND = load_script("append")
+DRAIN = load_script("drain")
 LEASE = load_script("lease")
 PLAN = load_script("plan")
 COMMIT = load_script("commit")
 DEADLETTER = load_script("deadletter")
+RESTORE = load_script("restore")
 
 
 def connect(url: str, *, timeout_s: float) -> Redis:

@@ -3,7 +3,7 @@
 Every edge process writes to a folder of its own, named after its producer id and locked while it
 lives; the folders of dead processes are taken over, so what they acknowledged is sent all the same.
 A folder holds segments; a segment holds records: length, CRC-32, then a group as JSON. A record
-keeps the group's producer and number, so ``append.lua`` takes it once, however often it is sent.
+keeps the group's producer and number, so ``drain.lua`` takes it once, however often it is sent.
 Sending is ``edge.buffer.redis``; this module knows no Redis.
 
 The one invariant: ``write`` returns only when its records are on disk, and a segment is deleted
@@ -21,14 +21,17 @@ import zlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import orjson
 
 log = logging.getLogger(__name__)
 
 SEGMENT_BYTES = 4 * 1024 * 1024
+PEEK_GROUPS, PEEK_EVENTS = 500, 5_000
+"""Most that is handed out at once, so that no script of Redis holds up the others for long."""
 _HEAD = struct.Struct(">II")
 _LOCK = "lock"
 _SUFFIX = ".spool"
@@ -49,6 +52,11 @@ class SpooledGroup:
         events = [base64.b64encode(event).decode() for event in self.events]
         body = orjson.dumps([self.shard, self.producer, self.number, self.counts, events])
         return _HEAD.pack(len(body), zlib.crc32(body)) + body
+
+    def arguments(self) -> list[Any]:
+        """Write what ``drain.lua`` takes of the group."""
+        sizes = (self.number, len(self.counts), len(self.events))
+        return [*sizes, *chain.from_iterable(self.counts.items()), *self.events]
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
@@ -149,19 +157,17 @@ class Spool:
         self._writing = path if start + len(raw) < SEGMENT_BYTES else None
 
     def peek(self) -> list[SpooledGroup]:
-        """Return the oldest groups, at most one of a producer and shard; [] if none waits.
-
-        Two of one lane must not travel together: the later could get in where the earlier is
-        refused, and its number would shut the earlier out.
-        """
+        """Return the oldest groups in their order; [] if none waits."""
         while not self._unsent and self._segments:
             self._read_next()
-        first: dict[tuple[str, int], SpooledGroup] = {}
-        for group in self._unsent:
-            if (group.producer, group.shard) in first:
+        oldest: list[SpooledGroup] = []
+        events = 0
+        for group in islice(self._unsent, PEEK_GROUPS):
+            events += len(group.events)
+            if oldest and events > PEEK_EVENTS:
                 break
-            first[group.producer, group.shard] = group
-        return list(first.values())
+            oldest.append(group)
+        return oldest
 
     def sent(self, n: int) -> None:
         """Forget the oldest ``n`` groups; delete a segment of which none is left."""

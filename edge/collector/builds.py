@@ -1,6 +1,7 @@
 """From the frozen tracker build and a site's settings to the bytes that are served, and the tag.
 
-The frozen file has one placeholder; the served script is that file with the site's settings put in.
+The frozen file has one placeholder; the served script is that file with the site's settings put in
+and, where the site has modules on, one line more that loads them.
 Which request gets it, and with what headers, is ``edge.collector.script``; the names in it come
 from ``edge.names``. The one invariant: a hash names exactly the bytes served, so whatever lies in a
 cache under it never changes, and a tag's version stands for everything that a page may hold of it.
@@ -8,7 +9,7 @@ cache under it never changes, and a tag's version stands for everything that a p
 
 import gzip
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -17,7 +18,7 @@ import orjson
 import zstandard
 
 from edge.inject.tag import Tag
-from edge.names import Known, NameBook, Names
+from edge.names import PIXEL_ALIAS, Known, NameBook, Names
 from edge.sites import Site
 
 PLACEHOLDER = b'"__SF__"'
@@ -71,10 +72,14 @@ class TrackerBuilds:
         selectors: bytes = b"",
         now: Callable[[], float] = time.time,
         installed_at: float | None = None,
+        modules: Mapping[str, bytes] | None = None,
+        older_modules: Iterable[bytes] = (),
     ) -> None:
         """Take the frozen build; without ``installed_at`` it counts as installed now.
 
         ``selectors`` is appended for sites that have rules by selector.
+        ``modules`` are those of this build by name; ``older_modules``, of earlier builds, answer
+        for the scripts that lie in caches.
 
         Raises:
             ValueError: One does not hold its placeholder exactly once.
@@ -87,8 +92,11 @@ class TrackerBuilds:
         self._selectors = selectors
         self._now = now
         self._installed_at = now() if installed_at is None else installed_at
+        self._modules = {name: _compress(body) for name, body in (modules or {}).items()}
+        served = (*map(_compress, older_modules), *self._modules.values())
+        self._module_by_hash = {module.hash: module for module in served}
         self._made: dict[int, _Made] = {}
-        self._scripts: dict[tuple[bytes, bytes], Script] = {}
+        self._scripts: dict[tuple[bytes, bytes, bytes], Script] = {}
 
     def for_site(self, site: Site) -> Build:
         """Give the build that new pages of a site get."""
@@ -106,15 +114,41 @@ class TrackerBuilds:
         It sends to the endpoint of its time, the one that such a page's policy allows.
         """
         settings, rules = script_settings(site, names), selector_rules(site)
-        found = self._scripts.get((settings, rules))
+        loader = self._loader(site, names)
+        found = self._scripts.get((settings, rules, loader))
         if found is None:
             if len(self._scripts) >= _MOST_VARIANTS:
                 self._scripts.clear()
-            body = self._source.replace(PLACEHOLDER, settings)
-            if rules:
-                body += self._selectors.replace(RULES_PLACEHOLDER, rules)
-            found = self._scripts[settings, rules] = _compress(body)
+            body = self._body(settings, rules, loader)
+            found = self._scripts[settings, rules, loader] = _compress(body)
         return found
+
+    def script_hash(self, site: Site) -> str:
+        """Name the script of a site's new pages, without making ready to serve it."""
+        names = self.names.known(site).current
+        settings, rules = script_settings(site, names), selector_rules(site)
+        return _digest(self._body(settings, rules, self._loader(site, names)))
+
+    def _body(self, settings: bytes, rules: bytes, loader: bytes) -> bytes:
+        body = self._source.replace(PLACEHOLDER, settings)
+        if rules:
+            body += self._selectors.replace(RULES_PLACEHOLDER, rules)
+        return body + loader
+
+    def module(self, module_hash: str) -> Script | None:
+        """Give the module whose bytes have this hash, of this build or of an earlier one."""
+        return self._module_by_hash.get(module_hash)
+
+    def _loader(self, site: Site, names: Names) -> bytes:
+        """Write what loads a site's modules; not where the core is silent, as in a frame."""
+        hashes = [self._modules[name].hash for name in site.modules if name in self._modules]
+        if not hashes:
+            return b""
+        return (
+            b"if(window.statflow&&statflow.r)for(let m of%s)"
+            b'import(%s+m+".js").catch(()=>{})\n'
+            % (orjson.dumps(hashes), orjson.dumps(site.snippet_origin + names.modules))
+        )
 
     def _since(self, site: Site, made: _Made | None) -> float:
         """Tell since when a site is as it is, as far as this process saw it."""
@@ -156,9 +190,14 @@ def script_settings(site: Site, names: Names) -> bytes:
     """
     keeps = site.kept_params or site.policy.kept_params
     flags = (("k", keeps), ("n", not site.respect_dnt), ("h", site.hash_routes))
+    beacon, pixel = names.beacon, names.pixel
+    if site.snippet_origin:
+        end = f"?k={site.public_key}"
+        beacon = f"{site.snippet_origin}{names.beacon}{end}"
+        pixel = f"{site.snippet_origin}{names.prefix}/{PIXEL_ALIAS}{end}"
     pairs = [
-        b"e:" + orjson.dumps(names.beacon),
-        b"p:" + orjson.dumps(names.pixel),
+        b"e:" + orjson.dumps(beacon),
+        b"p:" + orjson.dumps(pixel),
         *(b"%s:1" % key.encode() for key, is_set in flags if is_set),
     ]
     return b"{%s}" % b",".join(pairs)

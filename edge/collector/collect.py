@@ -7,7 +7,7 @@ is durable in the buffer before ``collect`` returns.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from edge.buffer.protocol import BufferUnavailable, EventBuffer
@@ -150,16 +150,10 @@ class Collector:
     ) -> Verdict:
         site = sender.site
         try:
-            context = await self._context(beacons, sender, opted_out)
+            context = await self._context(beacons, sender, opted_out, counts=True)
         except SaltsUnavailable as error:
             refusal = _unavailable(DropReason.NO_SALT, error.retry_after_s)
             return self.refuse(site, refusal, len(beacons))
-        context = replace(
-            context,
-            pace=self._pace,
-            loads=self._loads,
-            may_keep_city=self._cities.admit,
-        )
         outcomes = list(_outcomes(beacons, sender, context))
         drops = Counter(outcome for outcome in outcomes if isinstance(outcome, DropReason))
         for reason, n in drops.items():
@@ -184,8 +178,17 @@ class Collector:
         if self._on_confirmed is not None:
             self._on_confirmed(site, event)
 
-    async def _context(self, beacons: Sequence[Beacon], sender: Sender, opted_out: bool) -> Context:
+    async def _context(
+        self,
+        beacons: Sequence[Beacon],
+        sender: Sender,
+        opted_out: bool,
+        *,
+        counts: bool = False,
+    ) -> Context:
         """Gather what the steps need; for who opted out not even a salt is asked for.
+
+        ``counts``: the events are taken in, so they count for pace, loads and cities.
 
         Raises:
             SaltsUnavailable: The salt store cannot be asked.
@@ -209,7 +212,9 @@ class Collector:
             devices=self._agents,
             opted_out=opted_out,
             ranges=self._ranges,
-            may_keep_city=self._cities.would_admit,
+            pace=self._pace if counts else None,
+            loads=self._loads if counts else None,
+            may_keep_city=self._cities.admit if counts else self._cities.would_admit,
         )
 
     def _count_drop(self, site: Site, reason: DropReason, n: int) -> None:

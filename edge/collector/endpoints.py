@@ -33,7 +33,7 @@ from edge.collector.messages import (
     render_response,
 )
 from edge.collector.opt_out import respond_with_opt_out
-from edge.collector.origins import cors_headers, is_own_origin
+from edge.collector.origins import cors_headers, is_own_origin, is_own_page
 from edge.collector.proof import render_proof
 from edge.collector.script import respond_with_script
 from edge.event import PAGEVIEW, Beacon, Sender
@@ -53,6 +53,12 @@ _SECRETS = frozenset({b"cookie", b"authorization", b"proxy-authorization"})
 _BEACON_TYPES = frozenset({b"", b"text/plain", b"application/json"})
 _GIF = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 _VARY = (b"Vary", b"Origin")
+_FOREIGN = Refusal(
+    DropReason.HOSTNAME_NOT_ALLOWED,
+    403,
+    "origin_not_allowed",
+    "This page does not belong to the site.",
+)
 _PREFLIGHT: Headers = (
     (b"Access-Control-Allow-Methods", b"POST"),
     (b"Access-Control-Allow-Headers", b"Content-Type, X-Statflow-Debug"),
@@ -99,8 +105,12 @@ class Endpoints:
     async def _route(
         self, request: EndpointRequest, found: Found | None, opted_out: bool
     ) -> EndpointResponse:
-        if found is None or found.name.startswith(MODULES):
-            return render_error(404, "not_found", "There is nothing here.")
+        if found is None:
+            return _nothing()
+        if found.name.startswith(MODULES):
+            name = found.name.removeprefix(MODULES)
+            module = self._builds.module(name.removesuffix(".js"))
+            return _nothing() if module is None else respond_with_script(request, module, name)
         if found.name == BEACON:
             return await self._beacon(request, opted_out)
         if found.name == PIXEL:
@@ -149,20 +159,26 @@ class Endpoints:
             )
         except SaltsUnavailable:
             return ""
-        return render_proof(outcome, sender.address)
+        return render_proof(outcome, sender.address, request.site.salt_period)
 
     async def _pixel(self, request: EndpointRequest, opted_out: bool) -> EndpointResponse:
         """Count a page view without JavaScript; the picture comes whatever becomes of it."""
         if request.method not in {"GET", "HEAD"}:
             return refuse_method(b"GET, HEAD")
         extra: Headers = (NO_STORE, (b"Cross-Origin-Resource-Policy", b"cross-origin"))
-        if request.method == "GET":
+        if request.method == "GET" and not is_own_page(request.site, request.headers):
+            self._collector.refuse(request.site, _FOREIGN)
+        elif request.method == "GET":
             page = parse_qs(request.query).get("u", [""])[0]
             page = page or first_value(request.headers, b"referer").decode("latin-1")
             body = orjson.dumps({"n": "pageview", "u": page})
             verdict = await self._collector.collect(body, _sender(request), opted_out=opted_out)
             extra = (*extra, *_debug_header(verdict, request))
         return render_response(200, b"image/gif", _GIF, extra, head=request.method == "HEAD")
+
+
+def _nothing() -> EndpointResponse:
+    return render_error(404, "not_found", "There is nothing here.")
 
 
 def _is_url(text: str) -> bool:
@@ -191,8 +207,7 @@ def _preflight(request: EndpointRequest) -> EndpointResponse:
 def _wrong_envelope(request: EndpointRequest) -> Refusal | None:
     """Refuse a beacon for what can be seen without reading its body."""
     if not is_own_origin(request.site, request.headers):
-        message = "This page does not belong to the site."
-        return Refusal(DropReason.HOSTNAME_NOT_ALLOWED, 403, "origin_not_allowed", message)
+        return _FOREIGN
     if len(request.body) > MAX_BODY_BYTES:
         return Refusal(DropReason.TOO_LARGE, 413, "too_large", "The body is larger than 64 KiB.")
     media_type = first_value(request.headers, b"content-type").partition(b";")[0].strip().lower()

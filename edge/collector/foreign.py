@@ -1,8 +1,8 @@
 """The wire formats of other trackers, into ours: Plausible's events API and Umami's (CONTRACT 3).
 
 Pure: a document of theirs in, events as ``edge.collector.payload`` reads them out, with what the
-document says about its sender. What that is worth is decided by ``edge.collector.foreign_requests``,
-and every event is checked by the one payload table. The one invariant: whatever the document, the
+document says about its sender. What that is worth is for ``edge.collector.foreign_requests``, and
+every event is checked by the one payload table. The one invariant: whatever the document, the
 answer is a value.
 
 Source: Plausible's events API reference and its npm trackers; Umami's ``/api/send`` and tracker.
@@ -27,8 +27,8 @@ _VITALS = ("lcp", "inp", "cls", "fcp", "ttfb")
 class ForeignEvents:
     """What one document of theirs holds.
 
-    ``site`` is what it names as its site; ``wire`` are events in the form of CONTRACT 3. The rest is
-    said about the visitor and empty where the document does not speak of them.
+    ``site`` is what it names as its site; ``wire`` are events in the form of CONTRACT 3. The rest
+    is said about the visitor and empty where the document does not speak of them.
 
     Units: ``sent_at_ms`` Unix milliseconds, 0 if not said.
     """

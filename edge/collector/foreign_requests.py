@@ -8,7 +8,7 @@ nothing that a sender says about its address, agent or time changes who it is.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
 from itertools import groupby
@@ -65,7 +65,7 @@ def has_write_token(site: Site, headers: Headers) -> bool:
     if kind.lower() != b"bearer" or not site.write_tokens:
         return False
     digest = sha256(token.strip()).hexdigest()
-    return any([compare_digest(digest, known) for known in site.write_tokens])
+    return any(compare_digest(digest, known) for known in site.write_tokens)
 
 
 def find_named_site(api: Api, body: bytes, sites: Sequence[Site]) -> Site | None:

@@ -25,6 +25,13 @@ def is_own_origin(site: Site, headers: Headers) -> bool:
     return _is_own(site, origin)
 
 
+def is_own_page(site: Site, headers: Headers) -> bool:
+    """Tell whether a picture may be asked for from where the browser says that it is shown."""
+    if first_value(headers, b"sec-fetch-site") != b"cross-site":
+        return True
+    return _is_own(site, first_value(headers, b"referer"))
+
+
 def is_same_origin(site: Site, headers: Headers) -> bool:
     """Tell whether a form was sent by a page of this very site; silence is a no."""
     if fetch_site := first_value(headers, b"sec-fetch-site"):

@@ -1,12 +1,14 @@
 """The wire format of a beacon (CONTRACT 3): bytes in, checked Beacons or a named error out.
 
 Only form is checked here; what an event means is the pipeline's. Unknown keys are ignored, so that
-a newer tracker can talk to an older edge. Hand-written checks, because they run for every event.
-The one invariant: whatever the bytes, the answer is a value, and no message repeats what was sent.
+a newer tracker can talk to an older edge. ``FIELDS`` is the one table of what an event may hold: it
+is what is checked, and what the TypeScript definitions are made of (``edge.collector.typescript``).
+Hand-written readers, because they run for every event. The one invariant: whatever the bytes, the
+answer is a value, and no message repeats what was sent.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -123,21 +125,7 @@ def parse_event(raw: Any, default_currency: str) -> Beacon | Fault:
     if not isinstance(raw, dict):
         return Fault("wrong_type", "An event is a JSON object.", None)
     try:
-        name = _name(raw)
-        return Beacon(
-            name=name,
-            url=_url(raw),
-            referrer=_referrer(raw),
-            age_ms=_whole(raw, "a", 0, _MAX_AGE_MS),
-            props=_signal_props(name, raw) if name in SIGNALS else _props(raw),
-            revenue=_revenue(raw, default_currency),
-            interactive=name not in SIGNALS and _flag(raw, "i", "interactive", True),
-            engaged_ms=_whole(raw, "g", 0, _MAX_ENGAGED_MS),
-            scroll=_whole(raw, "d", NO_SCROLL, _MAX_SCROLL),
-            viewport_px=_whole(raw, "w", 0, _MAX_VIEWPORT_PX),
-            load_id=_load_id(raw),
-            automation=_flag(raw, "b", "b", False),
-        )
+        return Beacon(**{name: read(raw, default_currency) for name, read in _READERS})
     except _FaultError as error:
         return error.fault
 
@@ -180,13 +168,13 @@ def _is_absolute(url: str) -> bool:
 
 
 def _referrer(raw: Mapping[str, Any]) -> str:
-    """Read the referrer; one that is too long is cut, for only its start is ever kept."""
+    """Read the referrer; one that is too long is cut, at a slash: half a name cannot be masked."""
     referrer = raw.get("r", raw.get("referrer"))
     if referrer is None:
         return ""
     if not isinstance(referrer, str):
         raise _FaultError("wrong_type", "r", "The referrer is text.")
-    return referrer[:MAX_URL]
+    return referrer if len(referrer) <= MAX_URL else referrer[:MAX_URL].rpartition("/")[0]
 
 
 def _props(raw: Mapping[str, Any]) -> tuple[tuple[str, Scalar], ...]:
@@ -259,7 +247,87 @@ def _whole(raw: Mapping[str, Any], key: str, default: int, largest: int) -> int:
 
 
 def _load_id(raw: Mapping[str, Any]) -> str:
-    value = raw.get("l", "")
+    value = raw.get("l") or ""
     if not isinstance(value, str) or not _LOAD_ID.fullmatch(value):
         raise _FaultError("wrong_type", "l", "The load id is a short word.")
     return value
+
+
+def _interactive(raw: Mapping[str, Any]) -> bool:
+    return _name(raw) not in SIGNALS and _flag(raw, "i", "interactive", True)
+
+
+def _props_of(raw: Mapping[str, Any]) -> tuple[tuple[str, Scalar], ...]:
+    name = _name(raw)
+    return _signal_props(name, raw) if name in SIGNALS else _props(raw)
+
+
+def _number(key: str, default: int, largest: int) -> Callable[[Mapping[str, Any], str], int]:
+    return lambda raw, _currency: _whole(raw, key, default, largest)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One key of an event on the wire (CONTRACT 3).
+
+    ``long_name`` is Plausible's name for it, empty where there is none; ``typescript`` its type.
+    """
+
+    key: str
+    long_name: str
+    attribute: str
+    read: Callable[[Mapping[str, Any], str], Any]
+    typescript: str
+    meaning: str
+    required: bool = False
+
+
+FIELDS: tuple[Field, ...] = (
+    Field(
+        "n", "name", "name", lambda raw, _: _name(raw), "string",
+        f"Name: `pageview`, `engagement`, a signal's, or a custom event's; at most {MAX_NAME} "
+        "characters.",
+        required=True,
+    ),
+    Field(
+        "u", "url", "url", lambda raw, _: _url(raw), "string",
+        f"Absolute URL of the page, at most {MAX_URL} characters.", required=True,
+    ),
+    Field("r", "referrer", "referrer", lambda raw, _: _referrer(raw), "string | null", "Referrer."),
+    Field(
+        "a", "", "age_ms", _number("a", 0, _MAX_AGE_MS), "number",
+        "Milliseconds since it happened, when sent.",
+    ),
+    Field(
+        "p", "props", "props", lambda raw, _: _props_of(raw), "Props",
+        f"Properties, at most {MAX_PROPS}: names of {MAX_PROP_KEY}, texts of {MAX_PROP_VALUE} "
+        "characters.",
+    ),
+    Field("$", "revenue", "revenue", _revenue, "Revenue | null", "Money."),
+    Field(
+        "i", "interactive", "interactive", lambda raw, _: _interactive(raw), "boolean | 0 | 1",
+        "False: it does not end a bounce.",
+    ),
+    Field(
+        "g", "", "engaged_ms", _number("g", 0, _MAX_ENGAGED_MS), "number", "Engaged milliseconds."
+    ),
+    Field(
+        "d", "", "scroll", _number("d", NO_SCROLL, _MAX_SCROLL), "number",
+        "Deepest percent of the page that was seen.",
+    ),
+    Field(
+        "w", "", "viewport_px", _number("w", 0, _MAX_VIEWPORT_PX), "number",
+        "Width of the viewport in CSS pixels.",
+    ),
+    Field(
+        "l", "", "load_id", lambda raw, _: _load_id(raw), "string | 0",
+        "The edge's id of this load of the document, with its first page view.",
+    ),
+    Field(
+        "b", "", "automation", lambda raw, _: _flag(raw, "b", "b", False), "boolean | 0 | 1",
+        "A browser that is driven by a program.",
+    ),
+)  # fmt: skip
+"""In the order in which they are checked: of several faults the first is told."""
+
+_READERS = tuple((field.attribute, field.read) for field in FIELDS)

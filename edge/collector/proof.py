@@ -10,6 +10,7 @@ from html import escape
 
 from edge.event import NO_SCROLL, Address, Event
 from edge.outcomes import REASONS, DropReason
+from edge.sites import SaltPeriod
 
 LABELS: dict[str, str] = {
     "ts_ms": "Time",
@@ -59,7 +60,8 @@ _STORED = """<h2>What is stored about a page view</h2>
 {rows}
 </table>
 <p>The visitor number is made of your address and your browser's description with a key that is
-thrown away after this day: tomorrow's number is another, and nobody can compute it again.</p>
+thrown away after this {period}: the next {period}'s number is another, and nobody can compute this
+one again.</p>
 """
 _DROPPED = """<h2>What is stored about a page view</h2>
 <p>If you opened a page now, nothing would be kept. {why}</p>
@@ -71,19 +73,21 @@ browser and the visitor number, and are not kept. Nothing is stored on your devi
 _MEANINGS = {row.reason: row.meaning for row in REASONS}
 
 
-def render_proof(outcome: Event | DropReason, address: Address) -> str:
+def render_proof(
+    outcome: Event | DropReason, address: Address, period: SaltPeriod = SaltPeriod.DAY
+) -> str:
     """Write as HTML what would be kept, and what was only read."""
-    kept = _dropped(outcome) if isinstance(outcome, DropReason) else _stored(outcome)
+    kept = _dropped(outcome) if isinstance(outcome, DropReason) else _stored(outcome, period)
     return kept + _FORGOTTEN.format(address=escape(str(address)))
 
 
-def _stored(event: Event) -> str:
+def _stored(event: Event, period: SaltPeriod) -> str:
     rows = [
         _ROW.format(label=escape(LABELS[name]), value=escape(_text(name, value)))
         for name, value in event._asdict().items()
         if name in LABELS and value not in ("", 0, {}, False) and (name, value) != _UNKNOWN_SCROLL
     ]
-    return _STORED.format(rows="\n".join(rows))
+    return _STORED.format(rows="\n".join(rows), period=period)
 
 
 _UNKNOWN_SCROLL = ("scroll", NO_SCROLL)

@@ -1,9 +1,9 @@
 """Requests of other trackers that came in elsewhere: the portal passes them to a private port.
 
-Framework-neutral; the port is ``edge.private``, the answers are ``edge.collector.endpoints``'. There
-is no host to find the site by, so it is the one that the first document names, or for a browser that
-only asks whether it may, the one whose page it comes from. The one invariant: who asks here is
-trusted to tell the peer's address, so this is reached on loopback and private sockets only.
+Framework-neutral; the port is ``edge.private``, the answers are ``edge.collector.endpoints``'.
+There is no host to find the site by, so it is the one that the first document names, or for a
+browser that only asks whether it may, the one whose page it comes from. The one invariant: who asks
+here is trusted to tell the peer's address, so it is reached by loopback and private sockets only.
 """
 
 from collections.abc import Callable

@@ -6,15 +6,15 @@ states change together or not at all, so a replay starts from the states before 
 """
 
 from collections import Counter
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, field
+from itertools import batched, chain
 from typing import Any
 
 import orjson
 from redis.asyncio import Redis
 
 from edge.buffer.keys import ShardKeys
-from edge.buffer.scripts import COMMIT, PLAN, run_script, send_command
+from edge.buffer.scripts import COMMIT, PLAN, RESTORE, run_script, send_command
 from edge.forwarder.entries import DeadLetter
 from edge.forwarder.lease import Lease, LeaseLost
 from edge.forwarder.visit import StreamId, Visit
@@ -22,8 +22,9 @@ from edge.forwarder.visits import Batch
 
 DEAD_LETTERS_MAX = 10_000
 STATE_FIELD = b"state"
-"""The field of the visits hash that holds generation and watermark."""
+"""The field of the visits hash that holds generation, watermark and data epoch, if there is one."""
 LOAD_VISITS = 5_000
+RESTORE_VISITS = 1_000
 
 
 class ShardStopped(Exception):  # noqa: N818 - a state of the world, told to operators.
@@ -32,28 +33,41 @@ class ShardStopped(Exception):  # noqa: N818 - a state of the world, told to ope
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What the last commit left, and the plan recorded since, if any."""
+    """What the last commit left, and the plan recorded since, if any.
+
+    ``is_new``: there was no commit in this life of the stream.
+    """
 
     generation: int
     done: StreamId
     plan: bytes | None
     watermark_ms: int
     visits: list[Visit]
+    data_epoch: int
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a finished batch changes: ``done``, states, counts and dead letters."""
+    """What a finished batch changes: ``done``, states, counts and dead letters.
+
+    ``moved`` are counts beside those of the batch; ``erased_letters`` dead letters that go, with
+    their site.
+    """
 
     last: StreamId
     watermark_ms: int
     batch: Batch
     dead: list[DeadLetter]
+    data_epoch: int
+    moved: Counter[str] = field(default_factory=Counter)
+    erased_letters: list[tuple[str, int]] = field(default_factory=list)
 
     def counts(self) -> Counter[str]:
         """Account for every entry of the batch (INGESTION 7)."""
         stored = Counter(event.site_id for event in self.batch.events)
-        counts = Counter({f"{site_id}:stored": n for site_id, n in stored.items()})
+        counts = Counter(self.moved)
+        counts.update({f"{site_id}:stored": n for site_id, n in stored.items()})
         for site_id, n in self.batch.no_visit.items():
             counts[f"{site_id}:dropped:no_visit"] += n
         for letter in self.dead:
@@ -62,17 +76,21 @@ class Outcome:
 
     def arguments(self, generation: int) -> list[Any]:
         """Write what ``commit.lua`` takes after the fence."""
-        state = orjson.dumps([generation, self.watermark_ms])
+        state = orjson.dumps(
+            [generation, self.watermark_ms, *([self.data_epoch] if self.data_epoch else [])]
+        )
         states = [(STATE_FIELD, state)]
         states += [(b"%d" % visit.visit_id, visit.render()) for visit in self.batch.changed]
         counts = self.counts()
         args: list[Any] = [str(self.last), str(self.last.next()), DEAD_LETTERS_MAX]
         args += [len(states), len(self.batch.evicted), len(counts), len(self.dead)]
+        args.append(len(self.erased_letters))
         args += chain.from_iterable(states)
         args += self.batch.evicted
         args += chain.from_iterable(counts.items())
         for letter in self.dead:
             args += (str(letter.at), *letter[1:])
+        args += chain.from_iterable(self.erased_letters)
         return args
 
 
@@ -88,8 +106,7 @@ class Checkpoint:
     async def load(self, new_generation: int) -> Loaded:
         """Read everything; a stream without a generation gets ``new_generation``.
 
-        Visits that were lost together with Redis are not rebuilt here (INGESTION 3.6): a new
-        generation starts without any.
+        A new life of a stream has no states until ``restore`` or a commit brings some.
 
         Raises:
             ShardStopped: What is stored does not fit together.
@@ -100,16 +117,36 @@ class Checkpoint:
         names = [keys.generation, keys.done, keys.plan]
         self._generation, done, plan = await send_command(self._redis, "MGET", *names)
         generation = int(self._generation, 16)
-        watermark_ms, visits = 0, []
+        watermark_ms, data_epoch, states, is_new = 0, 0, [], True
         async for name, raw in self._redis.hscan_iter(keys.visits, count=LOAD_VISITS):
             if name != STATE_FIELD:
-                visits.append(Visit.parse(raw))
+                states.append(raw)
                 continue
-            of_generation, watermark_ms = orjson.loads(raw)
+            is_new = False
+            of_generation, watermark_ms, *later = orjson.loads(raw)
+            data_epoch = later[0] if later else 0
             if of_generation != generation:
                 raise ShardStopped("the visit states are of another life of the stream")
         done_id = StreamId.parse(done) if done else StreamId(0, 0)
-        return Loaded(generation, done_id, plan, watermark_ms, visits)
+        # Without the field that is written last, what is there is half of something.
+        visits = [] if is_new else [Visit.parse(raw) for raw in states]
+        return Loaded(generation, done_id, plan, watermark_ms, visits, data_epoch, is_new)
+
+    async def restore(self, watermark_ms: int, visits: list[Visit]) -> None:
+        """Store the first states of a new life, found elsewhere.
+
+        Raises:
+            LeaseLost: The shard is another's.
+            ShardStopped: A plan is recorded, or the stream is a new one.
+            RedisError: Outcome unknown; opening anew tells.
+        """
+        keys = self._keys
+        names = [keys.lease, keys.generation, keys.plan, keys.visits]
+        pairs = [(b"%d" % visit.visit_id, visit.render()) for visit in visits]
+        pairs.append((STATE_FIELD, orjson.dumps([int(self._generation, 16), watermark_ms])))
+        for i, some in enumerate(batched(pairs, RESTORE_VISITS)):
+            args = [*self._fence(), "" if i else "first", *chain.from_iterable(some)]
+            _check(await run_script(self._redis, RESTORE, names, args))
 
     async def record(self, plan: bytes, instead_of: bytes = b"") -> None:
         """Record a plan before its first insert; ``instead_of`` one of which nothing is stored.

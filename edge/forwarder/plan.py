@@ -9,7 +9,7 @@ other. What is not set is not written down, so an older release reads every plan
 of it.
 """
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Self
 
 import orjson
@@ -28,6 +28,9 @@ class Plan:
 
     ``suspect``: up to here the store refused a greater plan that began at or before ``first``.
     ``refused``: why the one entry of this plan is left out; empty where it is not.
+    ``data``: the data epoch, which grows with every erasure in the shard.
+    ``phase``, ``erased``: of an erasure, how far it is and how many events it takes
+    (``edge.forwarder.erase``); 0 for a batch of events.
     """
 
     epoch: int
@@ -38,6 +41,9 @@ class Plan:
     format: int = BATCH_FORMAT
     suspect: StreamId | None = None
     refused: str = ""
+    data: int = 0
+    phase: int = 0
+    erased: int = 0
 
     def render(self) -> bytes:
         """Write the form in which it is recorded."""
@@ -66,6 +72,10 @@ class Plan:
         count = (len(ids) + 1) // 2
         return replace(self, epoch=epoch, last=ids[count - 1], count=count, suspect=self.last)
 
+    def at_phase(self, phase: int) -> "Plan":
+        """Plan the same erasure, further on."""
+        return replace(self, phase=phase)
+
     def without(self, epoch: int, why: str) -> "Plan":
         """Plan to leave the one entry out."""
         return replace(self, epoch=epoch, refused=why)
@@ -82,7 +92,10 @@ class Plan:
     def token(self, shard: int, table: str) -> str:
         """Name the insert of this plan into one table (INGESTION 3.5)."""
         span = f"{self.first}-{self.last}-{self.count}"
-        return f"{shard}-{self.generation:016x}-{span}-{self.format}-{table}"
+        form = f"{self.format}.{self.data}" if self.data else f"{self.format}"
+        return f"{shard}-{self.generation:016x}-{span}-{form}-{table}"
 
 
-_LATER = {f.name: f.default for f in fields(Plan) if f.name in {"suspect", "refused"}}
+_LATER = {
+    f.name: f.default for f in fields(Plan) if f.default is not MISSING and f.name != "format"
+}

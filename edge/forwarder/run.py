@@ -22,7 +22,8 @@ from edge.buffer.scripts import connect, send_command
 from edge.crash import place_of
 from edge.forwarder.checkpoint import ShardStopped
 from edge.forwarder.lease import Lease, LeaseLost
-from edge.forwarder.shard import Prepared, ShardWriter
+from edge.forwarder.prepare import Prepared
+from edge.forwarder.shard import ShardWriter
 from edge.outcomes import DropReason, count
 from store.client import Store, StoreError, StoreUnavailable
 

@@ -7,6 +7,7 @@ Where a writer may die, and what the next one finds:
     after the plan       no marker: the same rows are made again, the token refuses those in
     after the marker     only the states are made again, and committed
     after the commit     no plan
+In a new life of the stream the visits of the one before are found first (``recover``).
 
 Poison: where the store refuses rows (and does not just fail), nothing of the batch is stored. Half
 of it is planned in its place, and so on, down to the entry that is refused alone: that one becomes
@@ -14,8 +15,9 @@ a dead letter in the commit of a plan of its own. Every sub-batch is recorded, w
 like any batch, out of the states of the commit before it. So an entry that is left out never was:
 it opens, moves and lengthens no visit, and ``sessions`` tell of exactly what ``events`` hold.
 An event that it would have shared a visit with keeps or opens the visit that it would have had
-without it. Rows of ``sessions`` cannot be refused for an event's sake once ``events`` took it; if
-they are, that is the operator's matter, and the shard waits.
+without it. Rows of ``signals`` and ``sessions`` cannot be refused for an event's sake once it is
+in ``events`` (``edge.signals`` checks the former); if they are, that is the operator's matter, and
+the shard waits.
 
 The one invariant: rows are made only from the states of the last commit and the entries of a
 recorded plan. So after an error of the store the batch is repeated as it is; after any other error
@@ -25,31 +27,28 @@ the writer is thrown away and another is opened, which repeats it.
 import asyncio
 import logging
 import struct
-from dataclasses import dataclass
+import time
+from dataclasses import replace
 
 from redis.asyncio import Redis
 
 from edge.buffer.keys import ShardKeys
-from edge.buffer.scripts import send_command
-from edge.forwarder.batches import (
-    Columns,
-    event_columns,
-    marker_columns,
-    session_columns,
-    signal_columns,
-)
-from edge.forwarder.checkpoint import Checkpoint, Outcome, ShardStopped
-from edge.forwarder.entries import RawEntry, decode_entries, make_letter, parse_ids, read_body
+from edge.forwarder.batches import marker_columns
+from edge.forwarder.checkpoint import Checkpoint, ShardStopped
+from edge.forwarder.entries import RawEntry, decode_entries, parse_ids
+from edge.forwarder.erase import Eraser, Phase
 from edge.forwarder.lease import Lease
 from edge.forwarder.plan import BATCH_FORMAT, KNOWN_FORMATS, Plan
+from edge.forwarder.prepare import Prepared, prepare, prepare_erased
+from edge.forwarder.recover import find_open_visits
+from edge.forwarder.stream import ShardStream, is_control, read_erasure
 from edge.forwarder.visit import StreamId
 from edge.forwarder.visits import Visits
 from store.client import DataRefused, Store
+from store.dirty_days import mark_dirty, touched_days
 
 log = logging.getLogger(__name__)
 
-READ_ENTRIES = 5_000
-"""Entries asked for at once, so that appends are not held up by one long answer."""
 _MARKER = (
     "select count() from batches where shard = {shard:UInt8} and generation = {generation:UInt64}"
     " and first_ms = {first_ms:UInt64} and first_seq = {first_seq:UInt32}"
@@ -68,37 +67,6 @@ _BAD_EVENT = (TypeError, ValueError, AttributeError, KeyError, OverflowError, st
 """What our own rules raise for an event that is readable and still not made of what it should."""
 
 
-@dataclass(slots=True)
-class Prepared:
-    """A batch on its way: its plan as recorded, its rows by table in order of writing."""
-
-    plan: Plan
-    recorded: bytes
-    rows: dict[str, Columns]
-    outcome: Outcome
-    is_repeat: bool
-
-
-def prepare(plan: Plan, recorded: bytes, raw: list[RawEntry], visits: Visits) -> Prepared:
-    """Make a plan's rows and the states after it; ``visits`` moves on."""
-    events, dead = decode_entries(raw)
-    if plan.refused:
-        events, dead = [], [make_letter(plan.first, read_body(raw[0][1]), plan.refused)]
-    for at, event in events:
-        visits.place(at, event)
-    batch = visits.end_batch()
-    shard, session_rows = visits.shard, len(batch.before) + len(batch.after)
-    events_of = event_columns(batch, shard, plan.generation)
-    rows = {
-        "events": events_of,
-        "signals": signal_columns(batch, shard, plan.generation),
-        "sessions": session_columns(batch, shard, plan.generation),
-        "batches": marker_columns(plan, shard, len(events_of["ts"]), session_rows),
-    }
-    outcome = Outcome(plan.last, visits.watermark_ms, batch, dead)
-    return Prepared(plan, recorded, rows, outcome, is_repeat=False)
-
-
 class ShardWriter:
     """Writes one shard under one lease. One task uses it."""
 
@@ -109,12 +77,14 @@ class ShardWriter:
         self.done = StreamId(0, 0)
         """The last entry that is stored."""
         self._keys = ShardKeys.of(shard)
-        self._redis = redis
+        self._stream = ShardStream(redis, self._keys)
         self._store = store
         self._lease = lease
         self._checkpoint = Checkpoint(redis, self._keys, lease)
         self._batch_events = batch_events
         self._generation = 0
+        self._data_epoch = 0
+        self._is_new = False
         self._visits = Visits(shard, 0)
         self._found_plan: bytes | None = None
         self._prepared: Prepared | None = None
@@ -135,6 +105,8 @@ class ShardWriter:
         loaded = await self._checkpoint.load(new_generation)
         self.done = loaded.done
         self._generation = loaded.generation
+        self._data_epoch = loaded.data_epoch
+        self._is_new = loaded.is_new
         self._found_plan = loaded.plan
         self._visits = Visits(self.shard, loaded.generation, loaded.watermark_ms, loaded.visits)
 
@@ -160,6 +132,7 @@ class ShardWriter:
                 break
         await self._checkpoint.commit(prepared.recorded, prepared.outcome)
         self.done = prepared.plan.last
+        self._data_epoch = prepared.outcome.data_epoch
         self._suspect = prepared.plan.still_suspect
         self._prepared = None
         return prepared
@@ -168,8 +141,15 @@ class ShardWriter:
         """Put a batch's rows into the tables, unless they are known to be in."""
         if prepared.is_repeat and await self._is_stored(prepared.plan):
             return
+        days = touched_days(prepared.rows.values(), time.time())
+        await asyncio.to_thread(mark_dirty, self._store, days)
         for table, columns in prepared.rows.items():
+            if not len(next(iter(columns.values()))):
+                continue
             await self._lease.assure()
+            if table == "batches":  # The marker says that all is done, so it comes last.
+                late = touched_days(prepared.rows.values(), time.time())
+                await asyncio.to_thread(mark_dirty, self._store, days | late)
             token = prepared.plan.token(self.shard, table)
             await asyncio.to_thread(self._store.insert, table, columns, token=token)
 
@@ -179,15 +159,22 @@ class ShardWriter:
         while True:
             if self._found_plan is not None:
                 plan, recorded = self._parse_plan(self._found_plan), self._found_plan
-                raw = await self._read_planned(plan)
+                raw = await self._stream.read_planned(plan)
             else:
                 await self._lease.assure()
-                raw = await self._read_next()
+                raw = await self._stream.read_next(self.done, self._suspect, self._batch_events)
                 if not raw:
                     return False
-                plan = self._plan(raw)
+                if self._is_new:
+                    await self._recover(raw)
+                plan = await self._plan(raw)
                 recorded = plan.render()
                 await self._checkpoint.record(recorded)
+            if plan.phase:
+                self._found_plan = recorded
+                self._prepared = await self._erase(plan, raw[0])
+                self._found_plan = None
+                return True
             try:
                 prepared = await asyncio.to_thread(prepare, plan, recorded, raw, self._visits)
             except _BAD_EVENT as error:
@@ -198,18 +185,69 @@ class ShardWriter:
             self._prepared, self._found_plan = prepared, None
             return True
 
-    async def _read_next(self) -> list[RawEntry]:
-        """Read what comes after ``done``; of what was refused together, half."""
-        if self._suspect is not None:
-            raw = await self._read(f"({self.done}", str(self._suspect), self._batch_events)
-            return raw[: (len(raw) + 1) // 2]
-        return await self._read(f"({self.done}", "+", self._batch_events)
+    async def _recover(self, raw: list[RawEntry]) -> None:
+        """Take up the visits of an earlier life of the stream, before the first plan of this."""
+        times = [event.ts_ms for _, event in decode_entries(raw)[0]]
+        oldest_ms = min(times, default=StreamId.parse(raw[0][0]).ms)
+        watermark_ms, visits = await find_open_visits(self._store, self.shard, oldest_ms)
+        await self._checkpoint.restore(watermark_ms, visits)
+        if visits:
+            log.warning(
+                "shard %d: goes on with %d visits found in ClickHouse", self.shard, len(visits)
+            )
+        self._visits = Visits(self.shard, self._generation, watermark_ms, visits)
+        self._is_new = False
 
-    def _plan(self, raw: list[RawEntry]) -> Plan:
+    async def _plan(self, raw: list[RawEntry]) -> Plan:
         first, last = StreamId.parse(raw[0][0]), StreamId.parse(raw[-1][0])
-        return Plan(
-            self._lease.epoch, self._generation, first, last, len(raw), suspect=self._suspect
+        plan = Plan(
+            self._lease.epoch,
+            self._generation,
+            first,
+            last,
+            len(raw),
+            suspect=self._suspect,
+            data=self._data_epoch,
         )
+        if is_control(raw[0]):
+            erased = await self._eraser(raw[0]).count(self._generation)
+            plan = replace(plan, phase=Phase.COUNTED, erased=erased)
+        return plan
+
+    def _eraser(self, entry: RawEntry) -> Eraser:
+        return Eraser(self._store, self._lease, self.shard, read_erasure(entry))
+
+    async def _erase(self, plan: Plan, entry: RawEntry) -> Prepared:
+        """Carry an erasure out as far as it is not; what is left to do is its commit."""
+        eraser = self._eraser(entry)
+        site_id = eraser.erasure.site_id
+        kept = [visit for visit in self._visits.kept() if visit.site_id == site_id]
+        if not await self._is_stored(plan):
+            if plan.phase == Phase.COUNTED:
+                await eraser.mark_days()
+                await eraser.delete_sessions()
+                plan = await self._go_on(plan, Phase.SESSIONS_DELETED)
+            if plan.phase == Phase.SESSIONS_DELETED:
+                await eraser.rewrite_sessions(plan, {visit.visit_id: visit for visit in kept})
+                plan = await self._go_on(plan, Phase.SESSIONS_REWRITTEN)
+            await eraser.delete_events()
+            await eraser.delete_rollups()
+        changed, ended = await eraser.renew(kept)
+        left = {visit.visit_id: visit for visit in kept} | {v.visit_id: v for v in changed}
+        for visit in ended:
+            del left[visit.visit_id]
+        self._visits = self._visits.without(site_id, left.values())
+        letters = await self._stream.find_letters(eraser.erasure)
+        return prepare_erased(
+            plan, eraser.erasure, self._visits, changed=changed, ended=ended, letters=letters
+        )
+
+    async def _go_on(self, plan: Plan, phase: Phase) -> Plan:
+        """Record how far an erasure is."""
+        further = plan.at_phase(phase)
+        await self._checkpoint.record(further.render(), instead_of=plan.render())
+        self._found_plan = further.render()
+        return further
 
     async def _narrow(self, plan: Plan, recorded: bytes, refusal: DataRefused) -> None:
         """Plan less in place of a plan that the store refused, and go back to the last commit.
@@ -219,7 +257,7 @@ class ShardWriter:
             LeaseLost: The plan is another's by now.
         """
         await self._lease.renew()
-        raw = await self._read_planned(plan)
+        raw = await self._stream.read_planned(plan)
         if plan.refused or await self._holds_any(plan, raw):
             raise refusal
         if plan.count > 1:
@@ -241,21 +279,6 @@ class ShardWriter:
         rows = await asyncio.to_thread(self._store.query, _HELD, params)
         return bool(rows[0][0])
 
-    async def _read_planned(self, plan: Plan) -> list[RawEntry]:
-        """Read exactly the entries of a recorded plan.
-
-        Raises:
-            ShardStopped: They are not all there.
-        """
-        raw = await self._read(str(plan.first), str(plan.last), plan.count + 1)
-        ends = [StreamId.parse(entry[0]) for entry in (raw[:1] + raw[-1:])]
-        if len(raw) != plan.count or ends != [plan.first, plan.last]:
-            raise ShardStopped(
-                f"{plan.count} entries are planned from {plan.first} to {plan.last},"
-                f" {len(raw)} are found"
-            )
-        return raw
-
     def _parse_plan(self, recorded: bytes) -> Plan:
         try:
             plan = Plan.parse(recorded)
@@ -273,16 +296,3 @@ class ShardWriter:
 
     def _identity(self, plan: Plan) -> dict[str, int]:
         return {name: values[0] for name, values in marker_columns(plan, self.shard, 0, 0).items()}
-
-    async def _read(self, first: str, last: str, count: int) -> list[RawEntry]:
-        raw: list[RawEntry] = []
-        while len(raw) < count:
-            wanted = min(READ_ENTRIES, count - len(raw))
-            piece = await send_command(
-                self._redis, "XRANGE", self._keys.events, first, last, "COUNT", wanted
-            )
-            raw += piece
-            if len(piece) < wanted:
-                break
-            first = f"({piece[-1][0].decode()}"
-        return raw

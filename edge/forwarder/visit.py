@@ -13,7 +13,7 @@ from edge.event import ENGAGEMENT, PAGEVIEW, VISIT_ATTRIBUTES, Event
 from edge.signals import SIGNALS
 
 NEVER_ALONE = frozenset({ENGAGEMENT, *SIGNALS})
-"""Events that show a visit to be alive and are none of what it counts (NUMBERS 3, docs/adr/0021)."""
+"""Events that show a visit to be alive and are none of what it counts (docs/adr/0021)."""
 
 _SINCE_BOTS = ("", 0)
 """Operator and evidence, which visits kept by a release before them do not have."""

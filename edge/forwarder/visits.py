@@ -77,6 +77,7 @@ class Visits:
         self._by_visitor: dict[tuple[int, int], list[Visit]] = {}
         self._by_age: list[tuple[int, int, Visit]] = []
         for visit in sorted(kept, key=lambda visit: visit.opened):
+            visit.batch = 0
             self._stored.add(visit.visit_id)
             self._by_age.append((visit.last_alive_ms, visit.visit_id, visit))
             for key in visit.keys:
@@ -86,6 +87,15 @@ class Visits:
     def __len__(self) -> int:
         """Count the visits kept in memory."""
         return len(self._by_age)
+
+    def kept(self) -> list[Visit]:
+        """List the visits kept in memory."""
+        return [visit for _, _, visit in self._by_age]
+
+    def without(self, site_id: int, kept: Iterable[Visit]) -> "Visits":
+        """Return these visits with those of a site replaced; no batch may be open."""
+        others = [visit for visit in self.kept() if visit.site_id != site_id]
+        return Visits(self.shard, self.generation, self.watermark_ms, [*others, *kept])
 
     def place(self, at: StreamId, event: Event) -> Visit | None:
         """Give an event to its visit; None if it has none and may not open one."""

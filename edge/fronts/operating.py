@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge.collector.client_ip import Networks
 from edge.fronts.control import Control
+from edge.snippet import Snippets
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Operating:
         proxy_protocol: Plain connections begin with a PROXY protocol header.
         control: Switches injection off, shared by all fronts of a process; None: a front makes its
             own.
+        snippets: Knows the edge's own host, for sites that are not behind it; None: there is none.
     """
 
     acme_dir: Path | None = None
@@ -54,6 +56,7 @@ class Operating:
     on_answered: OnAnswered | None = None
     proxy_protocol: bool = False
     control: Control | None = None
+    snippets: Snippets | None = None
 
 
 DEFAULT = Operating()

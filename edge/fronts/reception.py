@@ -121,16 +121,23 @@ class Reception:
         authority = resolve_authority(incoming.headers, incoming.named, binary=incoming.binary)
         if isinstance(authority, Refusal):
             return authority
-        site = self._sites().find(authority.decode("ascii"))
+        path, _, query = incoming.target.decode("latin-1").partition("?")
+        snippets, name = self._operating.snippets, authority.decode("ascii")
+        is_snippet = snippets is not None and snippets.is_host(name, self._sites())
+        if is_snippet and snippets is not None:
+            site = snippets.find(self._sites(), path, query, incoming.headers)
+        else:
+            site = self._sites().find(name)
         if site is None:
             return UNKNOWN_HOST
         trusted = incoming.peer in self._trusted
         secure = is_secure(incoming.headers, tls=incoming.tls, trusted=trusted)
-        path, _, query = incoming.target.decode("latin-1").partition("?")
         if self._owns(site, path):
             address = client_address(site, incoming.peer, incoming.headers, self._trusted)
             large = _length(incoming.headers) > MAX_BODY_BYTES
             return Own(site, path, query, address, secure, large)
+        if is_snippet:
+            return UNKNOWN_HOST
         first = self._before_origin(incoming, site, authority, path, secure=secure)
         if first is not None:
             return first

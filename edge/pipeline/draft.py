@@ -97,6 +97,7 @@ class Draft:
     previous: int = 0
     hostname: str = ""
     path: str = ""
+    name: str = ""
     props: dict[str, str] = field(default_factory=dict)
     referrer: str = ""
     source: str = ""
@@ -125,7 +126,7 @@ class Draft:
             local_day=self.local_day,
             visitor=self.visitor,
             previous=self.previous,
-            name=beacon.name,
+            name=self.name or beacon.name,
             interactive=beacon.interactive,
             hostname=self.hostname,
             path=self.path,

@@ -7,7 +7,7 @@ the visit came from is ``edge.pipeline.source``. The one invariant: whatever is 
 import re
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
-from edge.event import Scalar
+from edge.event import ENGAGEMENT, PAGEVIEW, Scalar
 from edge.outcomes import DropReason
 from edge.pipeline.draft import Draft
 from edge.sites import Site
@@ -15,14 +15,14 @@ from rules.masks import mask
 from rules.matcher import plain_path
 
 _MAX_PARAMS = 200
+_OWN_NAMES = frozenset({PAGEVIEW, ENGAGEMENT})
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _LARGEST_EXACT = 2**53
 
 
 def is_own_host(site: Site, host: str) -> bool:
     """Tell whether a normal host is one of the site's; a ``www.`` before either is nothing."""
-    bare = host.removeprefix("www.")
-    return any(bare == own.removeprefix("www.") for own in site.hosts)
+    return host.removeprefix("www.") in site.bare_hosts
 
 
 def put_page(draft: Draft) -> None:
@@ -42,8 +42,10 @@ def drop_foreign_host(draft: Draft) -> DropReason | None:
 
 
 def put_props(draft: Draft) -> None:
-    """Set the properties, as text and masked."""
-    draft.props = {key: _prop(value) for key, value in draft.beacon.props}
+    """Set the event's name, and the properties as text: all masked, names of properties too."""
+    name = draft.beacon.name
+    draft.name = name if name in _OWN_NAMES else mask(name)
+    draft.props = {mask(key): _prop(value) for key, value in draft.beacon.props}
 
 
 def parse_params(query: str) -> dict[str, str]:

@@ -11,7 +11,9 @@ from edge.pipeline.draft import Draft
 from edge.signals import SIGNALS
 
 _ERROR = "$error"
-_DIGITS = re.compile(r"\d+")
+_QUERY = re.compile(r"\?\S+")
+_NUMBER = re.compile(r"\b\d[\w.]*", re.ASCII)
+_CODE = re.compile(r"\b\w*\d\w*\d\w*", re.ASCII)
 _QUOTED = re.compile(r"""(["'`])(.{1,300}?)\1""")
 _NAME = re.compile(r"[A-Za-z_$][\w$.]{0,39}", re.ASCII)
 _NAMING = ("TypeError", "ReferenceError", "SyntaxError")
@@ -43,4 +45,5 @@ def without_values(message: str, kind: str) -> str:
         is_name = kind in _NAMING and _NAME.fullmatch(match[2])
         return match[0] if is_name else f"{match[1]}…{match[1]}"
 
-    return _DIGITS.sub("0", _QUOTED.sub(quoted, message))
+    message = _QUERY.sub("?", _QUOTED.sub(quoted, message))
+    return _CODE.sub("…", _NUMBER.sub("0", message))

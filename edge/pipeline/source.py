@@ -19,7 +19,7 @@ _SPAM = frozenset(read_table("referrer_spam")["hosts"])
 _SOURCE_PARAMS: tuple[str, ...] = tuple(read_table("privacy")["parameters"]["source"])
 _APP_SCHEME = "android-app"
 _MAX_CAMPAIGN = 250
-"""Longest campaign word kept, in characters."""
+"""Longest campaign word kept, in characters; cut when masked, for half an address is none."""
 
 
 def put_referrer(draft: Draft) -> None:
@@ -93,4 +93,4 @@ def put_channel(draft: Draft) -> None:
 
 def _word(params: dict[str, str], name: str) -> str:
     value = params.get(name)
-    return clean_text(value[:_MAX_CAMPAIGN]) if value else ""
+    return clean_text(value)[:_MAX_CAMPAIGN] if value else ""

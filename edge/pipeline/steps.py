@@ -19,7 +19,6 @@ from edge.pipeline.identity import put_place, put_visitor
 from edge.pipeline.load import put_load
 from edge.pipeline.moment import drop_day_without_salt, drop_too_old, put_moment
 from edge.pipeline.page import drop_foreign_host, put_page, put_props
-from edge.pipeline.signals import drop_module_off, put_signal
 from edge.pipeline.shields import (
     drop_shielded_country,
     drop_shielded_host,
@@ -27,6 +26,7 @@ from edge.pipeline.shields import (
     drop_shielded_path,
     drop_shielded_referrer,
 )
+from edge.pipeline.signals import drop_module_off, put_signal
 from edge.pipeline.source import (
     drop_spam_referrer,
     put_campaign,

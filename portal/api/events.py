@@ -1,8 +1,8 @@
 """``/api/event``, ``/api/send``, ``/api/batch``: events of other trackers, passed to the collector.
 
-What they mean and whose they are is decided there (``edge.collector.foreign_requests``); nothing is
-read here, no session and no token. The one invariant: the address that is passed on as the peer's is
-the one that connected.
+What they mean and whose they are is decided there (``edge.collector.foreign_requests``); nothing
+is read here, no session and no token. The one invariant: the address that is passed on as the
+peer's is the one that connected.
 """
 
 from flask import Blueprint, Response, request

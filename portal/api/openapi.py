@@ -16,7 +16,7 @@ from portal.api.older import INTERVALS, PERIODS
 from portal.api.older import MAX_ROWS as MOST_OLDER
 from portal.api.shapes import Body, TokenBody
 from portal.commands import SCOPES
-from store.query import funnels
+from store.query import funnels, journeys, retention
 from store.query.dimensions import BY_NAME, TIME_DIMENSIONS
 from store.query.goals import Between, Within
 from store.query.model import ComparisonMode, Metric
@@ -58,6 +58,12 @@ def _paths() -> Schema:
         "/api/v2/query": {"post": _operation("Ask one question", STATS_READ, _answer(), "Query")},
         "/api/v2/funnel": {
             "post": _operation("Follow a funnel", STATS_READ, _answer(), "FunnelQuery")
+        },
+        "/api/v2/journeys": {
+            "post": _operation("Follow journeys", STATS_READ, _found(), "JourneyQuery")
+        },
+        "/api/v2/retention": {
+            "post": _operation("Follow cohorts", STATS_READ, _found(), "RetentionQuery")
         },
         base: {"get": _operation("The token's site", SITES_READ, _listed("sites", "Site"))},
         f"{base}/{{site}}": _with(one_site, get=_operation("A site", SITES_READ, _ref("Site"))),
@@ -187,7 +193,11 @@ def _listed(name: str, model: str) -> Schema:
 
 
 def _answer() -> Schema:
-    row = _object({"dimensions": {"type": "array", "items": _STRING}}, ["dimensions"])
+    return _found(_object({"dimensions": {"type": "array", "items": _STRING}}, ["dimensions"]))
+
+
+def _found(row: Schema | None = None) -> Schema:
+    row = row or {"type": "object"}
     parts = {
         "results": {"type": "array", "items": row},
         "meta": {"type": "object"},
@@ -200,6 +210,8 @@ def _schemas() -> Schema:
     found: Schema = {
         "Query": _query(),
         "FunnelQuery": _funnel_query(),
+        "JourneyQuery": _journey_query(),
+        "RetentionQuery": _retention_query(),
         "Site": _object({"id": {"type": "integer"}, "host": _STRING}, ["id", "host", "timezone"]),
         "Problem": _problem(),
     }
@@ -307,3 +319,35 @@ def _funnel_query() -> Schema:
         "limit": {"type": "integer", "minimum": 1, "maximum": funnels.MAX_ROWS},
     }
     return _closed({key: parts[key] for key in funnels.KEYS}, ["site_id", "funnel", "date_range"])
+
+
+def _journey_query() -> Schema:
+    text = {"type": "string", "minLength": 1, "maxLength": journeys.MAX_TARGET_CHARACTERS}
+    parts = {
+        "site_id": {"type": ["string", "integer"]},
+        "date_range": _range(),
+        "filters": _filters(),
+        "direction": {"enum": list(journeys.Direction)},
+        "at": _closed(dict.fromkeys(journeys.AT_KEYS, text), []) | {"maxProperties": 1},
+        "steps": _whole(journeys.MIN_STEPS, journeys.MAX_STEPS),
+        "folders": _whole(0, journeys.MAX_FOLDERS),
+        "limit": _whole(1, journeys.MAX_LIMIT),
+    }
+    return _closed({key: parts[key] for key in journeys.KEYS}, ["site_id", "date_range"])
+
+
+def _whole(least: int, most: int) -> Schema:
+    return {"type": "integer", "minimum": least, "maximum": most}
+
+
+def _retention_query() -> Schema:
+    goal = {"type": ["string", "null"]}
+    parts = {
+        "site_id": {"type": ["string", "integer"]},
+        "date_range": _range(),
+        "filters": _filters(),
+        "unit": {"enum": list(retention.Unit)},
+        "first": goal,
+        "again": goal,
+    }
+    return _closed({key: parts[key] for key in retention.KEYS}, ["site_id", "date_range"])

@@ -1,4 +1,4 @@
-"""Questions to the store by HTTP: ``POST /api/v2/query`` and ``POST /api/v2/funnel``.
+"""Questions to the store by HTTP: ``POST /api/v2/query``, ``funnel``, ``journeys``, ``retention``.
 
 What a question means is ``store.query``; who may ask is ``portal.api.callers``; what a site keeps
 is ``portal.api.kept_views``, the older form ``portal.api.older``.
@@ -16,8 +16,10 @@ from portal.config import here
 from portal.sessions import end_reading
 from store.client import StoreError, StoreUnavailable
 from store.query.funnels import parse_funnel_question, run_funnel
+from store.query.journeys import parse_journey_question, run_journeys
 from store.query.model import QueryError, QuerySite
 from store.query.parse import parse_query
+from store.query.retention import parse_retention_question, run_retention
 from store.query.run import run_query
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
@@ -74,6 +76,18 @@ def answered(
     return jsonify(ask(payload, site))
 
 
+@blueprint.post("/v2/journeys")
+def journeys() -> ResponseReturnValue:
+    """Follow journeys."""
+    return answered(_journeys)
+
+
+@blueprint.post("/v2/retention")
+def retention() -> ResponseReturnValue:
+    """Follow cohorts."""
+    return answered(_retention)
+
+
 def _query(payload: dict[str, Any], site: QuerySite) -> dict[str, Any]:
     result = run_query(here().store, parse_query(payload, site), site, here().now())
     return {"results": result.results, "meta": result.meta, "query": result.query}
@@ -81,3 +95,12 @@ def _query(payload: dict[str, Any], site: QuerySite) -> dict[str, Any]:
 
 def _funnel(payload: dict[str, Any], site: QuerySite) -> dict[str, Any]:
     return run_funnel(here().store, parse_funnel_question(payload, site), site, here().now())
+
+
+def _journeys(payload: dict[str, Any], site: QuerySite) -> dict[str, Any]:
+    return run_journeys(here().store, parse_journey_question(payload, site), site, here().now())
+
+
+def _retention(payload: dict[str, Any], site: QuerySite) -> dict[str, Any]:
+    question = parse_retention_question(payload, site)
+    return run_retention(here().store, question, site, here().now())

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import abort, redirect, render_template, request
+from flask import Response, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
@@ -25,9 +25,11 @@ from portal.dashboard.periods import CHOICES, INTERVALS, intervals_for
 from portal.dashboard.questions import PAGE_ROWS, Asker
 from portal.dashboard.state import COMPARISONS, State, read_state
 from portal.dashboard.unconfirmed import unconfirmed_views
+from portal.reports.files import MIME_TYPES, FileKind, write_report
 from portal.security import request_id
 from portal.sessions import end_reading
 from store.query.model import Result
+from store.query.parse import MAX_LIMIT
 
 MAX_PAGE = 10_000
 
@@ -217,6 +219,24 @@ def details(look: Look, name: str, tab_name: str) -> ResponseReturnValue:
         request_id=request_id(),
         **asked,
     )
+
+
+def details_file(look: Look, name: str, tab_name: str, kind: str) -> ResponseReturnValue:
+    """Give a whole list as a file, as it is searched and sorted."""
+    card = look.cards.get(name)
+    tab = card.tab(tab_name) if card else None
+    if tab is None:
+        abort(404)
+    asked = _details_asked(tab) | {"page": 0}
+    question = questions.details(_state(look), tab, **asked)
+    question["pagination"] = {"limit": MAX_LIMIT, "offset": 0}
+    answer = answer_or_trouble(_asker(look), question)
+    if isinstance(answer, str):
+        return answer, 503, {"Content-Type": "text/plain; charset=utf-8"}
+    wanted = FileKind(kind)
+    name = f"{look.site.host}-{tab.name}.{kind}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(write_report(wanted, answer), headers=headers, mimetype=MIME_TYPES[wanted])
 
 
 def _details_asked(tab: Tab) -> dict[str, Any]:

@@ -74,3 +74,9 @@ def card(host: str, name: str) -> ResponseReturnValue:
 def details(host: str, name: str, tab_name: str) -> ResponseReturnValue:
     """Show a whole list: searched, sorted, a hundred rows at a time."""
     return pages.details(_look(host), name, tab_name)
+
+
+@blueprint.get("/details/<name>/<tab_name>.<any(csv, json, xlsx):kind>")
+def details_file(host: str, name: str, tab_name: str, kind: str) -> ResponseReturnValue:
+    """Give a whole list as a file, as it is searched and sorted."""
+    return pages.details_file(_look(host), name, tab_name, kind)

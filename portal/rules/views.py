@@ -31,6 +31,7 @@ from rules.text import parse_text, render_text
 blueprint = Blueprint("rules", __name__)
 log = logging.getLogger(__name__)
 
+ASKED = ("url", "referrer", "status", "headers", "address")
 FIELDS = ("does", "values", "to", "when", "name", "props", "id")
 _STATUSES = range(200, 600)
 _MAX_HEADERS = 20
@@ -55,12 +56,12 @@ def change(host: str) -> ResponseReturnValue:
     """Change a site's rules by one step, or all of them as text."""
     site = site_or_stop(host, Right.EDIT_SITE)
     form = request.form
-    if form.get("seen") != seal(site.rules):
-        return _render(site, typed=form, problem=RuleError((), _STALE))
     try:
-        rules = _changed(site.rules, form)
-        _save(site.id, rules)
+        if form.get("act") == "try":
+            return _render(site, typed=form, draft=_changed(site.rules, form))
+        _save(site.id, form)
     except RuleError as error:
+        reading().refresh(site)
         return _render(site, typed=form, problem=error)
     except FieldError as error:
         return _render(site, typed=form, problem=RuleError((), str(error)))
@@ -80,7 +81,7 @@ def _changed(rules: list[dict[str, Any]], form: Mapping[str, str]) -> list[dict[
     """
     rule_id = form.get("rule", "")
     match form.get("act"):
-        case "text":
+        case "text" | "try":
             return [plain_rule(rule) for rule in parse_text(form.get("text", ""))]
         case "delete":
             return without(rules, rule_id)
@@ -92,16 +93,30 @@ def _changed(rules: list[dict[str, Any]], form: Mapping[str, str]) -> list[dict[
             return put(rules, form, rule_id)
 
 
-def _save(site_id: int, rules: list[dict[str, Any]]) -> None:
+def _save(site_id: int, form: Mapping[str, str]) -> None:
+    """Change the rules, unless they are others than those that the person saw.
+
+    Raises:
+        RuleError: They are, or what was typed is wrong.
+    """
     with here().database.writing() as session:
-        change_site(session, session.get_one(Site, site_id), {"rules": render_text(rules)})
+        site = session.get_one(Site, site_id, with_for_update=True)
+        if form.get("seen") != seal(site.rules):
+            raise RuleError((), _STALE)
+        change_site(session, site, {"rules": render_text(_changed(site.rules, form))})
 
 
 def _render(
-    site: Site, typed: Mapping[str, str] | None = None, problem: RuleError | None = None
+    site: Site,
+    typed: Mapping[str, str] | None = None,
+    problem: RuleError | None = None,
+    draft: list[dict[str, Any]] | None = None,
 ) -> ResponseReturnValue:
+    """Show the page: as it is asked for, or with what was typed; a ``draft`` is only tried."""
     may_edit = site.id in {s.id for s in sites_with(reading(), me().id, Right.EDIT_SITE)}
-    as_text = (typed or {}).get("act") == "text" or request.args.get("as") == "text"
+    as_text = (typed or {}).get("act") in {"text", "try"} or request.args.get("as") == "text"
+    asked = request.args if typed is None else {"url": typed.get("try_url", "")}
+    rules = site.rules if draft is None else draft
     page = render_template(
         "rules/page.html",
         site=site,
@@ -113,7 +128,8 @@ def _render(
         groups=groups(),
         form=_form(site, typed),
         problem=problem,
-        trial=_trial(site),
+        trial=_trial({**site_payload(site), "rules": rules}, asked),
+        is_draft=draft is not None,
     )
     return page, 422 if problem else 200
 
@@ -135,15 +151,13 @@ def _form(site: Site, typed: Mapping[str, str] | None) -> dict[str, str]:
     }
 
 
-def _trial(site: Site) -> dict[str, Any]:
-    """Try the address of the query, as the edge would take it."""
-    asked = {name: request.args.get(name, "").strip() for name in ("url", "referrer", "status")}
-    asked["headers"] = request.args.get("headers", "").strip()
-    asked["address"] = request.args.get("address", "").strip()
+def _trial(site: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+    """Try the address that is asked for on a site as the edge would have it."""
+    asked = {name: given.get(name, "").strip() for name in ASKED}
     if not asked["url"]:
-        return {"asked": {**asked, "url": ""}, "said": None, "problem": ""}
+        return {"asked": asked, "said": None, "problem": ""}
     try:
-        said = here().config.explain(site_payload(site), _question(site, asked))
+        said = here().config.explain(site, _question(site, asked))
     except ValueError as error:
         return {"asked": asked, "said": None, "problem": str(error)}
     except Exception:
@@ -153,7 +167,7 @@ def _trial(site: Site) -> dict[str, Any]:
     return {"asked": asked, "said": said, "problem": ""}
 
 
-def _question(site: Site, asked: Mapping[str, str]) -> dict[str, Any]:
+def _question(site: Mapping[str, Any], asked: Mapping[str, str]) -> dict[str, Any]:
     """Read what was typed.
 
     Raises:
@@ -161,8 +175,8 @@ def _question(site: Site, asked: Mapping[str, str]) -> dict[str, Any]:
     """
     url = asked["url"]
     if url.startswith("/"):
-        scheme = "http" if site.https == "off" else "https"
-        url = f"{scheme}://{site.host}{url}"
+        scheme = "http" if site["https"] == "off" else "https"
+        url = f"{scheme}://{site['host']}{url}"
     status = asked["status"] or "200"
     if not (status.isascii() and status.isdecimal() and int(status) in _STATUSES):
         raise ValueError("The status is a number from 200 to 599.")

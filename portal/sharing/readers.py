@@ -170,6 +170,7 @@ def _pieces(tail: str, page: Page) -> None:
 _pieces("live", pages.live)
 _pieces("cards/<name>", pages.card)
 _pieces("details/<name>/<tab_name>", pages.details)
+_pieces("details/<name>/<tab_name>.<any(csv, json, xlsx):kind>", pages.details_file)
 
 
 @blueprint.get("/embed/background/<name>.css")

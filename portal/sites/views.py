@@ -23,7 +23,7 @@ from portal.sites.access import site_or_stop
 from portal.sites.edge_health import EdgeHealth, put_together
 from portal.sites.fields import MODES, FieldError, timezones
 from portal.sites.forms import AddSiteForm, SiteSettingsForm, as_typed, split_names
-from portal.sites.payload import injection_is_on, set_injection
+from portal.sites.payload import injection_is_on, set_injection, site_payload
 from portal.sites.publishing import publish_sites
 from portal.sites.switches import CLIENT_IP, CSP, HTTPS, MEASURES, SALT_PERIODS, change_site
 from portal.teams.rights import Right, sites_with, teams_with
@@ -106,6 +106,7 @@ def settings(host: str) -> ResponseReturnValue:
         site=site,
         form=form,
         may_delete=may_delete,
+        scripts=here().config.scripts(site_payload(site)),
         timezones=timezones(),
         choices={
             "mode": MODES,
@@ -200,8 +201,11 @@ def delete(host: str) -> ResponseReturnValue:
         flash(f"Nothing was deleted: type {site.host} to delete it.", "bad")
         return redirect(url_for("sites.settings", host=site.host))
     with here().database.writing() as session:
-        remove_site(session, session.get_one(Site, site.id))
-    _say(publish_sites(), f"{site.host} is deleted, and the edge no longer serves it.")
+        remove_site(session, session.get_one(Site, site.id), here().now())
+    _say(
+        publish_sites(),
+        f"{site.host} is deleted, the edge no longer serves it, and its numbers go.",
+    )
     return redirect(url_for("sites.index"))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from store.query.conditions import Rolled
 from store.query.dimensions import GOAL
 from store.query.metrics import REVENUE_METRICS, Value
 from store.query.model import Metric, Query, QuerySite
@@ -43,6 +44,7 @@ class Asked:
     site: QuerySite
     period: Period
     dimensions: tuple[str, ...]
+    rolled: Rolled | None = None
 
     @property
     def time_place(self) -> int | None:

@@ -6,6 +6,7 @@ matching rows sum to more than zero, which is what FINAL would say (INGESTION 5.
 """
 
 from dataclasses import dataclass
+from datetime import date
 
 from store.query.dimensions import (
     BOT_DIMENSIONS,
@@ -28,13 +29,21 @@ from store.query.model import (
     QuerySite,
     Reached,
 )
-from store.query.ranges import Period
+from store.query.ranges import Period, midnight
 
 ENGAGEMENT = Fragment("name = 'engagement'")
 _DAY_MS = 86_400_000
 _MARGIN_DAYS = 2
 """How far a row's ts may lie before the beginning of its visit's local day: an event that came
 late, by 90 minutes at most, and a zone's offset; two days are ample. It only spares reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rolled:
+    """Which days of a period are rolled up: builds to read, and the days that have none."""
+
+    builds: tuple[int, ...]
+    raw_days: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,9 @@ class Scope:
     period: Period
     binder: Binder
     by_clock: bool
+    rolled: Rolled | None = None
+    only_days: tuple[str, ...] = ()
+    """The days that are read, where that is not all of the period."""
 
     def site_condition(self) -> Fragment:
         """Limit to the caller's site."""
@@ -58,7 +70,8 @@ class Scope:
         """Limit events to the period: by their visit's day, or by the clock."""
         if self.by_clock:
             return self._clock()
-        earliest = int(self.period.start.timestamp() * 1000) - _MARGIN_DAYS * _DAY_MS
+        begin = midnight(self._first(), self.period.zone)
+        earliest = int(begin.timestamp() * 1000) - _MARGIN_DAYS * _DAY_MS
         return all_of((self._days(), Fragment(f"ts >= {self._moment(earliest)}")))
 
     def visit_days(self) -> Fragment:
@@ -74,10 +87,16 @@ class Scope:
             f" and local_day <= (select maxOrNull(local_day) {inner})"
         )
 
+    def _first(self) -> date:
+        return date.fromisoformat(min(self.only_days)) if self.only_days else self.period.first
+
     def _days(self) -> Fragment:
-        first = self.binder.day(self.period.first.isoformat())
+        first = self.binder.day(self._first().isoformat())
         last = self.binder.day(self.period.last.isoformat())
-        return Fragment(f"local_day >= {first} and local_day <= {last}")
+        days = Fragment(f"local_day >= {first} and local_day <= {last}")
+        if not self.only_days:
+            return days
+        return Fragment(f"{days} and local_day in {self.binder.days(self.only_days)}")
 
     def _clock(self) -> Fragment:
         start = self._moment(round(self.period.start.timestamp() * 1000))
@@ -187,7 +206,7 @@ def visit_condition(condition: Filter, scope: Scope, role: PageRole) -> Fragment
         case Leaf():
             dimension = require(condition.dimension)
             column = ROLE_COLUMNS.get((dimension.name, role), dimension.sessions)
-            return _matching(condition, value_of(dimension, column, scope), scope)
+            return matching(condition, value_of(dimension, column, scope), scope)
         case Junction():
             parts = [visit_condition(part, scope, role) for part in condition.parts]
             return _junction(condition, parts)
@@ -240,12 +259,12 @@ def _event_leaf(leaf: Leaf, scope: Scope) -> Fragment:
     dimension = require(leaf.dimension)
     if dimension.sessions_only:
         return _by_visit_state(leaf, dimension, scope)
-    return _matching(leaf, value_of(dimension, dimension.events, scope), scope)
+    return matching(leaf, value_of(dimension, dimension.events, scope), scope)
 
 
 def _by_visit_state(leaf: Leaf, dimension: Dimension, scope: Scope) -> Fragment:
-    matching = _matching(leaf, value_of(dimension, dimension.sessions, scope), scope)
-    where = all_of((scope.site_condition(), scope.visit_days(), matching))
+    found = matching(leaf, value_of(dimension, dimension.sessions, scope), scope)
+    where = all_of((scope.site_condition(), scope.visit_days(), found))
     return Fragment(
         f"visit_id in (select visit_id from sessions where {where}"
         " group by visit_id having sum(sign) > 0)"
@@ -260,7 +279,7 @@ def _behaviour(behaviour: Behaviour, scope: Scope) -> Fragment:
     return Fragment(f"visit_id {belongs} (select visit_id from events where {where})")
 
 
-def _matching(leaf: Leaf, shown: Fragment, scope: Scope) -> Fragment:
+def matching(leaf: Leaf, shown: Fragment, scope: Scope) -> Fragment:
     """Compile one leaf against the SQL of its value.
 
     A missing custom property equals "(none)" for is and is_not; every other operator, denied or

@@ -30,6 +30,14 @@ class Binder:
         """Bind a whole number."""
         return self._bind(value, "Int64")
 
+    def numbers(self, values: Iterable[int]) -> Fragment:
+        """Bind a list of whole numbers, as the right side of ``in``."""
+        return self._bind(list(values), "Array(UInt64)")
+
+    def days(self, values: Iterable[str]) -> Fragment:
+        """Bind a list of dates given in ISO form, as the right side of ``in``."""
+        return self._bind(list(values), "Array(Date)")
+
     def identity(self, value: int) -> Fragment:
         """Bind a site's id."""
         return self._bind(value, "UInt32")

@@ -95,9 +95,12 @@ class Ask:
 
     def counts(self) -> Fragment:
         """Return what an event must be to count."""
-        named = tuple(goal for part in self.filters for goal in goals_in(part))
         shown = self.goals if GOAL in self.dimensions else ()
-        return counting(tuple(dict.fromkeys((*named, *shown))), self.scope)
+        return counting(tuple(dict.fromkeys((*self.filtered_goals(), *shown))), self.scope)
+
+    def filtered_goals(self) -> tuple[Goal, ...]:
+        """Return the goals that filters ask an event itself to reach."""
+        return tuple(goal for part in self.filters for goal in goals_in(part))
 
     def without_goals(self, dimensions: tuple[str, ...]) -> "Ask":
         """Ask for everybody: filters for goals and properties that must hold are left away."""
@@ -297,7 +300,7 @@ def event_key(ask: Ask, name: str) -> Fragment:
     if name == "time:hour":
         return _hour(ask)
     if name.startswith("time:"):
-        return _day(ask, name)
+        return day_bucket(ask, name)
     if name == GOAL:
         return _goals_reached(ask)
     dimension = require(name)
@@ -318,13 +321,13 @@ def _visit_key(ask: Ask, name: str, role: PageRole) -> Fragment:
     if name == "time:hour":
         return Fragment("touched.hour")
     if name.startswith("time:"):
-        return _day(ask, name)
+        return day_bucket(ask, name)
     dimension = require(name)
     column = ROLE_COLUMNS.get((name, role), dimension.sessions)
     return value_of(dimension, column, ask.scope)
 
 
-def _day(ask: Ask, name: str) -> Fragment:
+def day_bucket(ask: Ask, name: str) -> Fragment:
     """Return the bucket of a visit's day, as ``ranges.day_bucket`` has it."""
     binder, period = ask.scope.binder, ask.scope.period
     first = binder.day(period.first.isoformat())

@@ -9,13 +9,14 @@ dimensions are asked beside it.
 from dataclasses import dataclass, replace
 from typing import Any
 
-from store.query.conditions import Scope, names_in, require, shows_bots
+from store.query.conditions import Rolled, Scope, names_in, require, shows_bots
 from store.query.dimensions import GOAL, PROPS_PREFIX, ROLE_COLUMNS, PageRole
 from store.query.fragments import Binder, Fragment
 from store.query.metrics import BY_METRIC, MetricDefinition, Source
 from store.query.model import Metric, Pagination, Query, QuerySite
 from store.query.parts import Ask, engaged_part, events_part, reached_part, visits_part
 from store.query.ranges import Period, time_dimension
+from store.query.rolled import can_roll, rolled_part
 
 _TOTAL = "total_visitors"
 _EVERYBODY = "everybody"
@@ -36,6 +37,11 @@ class Reading:
     table: str
     role: PageRole = PageRole.ENTRY
 
+    @property
+    def key(self) -> str:
+        """Name the reading, as rollups do."""
+        return f"{self.table}:{self.role}" if self.table == "visits" else self.table
+
 
 _EVENTS = Reading("events")
 _VIEWED = Reading("viewed")
@@ -50,7 +56,7 @@ def resolved_dimensions(query: Query, period: Period) -> tuple[str, ...]:
     return tuple(time_dimension(name, period) for name in query.dimensions)
 
 
-def plan(
+def plan(  # noqa: PLR0913 - keyword-only past the first three
     query: Query,
     site: QuerySite,
     period: Period,
@@ -58,15 +64,16 @@ def plan(
     dimensions: tuple[str, ...] = (),
     page: Pagination | None = None,
     among: dict[int, list[str]] | None = None,
+    rolled: Rolled | None = None,
 ) -> Statement:
     """Write the statement of a query.
 
     ``dimensions`` are the query's with ``time`` resolved elsewhere; ``page`` limits the rows;
-    ``among`` limits a dimension, by its place, to some values.
+    ``among`` limits a dimension, by its place, to some values; ``rolled`` are days rolled up.
     """
     dimensions = dimensions or resolved_dimensions(query, period)
     by_clock = "time:hour" in dimensions or not period.whole_days
-    scope = Scope(site, period, Binder(), by_clock)
+    scope = Scope(site, period, Binder(), by_clock, rolled)
     bots = shows_bots(query.filters, query.dimensions)
     ask = Ask(scope, dimensions, query.filters, bots)
     body = _joined(ask, query, among or {})
@@ -89,9 +96,11 @@ def currencies_in_play(query: Query, site: QuerySite, period: Period) -> set[str
     return {goal.currency for goal in ask.goals if goal.currency}
 
 
-def plan_count(query: Query, site: QuerySite, period: Period) -> Statement:
+def plan_count(
+    query: Query, site: QuerySite, period: Period, rolled: Rolled | None = None
+) -> Statement:
     """Write the statement that counts the rows of a query without its limit."""
-    whole = plan(query, site, period)
+    whole = plan(query, site, period, rolled=rolled)
     return Statement(Fragment(f"select count() from ({whole.sql})"), whole.params)
 
 
@@ -128,6 +137,15 @@ def _names_events(ask: Ask) -> bool:
 
 
 def _part(reading: Reading, ask: Ask, ingredients: set[str]) -> Fragment:
+    if can_roll(reading.key, ask, ingredients):
+        return rolled_part(
+            reading.key, ask, ingredients, lambda days: raw_part(reading, days, ingredients)
+        )
+    return raw_part(reading, ask, ingredients)
+
+
+def raw_part(reading: Reading, ask: Ask, ingredients: set[str]) -> Fragment:
+    """Write a part that reads events and visits themselves."""
     match reading.table:
         case "events":
             return events_part(ask, ingredients)

@@ -27,6 +27,7 @@ from store.query.model import (
 from store.query.parse_filters import every_leaf
 from store.query.plan import Statement, plan, plan_count, resolved_dimensions
 from store.query.ranges import Period, buckets, label, resolve, resolve_comparison
+from store.query.rolled import find_rolled
 
 LIMITS: dict[str, int] = {
     "max_execution_time": 15,
@@ -57,7 +58,8 @@ def run_query(store: QueryStore, query: Query, site: QuerySite, now: datetime) -
         QueryError: It costs too much, or a regular expression does not compile.
     """
     period = resolve_at(store, query.date_range, site, now)
-    asked = Asked(query, site, period, resolved_dimensions(query, period))
+    rolled = find_rolled(store, site, period, LIMITS)
+    asked = Asked(query, site, period, resolved_dimensions(query, period), rolled)
     rows = _rows(store, asked)
     results: list[dict[str, Any]] = [
         {"dimensions": _labels(keys, period), "metrics": present(asked, keys, values)}
@@ -66,7 +68,8 @@ def run_query(store: QueryStore, query: Query, site: QuerySite, now: datetime) -
     earlier = None
     if query.include.comparisons is not None:
         period = resolve_comparison(query.include.comparisons, period)
-        earlier = Asked(query, site, period, asked.dimensions)
+        rolled = find_rolled(store, site, period, LIMITS)
+        earlier = Asked(query, site, period, asked.dimensions, rolled)
         for result, comparison in zip(results, _compare(store, asked, earlier, rows), strict=True):
             result["comparison"] = comparison
     return Result(results, _meta(store, asked, earlier), _echo(asked))
@@ -109,6 +112,7 @@ def _rows(store: QueryStore, asked: Asked, among: dict[int, list[str]] | None = 
         dimensions=asked.dimensions,
         page=page,
         among=among,
+        rolled=asked.rolled,
     )
     width = len(asked.dimensions)
     found = ask_store(store, statement, asked.query.filters)
@@ -252,7 +256,7 @@ def _meta(store: QueryStore, asked: Asked, earlier: Asked | None) -> dict[str, A
 def _total_rows(store: QueryStore, asked: Asked) -> int:
     if asked.is_series:
         return len(buckets(asked.period, asked.dimensions[0]))
-    statement = plan_count(asked.query, asked.site, asked.period)
+    statement = plan_count(asked.query, asked.site, asked.period, asked.rolled)
     return int(ask_store(store, statement, asked.query.filters)[0][0])
 
 

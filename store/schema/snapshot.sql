@@ -14,6 +14,33 @@ ENGINE = MergeTree
 ORDER BY (shard, generation, first_ms, first_seq)
 SETTINGS non_replicated_deduplication_window = 20000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
+CREATE TABLE dirty_days
+(
+    `site_id` UInt32,
+    `local_day` Date,
+    `dirty_at` DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = ReplacingMergeTree(dirty_at)
+ORDER BY (site_id, local_day)
+SETTINGS index_granularity = 8192;
+
+CREATE TABLE erasures
+(
+    `site_id` UInt32,
+    `asked_at` DateTime64(3, 'UTC'),
+    `done_at` DateTime64(3, 'UTC') DEFAULT now64(3),
+    `kind` LowCardinality(String),
+    `chosen_by` Array(LowCardinality(String)),
+    `events` UInt64,
+    `shard` UInt8,
+    `generation` UInt64,
+    `stream_ms` UInt64,
+    `stream_seq` UInt32
+)
+ENGINE = MergeTree
+ORDER BY (site_id, shard, generation, stream_ms, stream_seq)
+SETTINGS non_replicated_deduplication_window = 20000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
 CREATE TABLE events
 (
     `site_id` UInt32,
@@ -101,6 +128,43 @@ ENGINE = MergeTree
 PARTITION BY toYYYYMM(ts)
 ORDER BY (site_id, toDate(ts), kind, ts)
 SETTINGS non_replicated_deduplication_window = 20000, index_granularity = 8192;
+
+CREATE TABLE rollup_builds
+(
+    `site_id` UInt32,
+    `local_day` Date,
+    `build` UInt64,
+    `started_at` DateTime64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (site_id, local_day)
+SETTINGS index_granularity = 8192;
+
+CREATE TABLE rollups
+(
+    `site_id` UInt32,
+    `local_day` Date,
+    `reading` LowCardinality(String),
+    `dimension` LowCardinality(String),
+    `value` String CODEC(ZSTD(1)),
+    `build` UInt64,
+    `n_visitors` Int64 CODEC(T64, ZSTD(1)),
+    `n_visits` Int64 CODEC(T64, ZSTD(1)),
+    `n_pageviews` Int64 CODEC(T64, ZSTD(1)),
+    `n_events` Int64 CODEC(T64, ZSTD(1)),
+    `n_bounces` Int64 CODEC(T64, ZSTD(1)),
+    `n_duration_ms` Int64 CODEC(T64, ZSTD(1)),
+    `n_engaged_ms` Int64 CODEC(T64, ZSTD(1)),
+    `n_engaged_visits` Int64 CODEC(T64, ZSTD(1)),
+    `n_entrances` Int64 CODEC(T64, ZSTD(1)),
+    `n_exits` Int64 CODEC(T64, ZSTD(1)),
+    `n_scroll_sum` Int64 CODEC(T64, ZSTD(1)),
+    `n_scroll_visits` Int64 CODEC(T64, ZSTD(1))
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(local_day)
+ORDER BY (site_id, dimension, reading, local_day, build)
+SETTINGS index_granularity = 8192;
 
 CREATE TABLE schema_migrations
 (

@@ -1,6 +1,7 @@
 """The table of a chaos run: one row a scenario, printed at the end, each also a JSON file."""
 
 import json
+import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -35,7 +36,7 @@ class Figures:
     def write(self) -> None:
         """Write the row to a file of its own."""
         FOLDER.mkdir(parents=True, exist_ok=True)
-        name = self.scenario.replace(" ", "-")
+        name = re.sub(r"[^a-z0-9]+", "-", self.scenario.lower())
         text = json.dumps(asdict(self), indent=1) + "\n"
         (FOLDER / f"{name}.json").write_text(text)
 

@@ -90,8 +90,8 @@ class Ledger:
     def judge(self, sent: dict[int, Sent], tally: Tally, *, steady_clock: bool = True) -> Judgement:
         """Hold what is stored of ``sent`` against what the clients were told.
 
-        ``steady_clock``: engagement may be homeless only where no visit was near it; once a clock
-        jumped nothing can be said of that.
+        ``steady_clock``: engagement may be homeless only where no visit was near it, and an event's
+        time is when it was sent, less its age; once a clock jumped nothing can be said of either.
         """
         rows = [row for row in self.rows if row.number in sent]
         stored = Counter(row.number for row in rows)
@@ -105,7 +105,8 @@ class Ledger:
             stored=len(stored),
             doubled=[number for number, times in stored.items() if times > 1],
             lost=lost,
-            altered=[row.number for row in rows if not _is_as_sent(row, sent[row.number])],
+            altered=[row.number for row in rows if not _is_as_sent(row, sent[row.number])]
+            + (_mistimed(rows, tally) if steady_clock else []),
             wrong_visits=self.wrong_visits(sent.keys()),
             homeless=len(missing) - len(lost),
             unknown=len(unknown),
@@ -162,6 +163,20 @@ class Ledger:
 def _is_as_sent(row: Row, event: Sent) -> bool:
     kept = (row.name, row.path, row.interactive, row.engaged_ms)
     return kept == (event.name, event.path, event.interactive, event.engaged_ms)
+
+
+def _mistimed(rows: list[Row], tally: Tally) -> list[int]:
+    """Find events whose time is not between sending and answer, less the age they had."""
+    spans = {
+        event.number: (batch.sent_ms - event.age_ms, batch.answered_ms - event.age_ms)
+        for batch in tally.acknowledged
+        for event in batch.events
+    }
+    return [
+        row.number
+        for row in rows
+        if row.number in spans and not spans[row.number][0] <= row.ts_ms <= spans[row.number][1]
+    ]
 
 
 def _sums_of(figures: Figures) -> list[Any]:

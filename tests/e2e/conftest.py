@@ -1,10 +1,12 @@
 """A stack as a user starts it, the demo shop behind it, and a real Chromium in front."""
 
 import asyncio
+import re
 import secrets
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -18,6 +20,8 @@ from tests.support.web import fetch
 CHROMIUM_ARGS = (*PLAIN_ARGS, "--disable-quic", "--disable-blink-features=AutomationControlled")
 HOST = "shop.localhost"
 PATIENCE_S = 30.0
+EMAIL = "owner@shop.example"
+PASSWORD = "a-long-enough-secret-17"
 
 
 @pytest.fixture(scope="session")
@@ -90,3 +94,40 @@ def other_site(stack: Stack, shop_port: int) -> str:
         assert time.monotonic() < deadline, "the edge does not serve the new site"
         time.sleep(0.1)
     return host
+
+
+@pytest.fixture(scope="session")
+def owner(stack: Stack, chromium: Chromium) -> dict[str, Any]:
+    """Make the administrator through the one-time link that ``up`` prints; give what signs in."""
+    found = re.search(r"http://\S+(/setup\?token=\S+)", stack.log.read_text())
+    assert found, "up prints no set-up link"
+    with chromium.active() as browser, browser.new_context() as context:
+        page = context.new_page()
+        page.goto(portal_url(stack, found[1]))
+        page.fill("[name=email]", EMAIL)
+        page.fill("[name=password]", PASSWORD)
+        page.click("form button[type=submit]")
+        page.wait_for_selector("h1:has-text('Sites')")
+        return dict(context.storage_state())
+
+
+@pytest.fixture
+def portal(owner: dict[str, Any], browser: Browser) -> Iterator[Page]:
+    """The portal, signed in."""
+    with browser.new_context(storage_state=owner) as context:  # type: ignore[arg-type]
+        yield context.new_page()
+
+
+def portal_url(stack: Stack, path: str) -> str:
+    return f"http://127.0.0.1:{stack.ports['portal']}{path}"
+
+
+def edge_url(stack: Stack, host: str, path: str = "/") -> str:
+    return f"http://{host}:{stack.ports['edge']}{path}"
+
+
+def make_token(stack: Stack, host: str) -> str:
+    printed = stack.run("token", "create", EMAIL, "--site", host, "--scope", "stats:read")
+    found = re.search(r'"token": "([^"]+)"', printed)
+    assert found, printed
+    return found[1]

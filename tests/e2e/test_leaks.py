@@ -4,10 +4,13 @@ A canary, sent in the same requests and meant to be stored, is found by the same
 form that is searched for; so the search would find the others.
 """
 
+import asyncio
 import contextlib
 import http.client
 import json
+import os
 import secrets
+import signal
 import socket
 import threading
 import time
@@ -26,6 +29,7 @@ from edge.pipeline.salts_file import RECORD_BYTES
 from edge.sites import SHARDS
 from statflow.paths import Paths
 from store.client import Store
+from tests.support.nginx_server import NginxServer
 from tests.support.stack import Stack, free_port
 from tests.support.web import fetch
 
@@ -213,6 +217,66 @@ def send_while_failing(stack: Stack, visitors: Visitors) -> None:
     assert visitors.beacon(good_beacon()) == 202
 
 
+def send_while_redis_hangs(stack: Stack, visitors: Visitors) -> None:
+    """Fill the spool, and search it before it is sent."""
+    pid = stack.pid("redis")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for _ in range(8):
+            assert visitors.beacon(good_beacon()) == 202
+        spooled = b"".join(file.read_bytes() for file in stack.data.glob("spool/*/*.spool"))
+        assert any(form in spooled for form in forms(CANARY.encode())), "the spool was not used"
+        assert not files_with(stack, needles_of(read_salts(stack.data)))
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def send_through_nginx(stack: Stack, visitors: Visitors, origin_answers: bool) -> None:
+    """Ask through nginx, whose own log and temporary files lie in the data folder."""
+    port, folder = free_port(), stack.data / "nginx"
+    ports = ["--port", str(port), "--tls-port", str(free_port())]
+    edge = ["--edge", f"127.0.0.1:{stack.ports['edge']}", "--bind", "127.0.0.1"]
+    text = stack.run("front", "nginx", *edge, *ports, "--run-dir", str(folder))
+    nginx = NginxServer(text.replace("processes auto;", "processes 1;"), folder, port)
+    asyncio.run(nginx.start())
+    try:
+        through = Visitors(port)
+        assert {through.ask("/") for _ in range(6)} == {200 if origin_answers else 502}
+        assert through.ask("/upload", "POST", (AGENT * 2_000).encode()) >= 400
+        through.send_raw(b"GET /\x01 HTTP/1.1\r\nHEADERS\r\n")
+        through.send_raw(b"GET / HTTP/1.1\r\nHost: shop.localhost\r\nHEADERSno colon\r\n\r\n")
+        assert visitors.beacon(good_beacon()) == 202
+    finally:
+        asyncio.run(nginx.stop(2))
+
+
+def leave_a_dead_letter(stack: Stack) -> None:
+    """Put an entry into the stream that is no event, made of one that is, and wait for its end."""
+    with Redis(unix_socket_path=str(Paths(stack.data).redis_socket)) as redis:
+        raw = CANARY.encode()
+        broken = json.dumps([2, CANARY, raw.hex(), b64encode(raw).decode()])
+        redis.xadd(ShardKeys.of(3).events, {"d": broken})
+        deadline = time.monotonic() + PATIENCE_S
+        while not redis.xlen(ShardKeys.of(3).dead):
+            assert time.monotonic() < deadline, "no dead letter"
+            time.sleep(0.05)
+
+
+def write_redis_files(stack: Stack) -> None:
+    """Let Redis write its other file and rewrite its log, neither compressed, so it can be read."""
+    with Redis(unix_socket_path=str(Paths(stack.data).redis_socket)) as redis:
+        redis.config_set("rdbcompression", "no")
+        redis.bgrewriteaof()
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            persistence = redis.info("persistence")
+            if not (persistence["aof_rewrite_in_progress"] or persistence["aof_rewrite_scheduled"]):
+                break
+            assert time.monotonic() < deadline, "the log is not rewritten"
+            time.sleep(0.05)
+        redis.save()
+
+
 def read_salts(data: Path) -> list[bytes]:
     """Read the salts from the file in memory."""
     path = Paths(data).salts
@@ -276,7 +340,8 @@ def check_canary(stack: Stack, needles: Needles) -> None:
     wanted = Needles(frozenset({raw, raw.hex().encode(), b64encode(raw)}), frozenset())
     files = files_with(stack, wanted)
     assert wanted.long <= {form for hits in files.values() for form in hits}
-    assert any("aof" in name for name in files), files
+    for kind in ("aof", "rdb"):
+        assert any(kind in name for name in files), files
     assert raw not in needles.long
 
 
@@ -291,7 +356,10 @@ def test_nothing_of_a_visitor_is_kept() -> None:
             visitors = Visitors(stack.ports["edge"])
             send_good(visitors)
             send_bad(visitors)
+            send_through_nginx(stack, visitors, origin_answers=True)
+            send_while_redis_hangs(stack, visitors)
             send_while_failing(stack, visitors)
+        send_through_nginx(stack, visitors, origin_answers=False)
         assert {visitors.ask("/") for _ in range(20)} == {502}
         for _ in range(20):
             assert visitors.beacon(good_beacon()) == 202
@@ -305,6 +373,7 @@ def check_everything(stack: Stack) -> None:
     assert salts
     assert all(len(salt) == 32 for salt in salts)
     needles = needles_of(salts)
+    leave_a_dead_letter(stack)
     await_empty_stream(stack.data)
     store = Store(json.loads((stack.data / "store.json").read_text())["url"])
     found = rows_with(store, sorted(needles.long | needles.short))
@@ -313,6 +382,8 @@ def check_everything(stack: Stack) -> None:
     metrics = fetch(stack.ports["private"], "/metrics")[2]
     assert b"statflow_events_total" in metrics
     assert not [needle for needle in needles.long | needles.short if needle in metrics]
+    assert not files_with(stack, needles)
+    write_redis_files(stack)
     assert stack.stop() == 0
     assert not files_with(stack, needles)
     check_canary(stack, needles)

@@ -42,8 +42,8 @@ def store(stack: Stack) -> Iterator[Store]:
 
 
 @pytest.fixture(scope="module")
-def token(stack: Stack) -> str:
-    """A token with which a server may send events of the site."""
+def token(stack: Stack, owner: dict[str, Any]) -> str:
+    """A token with which a server may send events of the site; the set-up link is spent by then."""
     stack.run("user", "add", "writer@shop.example", "--admin", STATFLOW_PASSWORD="a-long-secret-9")
     made = stack.run(
         "token", "create", "writer@shop.example", "--site", HOST, "--scope", "events:write"
@@ -189,11 +189,13 @@ def test_a_server_with_a_token_tells_its_visitors_apart(
     stack: Stack, store: Store, token: str
 ) -> None:
     script = f"""
-        const send = (address, headers) => fetch('http://127.0.0.1:{stack.ports["portal"]}/api/event', {{
+        const url = 'http://127.0.0.1:{stack.ports["portal"]}/api/event';
+        const send = (address, headers) => fetch(url, {{
           method: 'POST',
           headers: {{'Content-Type': 'application/json', 'User-Agent': `{PHONE}`,
                     'X-Forwarded-For': address, ...headers}},
-          body: JSON.stringify({{name: 'pageview', url: 'http://{HOST}/by-server', domain: '{HOST}'}}),
+          body: JSON.stringify({{
+            name: 'pageview', url: 'http://{HOST}/by-server', domain: '{HOST}' }}),
         }}).then(async (answer) => console.log(answer.status, await answer.text()));
         const token = {{Authorization: 'Bearer {token}'}};
         await send('198.51.100.1', token);
@@ -213,8 +215,9 @@ def test_a_server_with_a_token_tells_its_visitors_apart(
 
 def test_a_site_that_nobody_has_is_refused_by_the_portal(stack: Stack) -> None:
     script = f"""
-        const answer = await fetch('http://127.0.0.1:{stack.ports["portal"]}/api/event', {{
-          method: 'POST', body: '{{"n": "pageview", "u": "https://b.example/", "d": "b.example"}}'}});
+        const body = '{{"n": "pageview", "u": "https://b.example/", "d": "b.example"}}';
+        const url = 'http://127.0.0.1:{stack.ports["portal"]}/api/event';
+        const answer = await fetch(url, {{method: 'POST', body}});
         console.log(answer.status, (await answer.json()).error.code);
     """
     assert run_node(script).split() == ["400", "unknown_site"]

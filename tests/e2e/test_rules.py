@@ -5,19 +5,9 @@ import time
 import pytest
 from playwright.sync_api import Page
 
-from tests.e2e.test_walk import (
-    PATIENCE_S,
-    edge_url,
-    make_token,
-    other_site,
-    owner,
-    portal,
-    portal_url,
-)
+from tests.e2e.conftest import PATIENCE_S, edge_url, make_token, portal_url
 from tests.support.stack import Stack
 from tests.support.web import fetch, query
-
-__all__ = ["other_site", "owner", "portal"]
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
 PRODUCT = "/shop"

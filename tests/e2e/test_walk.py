@@ -1,53 +1,21 @@
 """The promise of the product, in a real browser: a page through the proxy becomes a number."""
 
-import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page
 
-from tests.support.chromium import Chromium
+from tests.e2e.conftest import (
+    PATIENCE_S,
+    edge_url,
+    make_token,
+    portal_url,
+)
 from tests.support.stack import Stack
 from tests.support.web import query
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
-
-EMAIL = "owner@shop.example"
-PASSWORD = "a-long-enough-secret-17"
-PATIENCE_S = 30.0
-
-
-@pytest.fixture(scope="module")
-def owner(stack: Stack, chromium: Chromium) -> dict[str, Any]:
-    """Make the administrator through the one-time link that ``up`` prints; give what signs in."""
-    found = re.search(r"http://\S+(/setup\?token=\S+)", stack.log.read_text())
-    assert found, "up prints no set-up link"
-    with chromium.active() as browser, browser.new_context() as context:
-        page = context.new_page()
-        page.goto(portal_url(stack, found[1]))
-        page.fill("[name=email]", EMAIL)
-        page.fill("[name=password]", PASSWORD)
-        page.click("form button[type=submit]")
-        page.wait_for_selector("h1:has-text('Sites')")
-        return dict(context.storage_state())
-
-
-@pytest.fixture
-def portal(owner: dict[str, Any], browser: Browser) -> Iterator[Page]:
-    """The portal, signed in."""
-    with browser.new_context(storage_state=owner) as context:  # type: ignore[arg-type]
-        yield context.new_page()
-
-
-def portal_url(stack: Stack, path: str) -> str:
-    return f"http://127.0.0.1:{stack.ports['portal']}{path}"
-
-
-def edge_url(stack: Stack, host: str, path: str = "/") -> str:
-    return f"http://{host}:{stack.ports['edge']}{path}"
 
 
 def visit_three_pages(page: Page, stack: Stack, host: str) -> None:
@@ -101,13 +69,6 @@ def test_three_pages_and_an_event_are_on_the_dashboard(
     rows = {row["dimensions"][0]: row["metrics"] for row in answer["results"]}
     assert rows["pageview"] == [1, 3]
     assert rows["Add to basket"] == [1, 1]
-
-
-def make_token(stack: Stack, host: str) -> str:
-    printed = stack.run("token", "create", EMAIL, "--site", host, "--scope", "stats:read")
-    found = re.search(r'"token": "([^"]+)"', printed)
-    assert found, printed
-    return found[1]
 
 
 def test_a_site_added_in_the_portal_is_served_at_once(

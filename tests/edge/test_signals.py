@@ -11,6 +11,7 @@ from edge.collector.payload import Fault, parse_event
 from edge.event import Beacon
 from edge.signals import BANDS, COLUMNS, SCALE, SIGNALS, check_signal, signal_values
 from edge.sites import Module
+from statflow.docs import signals_part
 from tests.support.factories import an_event
 
 ROOT = Path(__file__).parents[2]
@@ -79,3 +80,8 @@ def test_every_module_has_a_signal_and_every_kind_stands_in_the_decision() -> No
         )
         for field in signal.fields:
             assert f"`{field.column}`" in row, (signal.name, field.column)
+
+
+def test_the_page_on_modules_is_what_the_table_says() -> None:
+    """After a change: make docs."""
+    assert (ROOT / "docs/modules.md").read_text().endswith(signals_part())

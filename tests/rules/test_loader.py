@@ -5,8 +5,17 @@ from typing import Any
 
 import pytest
 
-from rules.loader import RuleError, load_rules, parse_rule, parse_rules, plain_rule
-from rules.policy import inject_pack
+from rules import matcher
+from rules.loader import (
+    MOST_GLOBS,
+    MOST_STARS,
+    RuleError,
+    load_rules,
+    parse_rule,
+    parse_rules,
+    plain_rule,
+)
+from rules.policy import Policy, inject_pack
 
 GOOD: list[dict[str, Any]] = [
     {"id": "shop", "kind": "inject", "action": "include", "paths": ["/shop/**"]},
@@ -120,3 +129,42 @@ def test_a_wrong_file_is_refused_with_its_line(
 
 def test_the_pack_is_read() -> None:
     assert inject_pack()
+
+
+def glob_rule(number: int, *paths: str) -> dict[str, Any]:
+    return {"id": f"g{number}", "kind": "inject", "action": "exclude", "paths": list(paths)}
+
+
+def test_a_list_that_would_make_pages_slow_is_refused() -> None:
+    stars = [f"/{n}/*" for n in range(MOST_GLOBS // 2)]
+    assert len(parse_rules([glob_rule(1, *stars), glob_rule(2, *stars)])) == 2
+    with pytest.raises(RuleError, match=r"rule 3: paths.*500 patterns with stars"):
+        parse_rules([glob_rule(1, *stars), glob_rule(2, *stars), glob_rule(3, "/x*")])
+    plain = [glob_rule(n, *(f"/{i}" for i in range(1_000))) for n in range(20)]
+    assert len(parse_rules(plain)) == 20
+    with pytest.raises(RuleError, match="at most 6 stars"):
+        parse_rule(glob_rule(1, "/*a" * 11))
+
+
+def test_rules_by_selector_may_not_make_the_script_large() -> None:
+    rule = {"kind": "event", "selectors": ["#" + "a" * 199] * 40, "name": "x"}
+    assert parse_rules([{"id": "a", **rule}, {"id": "b", **rule}])
+    with pytest.raises(RuleError, match=r"rule 3: selectors.*bytes of rules by selector"):
+        parse_rules([{"id": name, **rule} for name in "abc"])
+
+
+def test_the_dearest_list_takes_few_searches_of_the_dearest_path(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As many patterns with as many stars as there may be, each nearly a match of a long path."""
+    dearest = ["/" + "*a" * (MOST_STARS - 2) + f"*b{n}*" for n in range(MOST_GLOBS)]
+    policy = Policy(parse_rules([glob_rule(1, *dearest)]))
+    searches, find = list[int](), matcher.find_within
+
+    def counted(text: str, piece: str, start: int, end: int) -> int:
+        searches.append(start)
+        return find(text, piece, start, end)
+
+    monkeypatch.setattr(matcher, "find_within", counted)
+    assert policy.may_inject("/" + "a" * 2_000)
+    assert MOST_GLOBS * 2 < len(searches) < MOST_GLOBS * MOST_STARS + 100

@@ -20,6 +20,7 @@ BROWSER = (
 SAMPLES = {r"(?i)Spider\b.*cloud": "Spider (cloud)"}
 """Texts of patterns whose shortest one is none of theirs."""
 ROWS = named_bots()
+LISTED = read_table("listed_sources")["hosts"]
 HOSTS = [
     (host.replace(".*", ".de"), name, category)
     for category in CATEGORIES
@@ -58,6 +59,18 @@ def test_every_host_of_a_source_is_it_and_its_lookalike_is_not() -> None:
         assert (found.name, found.category) == (name, category)
         if not sources.of_host(host.partition(".")[2]):
             assert sources.of_host(f"x{host}") is None, host
+
+
+def test_every_listed_host_of_a_source_has_one_and_its_lookalike_not_that() -> None:
+    sources = known_sources()
+    for category, names in LISTED.items():
+        for name, hosts in names.items():
+            for host in hosts:
+                found = sources.of_host(host)
+                assert found is not None, host
+                assert found.category == category or sources.of_word(name) == found, host
+                assert sources.of_host(f"{host}.example") is None, host
+    assert sum(len(hosts) for names in LISTED.values() for hosts in names.values()) > 250
 
 
 def test_every_spam_host_is_spam_and_its_lookalike_is_not() -> None:

@@ -66,6 +66,21 @@ def test_an_unknown_word_has_none() -> None:
     assert known_sources().of_word("our-newsletter") is None
 
 
+def test_a_listed_host_names_a_source_but_its_name_is_no_campaigns_word() -> None:
+    assert known_sources().of_host("recherche.aliceadsl.fr") is None
+    assert known_sources().of_host("rechercher.aliceadsl.fr") == Source("Alice Adsl", "search")
+    assert known_sources().of_host("search.free.fr") == Source("Free", "search")
+    assert known_sources().of_word("free") is None
+
+
+def test_the_list_only_adds_to_the_table() -> None:
+    listed = {"social": {"Google": ["google.example"], "New": ["google.com", "new.example"]}}
+    sources = Sources(read_table("sources"), listed)
+    assert sources.of_host("google.example") == Source("Google", "search")
+    assert sources.of_host("google.com") == Source("Google", "search")
+    assert sources.of_host("new.example") == Source("New", "social")
+
+
 def test_a_host_may_not_stand_for_two_sources() -> None:
     table = read_table("sources")
     with pytest.raises(ValueError, match="two sources"):

@@ -1,6 +1,7 @@
 """A site's rules as text: read as written, refused with the line."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -37,3 +38,9 @@ def test_a_wrong_text_is_refused_with_its_line(text: str, line: int, expected: s
         parse_text(text)
     assert str(caught.value).startswith(f"line {line}: ")
     assert expected in str(caught.value)
+
+
+def test_the_example_in_the_docs_is_right() -> None:
+    page = Path("docs/rules.md").read_text()
+    example = page.split("```yaml\n", 1)[1].split("```", 1)[0]
+    assert len(parse_text(example)) == 4

@@ -7,13 +7,21 @@ import yaml
 from rules.agents import CLASSES
 from rules.update import (
     LIST,
+    NPM_FOLDER,
     PACKAGE,
+    SOURCES_LIST,
+    SOURCES_PACKAGE,
+    SOURCES_TARGET,
+    SOURCES_VERSION,
     TARGET,
     bounded,
     is_linear,
+    listed_sources,
     operator,
+    read_sources_list,
     render_pack,
     render_ranges,
+    render_sources,
     rows,
 )
 
@@ -81,3 +89,25 @@ def test_the_pack_of_ranges_names_source_and_day() -> None:
             "networks": ["192.0.2.0/24"],
         }
     ]
+
+
+def test_the_pack_of_sources_is_what_its_package_gives() -> None:
+    """Held where `make rules-update` has run; elsewhere by the next test alone."""
+    folder = NPM_FOLDER / "node_modules" / SOURCES_PACKAGE
+    if (folder / SOURCES_LIST).exists():
+        assert render_sources(read_sources_list(), SOURCES_VERSION) == SOURCES_TARGET.read_text()
+    assert yaml.safe_load(SOURCES_TARGET.read_text())["version"] == SOURCES_VERSION
+
+
+def test_of_a_list_of_sources_only_what_the_table_does_not_know_is_taken() -> None:
+    entries = {
+        "www.new.example": {"medium": "search", "source": "New"},
+        "a.new.example/x": {"medium": "search", "source": "New"},
+        "www.google.de": {"medium": "search", "source": "Google"},
+        "ads.example": {"medium": "paid", "source": "Ads"},
+        "mail.example": {"medium": "email", "source": "Mail"},
+    }
+    assert listed_sources(entries) == {
+        "search": {"New": ["new.example"]},
+        "email": {"Mail": ["mail.example"]},
+    }

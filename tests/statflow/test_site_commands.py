@@ -131,3 +131,17 @@ def test_the_sites_own_page_is_fetched(data: Path) -> None:
     result = run(data, "rules", "explain", "http://shop.example/", "--fetch", "--json")
     server.server_close()
     assert json.loads(result.stdout)["won"] == "amp"
+
+
+def test_rules_of_a_site_and_their_events_are_shown(data: Path) -> None:
+    data.mkdir(parents=True)
+    rules = [
+        {"id": "users", "kind": "privacy", "action": "mask", "paths": ["/u/*"], "to": "/u/:id"},
+        {"id": "buy", "kind": "event", "selectors": ["#buy"], "name": "Bought"},
+    ]
+    site = {**SITE, "upstreams": ["http://127.0.0.1:1"], "rules": rules}
+    (data / "sites.json").write_bytes(render_snapshot(1, [site]))
+    shown = run(data, "rules", "explain", "https://shop.example/u/7").stdout.splitlines()
+    assert any(line.split() == ["matches", "privacy", "users"] for line in shown)
+    assert any(line.split() == ["path", "/u/:id"] for line in shown)
+    assert shown[-1].split() == ["Bought", "on", "click", "#buy", "buy"]

@@ -100,7 +100,7 @@ def test_doctor_is_told_what_is_missing(empty: Store) -> None:
     apply_migrations(empty, [step for step in steps if not step.name.startswith(left)])
     assert check_tables(empty) == [
         "0003_batches.sql is not applied: run statflow migrate.",
-        "0008_signals.sql is not applied: run statflow migrate.",
+        "0007_signals.sql is not applied: run statflow migrate.",
         "Table signals is missing: run statflow migrate.",
         "Table batches is missing: run statflow migrate.",
     ]

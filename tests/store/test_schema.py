@@ -20,9 +20,8 @@ def test_the_snapshot_is_what_the_migrations_make(store: Store) -> None:
 
 
 def test_numbers_have_no_gap() -> None:
-    assert [migration.number for migration in read_migrations()] == list(
-        range(len(read_migrations()))
-    )
+    numbers = [migration.number for migration in read_migrations()]
+    assert numbers == list(range(len(numbers)))
 
 
 @pytest.mark.parametrize("migration", read_migrations(), ids=lambda migration: migration.name)

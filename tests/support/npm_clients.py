@@ -1,7 +1,7 @@
-"""Other trackers' published clients, as npm has them: ``python -m tests.support.npm_clients``.
+"""Other trackers' published clients, and the library that our vitals are held to, as npm has them.
 
-They are installed by ``make setup`` and run unchanged; a client that is made for bundlers is bundled
-by esbuild, as its users do.
+``make setup`` installs them (``python -m tests.support.npm_clients``); they are run unchanged. What
+is made for bundlers is bundled by esbuild, as its users do.
 """
 
 import subprocess
@@ -16,6 +16,7 @@ CLIENTS = {
     "@plausible-analytics/tracker": "0.4.6",
     "plausible-tracker": "0.3.9",
     "@umami/node": "0.4.0",
+    "web-vitals": "6.2.3",
 }
 FOLDER = Path(__file__).parents[2] / "build" / "npm" / "clients"
 MODULES = FOLDER / "node_modules"
@@ -38,7 +39,9 @@ def bundle(package: str) -> str:
         *tool_command("node"), str(TOOLS / "node_modules" / "esbuild" / "bin" / "esbuild"),
         "--bundle", "--format=esm",
     ]  # fmt: skip
-    entry = f"export * from '{package}'; export {{default}} from '{package}'"
+    entry = (
+        f"export * from '{package}'; import * as all from '{package}'; export default all.default"
+    )
     done = subprocess.run(
         command, input=entry, cwd=FOLDER, check=True, capture_output=True, text=True
     )

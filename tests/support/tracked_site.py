@@ -35,6 +35,8 @@ class TrackedSite:
         self.origin = origin
         self.settings: dict[str, Any] = {"e": "/sf/e", "p": "/sf/p.gif", "h": 0}
         self.rules: list[tuple[str, str, str, dict[str, str]]] = []
+        self.modules: list[str] = []
+        self.files: dict[str, str] = {}
         self.pages: dict[str, str] = {path: render_page(f"Page {path}") for path in ("/", "/b")}
         self.headers: dict[str, str] = {}
         self.answers: list[int] = []
@@ -47,7 +49,8 @@ class TrackedSite:
         script = SOURCE.replace('"__SF__"', json.dumps(self.settings))
         if self.rules:
             script += SELECTORS.replace('"__SF_RULES__"', json.dumps(self.rules))
-        return script
+        loads = "".join(f'import("/sf/m/{name}.js").catch(()=>{{}});' for name in self.modules)
+        return script + (f"if(window.statflow&&statflow.r){{{loads}}}" if loads else "")
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -56,6 +59,10 @@ class TrackedSite:
 
     def named(self, name: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["n"] == name]
+
+    def signals(self, name: str) -> list[dict[str, Any]]:
+        """The props of every signal of a name, in order of arrival."""
+        return [event["p"] for event in self.named(name)]
 
     @property
     def views(self) -> list[str]:
@@ -129,6 +136,11 @@ def _handler(site: TrackedSite) -> type[BaseHTTPRequestHandler]:  # noqa: C901 -
             path = self.path.partition("?")[0]
             if path == "/sf/1a2b3c4d5e.js":
                 self._answer(200, "text/javascript", site.script)
+            elif path.startswith("/sf/m/"):
+                module = DIST / LATEST / path.removeprefix("/sf/m/")
+                self._answer(200, "text/javascript", module.read_text())
+            elif path in site.files:
+                self._answer(200, "text/javascript", site.files[path])
             elif path == site.settings["p"]:
                 self._answer(200, "image/gif", "GIF89a")
             elif path in site.pages:

@@ -134,4 +134,4 @@ def test_a_program_is_marked_and_a_person_is_not(tracked_site: TrackedSite, page
     )
     page.goto(tracked_site.origin)
     leave(tracked_site, page)
-    assert not any("b" in event for event in tracked_site.events)
+    assert not any(event["b"] for event in tracked_site.events)

@@ -185,7 +185,7 @@ def test_the_load_id_of_the_edge_travels_with_the_first_view_only(
     page.evaluate("history.pushState({}, '', '/b')")
     leave(tracked_site, page)
 
-    assert [view.get("l") for view in tracked_site.named("pageview")] == ["Zk3_-9aQ", None]
+    assert [view.get("l") for view in tracked_site.named("pageview")] == ["Zk3_-9aQ", 0]
 
 
 def test_two_tags_count_once(tracked_site: TrackedSite, page: Page) -> None:

@@ -13,8 +13,8 @@ interface Statflow {
   (name: string, options?: Options): void;
   /** Calls made before the tracker loaded; the page's stub fills it. */
   q?: [name: string, options?: Options][];
-  /** Puts every listener in place again; its presence says that a tracker runs. */
-  r?: () => void;
+  /** Called before each report; the first puts our listeners back. Says that a tracker runs. */
+  r?: ((leaving?: Event) => void)[];
   /** The listener of the site's own rules by selector (selectors.js). */
   s?: (event: Event) => void;
 }
@@ -30,9 +30,11 @@ interface WireFields {
   g?: number;
   /** Scroll depth, 0 to 100. */
   d?: number;
-  /** The edge's id of this load, with its first page view only. */
-  l?: string;
+  /** The edge's id of this load, with its first page view only; 0 in later ones. */
+  l?: string | 0;
 }
+
+declare const statflow: Statflow;
 
 declare const __SF__: import("./settings.js").Settings;
 declare const __SF_RULES__: unknown;

@@ -10,4 +10,4 @@ import { ignoresSignals } from "./settings.js";
  */
 export const isSilent = () =>
   (!ignoresSignals && (navigator.globalPrivacyControl || /** @type {any} */ (navigator.doNotTrack) == 1)) ||
-  document.cookie.includes("sf_out=1");
+  /sf_out=1/.test(document.cookie);

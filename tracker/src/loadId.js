@@ -6,4 +6,4 @@
  * @returns {string | undefined}
  */
 export const loadId = () =>
-  (/"sf",.*?n":"(.*?)"/.exec(JSON.stringify(performance.getEntriesByType("navigation"))) || [])[1];
+  (/"sf",.*?n":"(.*?)"/.exec(JSON.stringify(performance.getEntriesByType("navigation"))) || /** @type {any} */ (0))[1];

@@ -5,6 +5,7 @@
  * twice in one window: the second run only puts the listeners back, which `document.open` wipes.
  */
 import { onClick } from "./clicks.js";
+import { guard } from "./guard.js";
 import { onViolation } from "./outbox.js";
 import { before, measure, onAttention, onPageShow, onRoute, report, track } from "./views.js";
 
@@ -15,8 +16,8 @@ const listeners = {
   visibilitychange: onAttention,
   pageshow: onPageShow,
   pagehide: report,
+  // A change of the fragment alone is one too.
   popstate: onRoute,
-  hashchange: onRoute,
   scroll: measure,
   click: onClick,
   auxclick: onClick,
@@ -25,26 +26,20 @@ const listeners = {
 };
 
 /**
- * Pass an event to its listener. Whatever goes wrong there is ours: the page never hears of it.
+ * Pass an event to its listener.
  *
- * @param {{ type: string }} event
+ * @type {(event: { type: string }) => void}
  */
-const hear = (event) => {
-  try {
-    listeners[event.type](event);
-  } catch (_) {
-    // Counting less is better than disturbing the page.
-  }
-};
+const hear = guard((event) => listeners[event.type](event));
 
 const listen = () => {
   for (const type in listeners) addEventListener(type, hear, true);
 };
 
-if (before.r) before.r();
+if (before.r) before.r[0]();
 // A frame in a page of the same site is counted there.
 else if (!frameElement) {
-  /** @type {Statflow} */ (window.statflow = track).r = listen;
+  /** @type {Statflow} */ (window.statflow = track).r = [listen];
   for (const name of /** @type {("pushState" | "replaceState")[]} */ ([
     "pushState",
     "replaceState",

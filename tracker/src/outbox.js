@@ -1,3 +1,4 @@
+import { guard } from "./guard.js";
 import { isSilent } from "./isSilent.js";
 import { now } from "./now.js";
 import { endpoint, pixel } from "./settings.js";
@@ -22,11 +23,9 @@ let blocked;
 /**
  * Keep an event until the end of the task, so that what happens together travels together.
  *
- * @param {string} name
- * @param {WireFields} fields
+ * @type {(name: string, fields: WireFields) => void}
  */
-export const put = (name, fields) => {
-  try {
+export const put = guard((name, fields) => {
     if (!isSilent()) {
       const happenedAt = now();
       // Props that are no JSON throw here, before they can spoil a batch.
@@ -36,7 +35,7 @@ export const put = (name, fields) => {
         u: page,
         w: innerWidth,
         // A browser driven by a program is marked, not hidden.
-        b: navigator.webdriver ? 1 : undefined,
+        b: navigator.webdriver,
         ...fields,
         // The age is taken when the batch is written, at each try.
         get a() {
@@ -45,13 +44,10 @@ export const put = (name, fields) => {
       });
       timer = timer || setTimeout(flush);
     }
-  } catch (_) {
-    // Counting less is better than disturbing the page.
-  }
-};
+  });
 
 /** Send what waits. A refused batch comes back and is tried again, from memory only. */
-export const flush = () => {
+export const flush = guard(() => {
   timer = 0;
   if (blocked || !waiting[0]) return;
   const batch = waiting.splice(0, BATCH);
@@ -72,7 +68,7 @@ export const flush = () => {
     );
   else navigator.sendBeacon(endpoint, body);
   flush();
-};
+});
 
 /**
  * Note that the page's own policy forbids our requests (a `<meta>` policy, which the edge cannot

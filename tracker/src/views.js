@@ -1,3 +1,4 @@
+import { guard } from "./guard.js";
 import { loadId } from "./loadId.js";
 import { now } from "./now.js";
 import { flush, put } from "./outbox.js";
@@ -26,16 +27,15 @@ let activeSince;
 let lowestPx;
 /** @type {number} */
 let sentDepth;
-let load = loadId();
 
 const isActive = () => !document.hidden && document.hasFocus();
 
 const currentPath = () => location.pathname + route();
 
 /** Note how far down the visitor has seen. */
-export const measure = () => {
+export const measure = guard(() => {
   lowestPx = Math.max(lowestPx, scrollY + innerHeight);
-};
+});
 
 /** Add the time since the last look, if the page was seen and focused; start anew if it is. */
 const tick = () => {
@@ -50,12 +50,13 @@ const tick = () => {
  *   for there may be no later. Without one it travels with what follows, in order.
  */
 export const report = (leaving) => {
+  // While `page` still names the page that is left: first what puts our listeners back, then what
+  // lazily loaded parts have to say.
+  for (const hook of /** @type {any} */ (track).r) hook(leaving);
   tick();
-  // The page may have grown since: its height is what it is now.
-  const depth = Math.min(
-    100,
-    ((lowestPx / document.documentElement.scrollHeight) * 100 + 0.5) | 0,
-  );
+  // The page may have grown since: its height is what it is now. If it shrank this is more than 100,
+  // which the edge cuts down.
+  const depth = ((lowestPx / document.documentElement.scrollHeight) * 100 + 0.5) | 0;
   if (page && (engagedMs >= WORTH_MS || depth > sentDepth)) {
     put("engagement", { g: engagedMs, d: depth });
     engagedMs = 0;
@@ -67,12 +68,11 @@ export const report = (leaving) => {
 /** Count a page view, and measure that page from now on. */
 const view = () => {
   report();
+  const load = page ? 0 : loadId();
   path = currentPath();
   page = pageUrl();
   put("pageview", { r: document.referrer.split("?")[0], l: load });
-  load = undefined;
-  engagedMs = lowestPx = 0;
-  sentDepth = -1;
+  engagedMs = lowestPx = sentDepth = 0;
   // A single-page site draws the new page after the address has changed.
   setTimeout(measure, 200);
 };

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.buffer.spool import Spool, SpooledGroup, read_records
+from edge.buffer.spool import PEEK_EVENTS, PEEK_GROUPS, Spool, SpooledGroup, read_records
 
 LIMIT = 64 * 1024 * 1024
 
@@ -37,12 +37,19 @@ def test_groups_come_back_in_their_order_and_leave_no_file(tmp_path: Path) -> No
     assert not list(tmp_path.rglob("*.spool"))
 
 
-def test_two_groups_of_one_lane_never_travel_together(tmp_path: Path) -> None:
+def test_the_oldest_are_handed_out_first_and_not_too_many_at_once(tmp_path: Path) -> None:
     spool = opened(tmp_path)
-    spool.write([a_group(1), a_group(1, shard=8), a_group(2), a_group(2, shard=8)])
-    assert [(group.shard, group.number) for group in spool.peek()] == [(7, 1), (8, 1)]
-    spool.sent(1)
-    assert [(group.shard, group.number) for group in spool.peek()] == [(8, 1), (7, 2)]
+    groups = [a_group(i // 2 + 1, shard=7 + i % 2) for i in range(PEEK_GROUPS + 20)]
+    spool.write(groups)
+    assert spool.peek() == groups[:PEEK_GROUPS]
+    spool.sent(3)
+    assert spool.peek() == groups[3 : PEEK_GROUPS + 3]
+    spool.sent(PEEK_GROUPS)
+    large = SpooledGroup(7, "p1", 400, {}, [b"e"] * (PEEK_EVENTS + 1))
+    spool.write([large, a_group(401)])
+    assert spool.peek() == groups[PEEK_GROUPS + 3 :]
+    spool.sent(17)
+    assert spool.peek() == [large]
 
 
 def test_what_is_written_while_others_are_sent_comes_behind_them(tmp_path: Path) -> None:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from redis.exceptions import RedisError
 
 from edge.buffer.keys import ShardKeys
 from edge.buffer.protocol import BufferUnavailable
 from edge.buffer.redis import RedisBuffer
-from edge.buffer.spool import Spool
+from edge.buffer.scripts import DRAIN, connect, run_script
+from edge.buffer.spool import Spool, SpooledGroup
 from edge.sites import Site
 from tests.edge.buffer.conftest import MakeSite
 from tests.support.redis_server import RedisServer
@@ -81,6 +83,50 @@ async def test_a_group_whose_answer_was_lost_is_not_stored_twice(
     await buffer.stop()
     assert entries(redis_server, site)[3:] == [b"after"]
     assert counts(redis_server, site)[b"7:accepted"] == b"4"
+
+
+async def test_a_long_spool_of_one_site_is_sent_in_few_calls(
+    redis_server: RedisServer, a_site: MakeSite, tmp_path: Path
+) -> None:
+    """Else a busy site could fill it as fast as it is emptied, and it would never end."""
+    site = a_site()
+    spool = Spool(tmp_path, "dead", LIMIT)
+    spool.open()
+    counts_of_one = {f"{site.id}:accepted": 1, f"{site.id}:received": 1}
+    groups = [
+        SpooledGroup(site.shard, "dead", i + 1, counts_of_one, [b"%d" % i]) for i in range(2_000)
+    ]
+    spool.write(groups)
+    spool.close()
+    buffer = await started(redis_server, tmp_path)
+    assert await until_in(redis_server, site, 2_000) == [b"%d" % i for i in range(2_000)]
+    with Redis.from_url(redis_server.url) as redis:
+        calls = redis.info("commandstats")["cmdstat_evalsha"]["calls"]
+    assert calls <= 8
+    assert counts(redis_server, site)[b"7:accepted"] == b"2000"
+    await buffer.stop()
+
+
+async def test_groups_are_drained_once_and_none_behind_one_that_is_refused(
+    redis_server: RedisServer, a_site: MakeSite
+) -> None:
+    site = a_site()
+    keys = ShardKeys.of(site.shard)
+    names = [keys.events, keys.producer("p"), keys.counts]
+    first = SpooledGroup(site.shard, "p", 1, {"7:accepted": 2}, [b"a", b"b"]).arguments()
+    second = SpooledGroup(site.shard, "p", 2, {}, [b"c"]).arguments()
+    only_counts = SpooledGroup(site.shard, "p", 3, {"7:dropped:dnt": 4}, []).arguments()
+    redis = connect(redis_server.url, timeout_s=5)
+    assert await run_script(redis, DRAIN, names, [60, *first]) == 1
+    await redis.config_set("maxmemory", 1)
+    with pytest.raises(RedisError):
+        await run_script(redis, DRAIN, names, [60, *first, *second, *only_counts])
+    await redis.config_set("maxmemory", 0)
+    for _ in range(2):
+        assert await run_script(redis, DRAIN, names, [60, *first, *second, *only_counts]) == 3
+    assert entries(redis_server, site) == [b"a", b"b", b"c"]
+    assert counts(redis_server, site) == {b"7:accepted": b"2", b"7:dropped:dnt": b"4"}
+    await redis.aclose()
 
 
 async def test_the_next_process_sends_what_a_stopped_one_left(

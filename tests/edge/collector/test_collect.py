@@ -114,7 +114,7 @@ def test_a_buffer_that_is_away_is_told_as_503(an_edge: Callable[..., Edge]) -> N
 
 
 @pytest.mark.parametrize(
-    ("limits", "wait"), [(RateLimits(per_client=2), b"60"), (RateLimits(per_site=2), b"1")]
+    ("limits", "wait"), [(RateLimits(per_client=2), b"30"), (RateLimits(per_site=2), b"1")]
 )
 def test_too_many_events_are_told_as_429(
     an_edge: Callable[..., Edge], limits: RateLimits, wait: bytes

@@ -190,6 +190,11 @@ def test_the_pixel_may_name_the_page(edge: Edge) -> None:
         ("GET", [], DropReason.INVALID_PAYLOAD),
         ("GET", [(b"Referer", b"https://evil.example/")], DropReason.HOSTNAME_NOT_ALLOWED),
         ("GET", [(b"Referer", b"\xff")], DropReason.INVALID_PAYLOAD),
+        (
+            "GET",
+            [(b"Sec-Fetch-Site", b"cross-site"), (b"Referer", b"https://evil.example/")],
+            DropReason.HOSTNAME_NOT_ALLOWED,
+        ),
         ("HEAD", [(b"Referer", b"https://shop.example/")], None),
     ],
 )
@@ -200,6 +205,15 @@ def test_the_picture_comes_whatever_becomes_of_the_view(
     assert answer.status == 200
     assert not edge.buffer.events
     assert list(edge.buffer.drops) == ([reason] if reason else [])
+
+
+def test_a_foreign_page_cannot_count_views_by_showing_the_pixel(edge: Edge) -> None:
+    query, cross = "u=https://shop.example/", (b"Sec-Fetch-Site", b"cross-site")
+    assert edge.ask("GET", "/sf/p.gif", query=query, add=[cross]).status == 200
+    assert not edge.buffer.events
+    own = [cross, (b"Referer", b"https://shop.example/a")]
+    edge.ask("GET", "/sf/p.gif", query=query, add=own)
+    assert len(edge.buffer.events) == 1
 
 
 def test_the_pixel_takes_no_posts(edge: Edge) -> None:

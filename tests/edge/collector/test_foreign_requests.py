@@ -11,7 +11,6 @@ from edge.collector.endpoints import EndpointResponse
 from edge.collector.foreign_requests import find_named_site
 from edge.names import Api
 from edge.outcomes import DropReason
-from edge.sites import Site
 from tests.edge.collector.conftest import NOON_MS, Edge, header
 from tests.support.factories import a_site
 
@@ -154,7 +153,7 @@ def test_what_a_document_says_of_its_visitor_counts_with_a_token(
 
 
 def test_the_site_is_found_by_what_the_document_names() -> None:
-    sites: list[Site] = [a_site(), a_site(id=2, host="b.example", public_key="stk_b")]
+    sites = [a_site(), a_site(id=2, host="b.example", public_key="stk_b")]
     for name, wanted in (("b.example", 2), ("stk_b", 2), ("shop.example", 1)):
         found = find_named_site(Api.PLAUSIBLE, orjson.dumps(VIEW | {"d": name}), sites)
         assert found is not None

@@ -60,7 +60,7 @@ def test_plausibles_long_names_are_read() -> None:
         ({"u": "HTTPS://Shop.example"}, "url", "HTTPS://Shop.example"),
         ({"u": "http://[::1]:8080/"}, "url", "http://[::1]:8080/"),
         ({"r": None}, "referrer", ""),
-        ({"r": "x" * 3000}, "referrer", "x" * 2000),
+        ({"r": "https://a.example/b/" + "x" * 3000}, "referrer", "https://a.example/b"),
         ({"a": -5}, "age_ms", 0),
         ({"a": 1.9}, "age_ms", 1),
         ({"a": 1e40}, "age_ms", 2**53),
@@ -212,3 +212,38 @@ def test_no_document_makes_it_raise(document: Any) -> None:
 @given(st.binary(max_size=200))
 def test_no_bytes_make_it_raise(body: bytes) -> None:
     assert isinstance(parse_payload(body), Payload | PayloadError)
+
+
+DEEP = b'{"n": "pageview", "u": "https://shop.example/", "x": %s}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        DEEP % (b"[" * 30_000 + b"]" * 30_000),
+        DEEP % (b'{"a":' * 9_000 + b"1" + b"}" * 9_000),
+        DEEP % b"NaN",
+        DEEP % b"Infinity",
+        DEEP % b"01",
+        DEEP % b"'a'",
+        DEEP % b'"\\ud800"',
+        DEEP % b'"\xed\xa0\x80"',
+        DEEP % b'"\xc0\xaf"',
+        DEEP % b'"a\nb"',
+        DEEP % b"[1,]",
+        DEEP % b"1 /* c */",
+        b"\xef\xbb\xbf" + DEEP % b"1",
+    ],
+)
+def test_json_is_read_strictly_also_where_a_key_is_not_known(body: bytes) -> None:
+    """Depth, numbers, escapes, encoding and what other readers let pass."""
+    found = parse_payload(body)
+    assert isinstance(found, PayloadError)
+    assert found.reason is DropReason.INVALID_JSON
+
+
+def test_a_referrer_that_is_too_long_is_cut_at_a_slash() -> None:
+    referrer = "https://a.example/" + "b" * 1_970 + "/jane@example.org"
+    found = parse_payload(orjson.dumps({"n": "x", "u": "https://a.b/", "r": referrer}))
+    assert isinstance(found, Payload)
+    assert found.beacons[0].referrer == "https://a.example/" + "b" * 1_970

@@ -7,6 +7,7 @@ import pytest
 from edge.collector.proof import LABELS, render_proof
 from edge.event import Event
 from edge.outcomes import DropReason
+from edge.sites import SaltPeriod
 from tests.edge.collector.conftest import Edge
 from tests.support.factories import an_event
 
@@ -63,3 +64,9 @@ def test_who_said_no_is_shown_that_nothing_is_kept(edge: Edge) -> None:
     assert b"nothing would be kept" in answer.body
     answer = edge.ask("GET", "/sf/opt-out", add=[(b"Sec-GPC", b"1")])
     assert b"nothing would be kept" in answer.body
+
+
+@pytest.mark.parametrize("period", SaltPeriod)
+def test_it_says_how_long_the_number_lives(period: SaltPeriod) -> None:
+    page = render_proof(an_event(), SOMEBODY, period)
+    assert f"after this {period}: the next {period}'s number" in page

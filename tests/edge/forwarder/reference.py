@@ -3,7 +3,7 @@
 Shares no code with ``edge.forwarder`` but the way a visit's id is written down.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -74,12 +74,20 @@ class ReferenceVisit:
 
 
 def replay(
-    entries: Iterable[tuple[tuple[int, int], Event]], shard: int, generation: int
+    entries: Iterable[tuple[tuple[int, int], Event]],
+    shard: int,
+    generation: int,
+    erasures: Mapping[int, Callable[[Event], bool]] | None = None,
 ) -> tuple[list[ReferenceVisit], int]:
-    """Return the visits in the order in which they were opened, and how many events had none."""
+    """Return the visits in the order in which they were opened, and how many events had none.
+
+    ``erasures`` say what is erased once so many entries are in.
+    """
     visits: list[ReferenceVisit] = []
     watermark = homeless = 0
-    for at, event in entries:
+    for n, (at, event) in enumerate(entries):
+        if erasures and n in erasures:
+            visits = erase(visits, erasures[n])
         watermark = max(watermark, event.ts_ms)
         hashes = {event.visitor, event.previous} - {0}
         reachable = [
@@ -99,6 +107,13 @@ def replay(
         visit.keys |= hashes
         visit.entries.append((at, event))
     return visits, homeless
+
+
+def erase(visits: list[ReferenceVisit], is_meant: Callable[[Event], bool]) -> list[ReferenceVisit]:
+    """Take events away; a visit that only engagement is left of goes whole."""
+    for visit in visits:
+        visit.entries = [entry for entry in visit.entries if not is_meant(entry[1])]
+    return [visit for visit in visits if visit.counted]
 
 
 def expected_sessions(

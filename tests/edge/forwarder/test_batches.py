@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
+from edge.event import Event
 from edge.forwarder.batches import (
     event_columns,
     marker_columns,
     session_columns,
     signal_columns,
 )
-from edge.event import Event
 from edge.forwarder.plan import Plan
 from edge.forwarder.visit import StreamId
 from edge.forwarder.visits import Batch, Visits

@@ -1,5 +1,6 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -168,6 +169,48 @@ async def test_another_forwarder_takes_over_a_lease_that_ended(redis_server: Red
     async with running(redis_server, store, lease_s=0.3) as forwarder:
         await until(lambda: len(paths(store)) == 5)
         assert forwarder.states[SHARD].lease.epoch >= 8
+
+
+class SleepyStore(MemoryStore):
+    """Holds one insert until it is woken, as a machine does that was suspended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sleeps = threading.Event()
+        self.woken = threading.Event()
+
+    def insert(self, table: str, columns: Mapping[str, Sequence[Any]], *, token: str) -> int:
+        if table == "sessions" and not self.sleeps.is_set():
+            self.sleeps.set()
+            assert self.woken.wait(20)
+        return super().insert(table, columns, token=token)
+
+
+async def test_a_forwarder_that_slept_through_its_lease_changes_nothing(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another takes over in the middle of its batch; then it wakes up and goes on with it."""
+    store = SleepyStore()
+    append(redis_server, 5)
+    async with running(redis_server, store, owner="sleeper", lease_s=0.3) as sleeper:
+        await until(store.sleeps.is_set)
+        # While it sleeps nobody renews its lease.
+        monkeypatch.setattr(sleeper.states[SHARD].lease, "renew", _never)
+        async with running(redis_server, store, owner="heir", lease_s=0.3) as heir:
+            await until(lambda: heir.states[SHARD].lease.epoch == 2)
+            append(redis_server, 5, first=5)
+            await until(lambda: len(paths(store)) == 10)
+            monkeypatch.undo()
+            store.woken.set()
+            append(redis_server, 5, first=10)
+            await until(lambda: len(paths(store)) == 15)
+            await until(lambda: sleeper.states[SHARD].problem == "")
+    assert paths(store) == expected(15)
+    assert len(store.sessions_left()) == 7
+
+
+async def _never() -> None:
+    await asyncio.sleep(0)
 
 
 async def test_a_name_used_twice_changes_no_number(redis_server: RedisServer) -> None:

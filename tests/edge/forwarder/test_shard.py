@@ -32,6 +32,26 @@ async def test_a_batch_is_stored_and_the_stream_trimmed(redis_server: RedisServe
         await world.finish()
 
 
+async def test_days_that_may_be_rolled_up_are_marked_before_and_after(
+    redis_server: RedisServer,
+) -> None:
+    """A build that began in between saw half a batch, and must not be read (INGESTION 5.4)."""
+    async with World(redis_server.url) as world:
+        await world.append(*some_events(30, seed=1))
+        world.store.failures["before events"] = Crash()
+        writer = await world.writer()
+        with pytest.raises(Crash):
+            await writer.forward()
+        rows = world.store.tables
+        before = [(row["site_id"], row["local_day"]) for row in rows["dirty_days"]]
+        await world.finish()
+        days = {(row["site_id"], row["local_day"]) for row in rows["events"]}
+        assert set(before) == days
+        marks = [(row["site_id"], row["local_day"]) for row in rows["dirty_days"]]
+        assert sorted(marks) == sorted(3 * list(days))
+        await world.finish()
+
+
 @pytest.mark.parametrize("where", CRASHES)
 async def test_a_crash_anywhere_loses_nothing_and_writes_nothing_twice(
     redis_server: RedisServer, where: str
@@ -167,6 +187,26 @@ async def test_a_plan_that_cannot_be_repeated_stops_the_shard(
             await (await world.writer()).forward()
 
 
+async def test_a_plan_of_the_release_before_is_repeated_as_it_is(
+    redis_server: RedisServer,
+) -> None:
+    """Its form, its format and so its tokens are the old ones, and so are the states (3.9)."""
+    async with World(redis_server.url) as world:
+        await world.append(*some_events(5, seed=1))
+        await (await world.writer()).forward()
+        state = orjson.loads(await world.redis.hget(KEYS.visits, "state") or b"")
+        assert len(state) == 2, "what was never needed is not written"
+        await world.append(*some_events(5, seed=2))
+        first, last = world.appended[5][0], world.appended[9][0]
+        old = {"epoch": 1, "generation": GENERATION, "first": first, "last": last, "count": 5}
+        await world.redis.set(KEYS.plan, orjson.dumps(old | {"format": 1}, default=list))
+        await world.append(*some_events(5, seed=3))
+        assert await (await world.writer()).forward()
+        span = f"{SHARD}-{GENERATION:016x}-{first}-{last}-5-1"
+        assert {f"{span}-events", f"{span}-batches"} <= world.store.tokens.keys()
+        await world.finish()
+
+
 async def test_states_of_another_generation_stop_the_shard(redis_server: RedisServer) -> None:
     async with World(redis_server.url) as world:
         await world.append(*some_events(3, seed=1))
@@ -239,7 +279,7 @@ async def test_states_that_no_event_can_reach_leave_redis(redis_server: RedisSer
 async def test_a_long_batch_is_read_in_pieces_and_committed_whole(
     redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.forwarder.shard.READ_ENTRIES", 7)
+    monkeypatch.setattr("edge.forwarder.stream.READ_ENTRIES", 7)
     async with World(redis_server.url) as world:
         await world.append(*(an_event(visitor=i) for i in range(1_200)))
         prepared = await (await world.writer(batch_events=1_100)).forward()

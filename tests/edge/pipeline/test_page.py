@@ -99,3 +99,9 @@ def test_properties_are_text_and_masked(a_draft: Make) -> None:
     put_props(draft)
     expected = {"a": "[email]", "b": "3", "c": "2", "d": "2.5", "e": "true", "f": ""}
     assert draft.props == expected
+
+
+def test_names_of_events_and_properties_are_masked_too(a_draft: Make) -> None:
+    draft = a_draft(name="Invited jane@example.org", props=(("jane@example.org", "a@b.cc"),))
+    put_props(draft)
+    assert (draft.name, draft.props) == ("Invited [email]", {"[email]": "[email]"})

@@ -37,6 +37,8 @@ def test_a_signal_of_a_module_that_is_off_is_dropped(
         ("Error", "No user 'jo' with id 1234", "No user '…' with id 0"),
         ("Error", 'Bad "a@b.example" or `x`', 'Bad "…" or `…`'),
         ("Error", "it's fine", "it's fine"),
+        ("Error", "step2 of 3.5 failed for a1b2c3", "step2 of 0 failed for …"),
+        ("TypeError", "cannot load https://a.example/x?token=abc", "cannot load https://a.example/x?"),
     ],
 )  # fmt: skip
 def test_a_message_keeps_no_values(kind: str, message: str, kept: str) -> None:

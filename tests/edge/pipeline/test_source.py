@@ -113,3 +113,9 @@ def test_in_cnil_mode_a_referrer_is_its_host_alone(a_draft: Make) -> None:
     assert (draft.referrer, draft.source) == ("blog.example", "blog.example")
     app = _run(a_draft(site={"cnil": True}, referrer="android-app://com.google.android.gm/"))
     assert app.referrer == "android-app://com.google.android.gm"
+
+
+def test_a_campaigns_word_is_masked_before_it_is_cut(a_draft: Make) -> None:
+    word = "x" * 240 + "%20jane@example.org"
+    draft = _run(a_draft(url=f"https://shop.example/?utm_campaign={word}"))
+    assert draft.utm_campaign == "x" * 240 + " [email]"

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-from portal.config import Surroundings
 from tests.portal.conftest import Portal
 
 BODY = b'{"n": "pageview", "u": "https://one.example/", "d": "one.example"}'
@@ -24,7 +23,7 @@ class Recorder:
 
 def listen(portal: Portal) -> Recorder:
     recorder = Recorder()
-    surroundings: Surroundings = portal.surroundings
+    surroundings = portal.surroundings
     surroundings.config = replace(surroundings.config, collect=recorder)
     return recorder
 

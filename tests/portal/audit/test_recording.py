@@ -95,6 +95,8 @@ CHANGES_NOTHING = {
     "/share/<slug>": "asks for a password",
     "/api/v2/query": "a question",
     "/api/v2/funnel": "a question",
+    "/api/v2/journeys": "a question",
+    "/api/v2/retention": "a question",
     "/api/<any(event, send, batch):name>": "events, for the collector",
 }
 _KEPT = "<any(goals, funnels, segments, annotations):kept>"

@@ -247,3 +247,16 @@ def test_a_page_asks_its_database_little(
     with statements(shop) as found:
         assert viewer.get(path).status_code == 200
     assert len(found) <= most, found
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "xlsx"])
+def test_a_whole_list_comes_as_a_file(shop: Portal, kind: str) -> None:
+    person = shop.user("files@b.c", Role.VIEWER)
+    answer = person.get(f"/sites/shop.example/details/pages/top.{kind}?period=7d")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Disposition"].endswith(f'"shop.example-top.{kind}"')
+    if kind == "csv":
+        assert answer.text.splitlines()[0].startswith("\ufeffevent:page,visitors,")
+        assert len(answer.text.splitlines()) > 1
+    assert person.get("/sites/shop.example/details/pages/nope.csv").status_code == 404
+    assert shop.somebody().get(f"/sites/shop.example/details/pages/top.{kind}").status_code == 302

@@ -146,3 +146,19 @@ def test_a_portal_whose_explanation_fails_says_so(make_portal: Callable[..., Por
     portal = make_portal(explain=fails)
     portal.site("one.example")
     assert "cannot be explained just now" in tried(portal, "url=/")
+
+
+def test_a_text_is_tried_before_it_is_saved(shop: Portal) -> None:
+    person = shop.user("a@b.c", Role.EDITOR)
+    text = "rules:\n- id: mine\n  kind: inject\n  action: exclude\n  paths: [/new/**]\n"
+    typed = {"act": "try", "text": text, "try_url": "/new/x", "seen": seal([])}
+    answer = person.post(PATH, typed)
+    assert answer.status_code == 200
+    assert "passes untouched" in answer.text
+    assert "which are not saved" in answer.text
+    assert "id: mine" in answer.text
+    assert shop.published == []
+    assert "gets the script" in person.get(f"{PATH}?url=/new/x").text
+    wrong = person.post(PATH, {**typed, "text": "rules: 7"})
+    assert wrong.status_code == 422
+    assert "Line 1:" in wrong.text

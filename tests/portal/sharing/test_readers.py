@@ -112,6 +112,9 @@ def test_a_locked_segment_cannot_be_lifted(shop: Portal, shared_id: int) -> None
         assert visitors(reader.get(f"/share/{slug}{query}").text) == expected, query
     assert "letter" not in reader.get(f"/share/{slug}/cards/sources").text
     assert "letter" not in reader.get(f"/share/{slug}/details/sources/sources?q=let").text
+    file = reader.get(f"/share/{slug}/details/sources/sources.csv?f=is,source,letter").text
+    assert "letter" not in file
+    assert "Google" in reader.get(f"/share/{slug}/details/sources/sources.csv").text
     assert "Germany" not in reader.get(f"/share/{slug}/cards/places?f=is,country,DE").text
     assert "data-live" not in reader.get(f"/share/{slug}").text
     assert "data-live" not in reader.get(f"/share/{slug}/live").text
@@ -142,6 +145,7 @@ def test_a_link_shows_only_its_sections_and_takes_no_filter_by_others(
         assert reader.get(f"/share/{slug}/cards/{name}").status_code == 404
         tab = CARDS[name].tabs[0].name
         assert reader.get(f"/share/{slug}/details/{name}/{tab}").status_code == 404
+        assert reader.get(f"/share/{slug}/details/{name}/{tab}.csv").status_code == 404
     for query in ("?f=is,page,/secret", "?f=is,country,FR", "?f=is,prop:plan,x", "?f=is,event,x"):
         answer = reader.get(f"/share/{slug}{query}").text
         assert visitors(answer) == 3, query

@@ -1,0 +1,124 @@
+"""What is to be erased, as a value: a site's rows, all or those that meet every condition. Pure.
+
+It travels through the shard's stream as a control message, so that it has its place among the
+events: what lies before it is erased, what comes after it is kept (INGESTION 5.5). Carrying it out
+is ``edge.forwarder.erase``. The one invariant: ``conditions`` and ``matches`` mean the same rows.
+
+Units: times are Unix milliseconds; ``after_ms`` is included, ``before_ms`` is not.
+"""
+
+import re
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import orjson
+
+from edge.event import Event
+
+CONTROL = b"c"
+"""The field of a stream entry that holds a control message instead of an event."""
+ERASE = "erase"
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """Rows of one site. Without any condition it is the site as a whole: a reset.
+
+    ``path`` is a pattern in which ``*`` stands for any text; ``prop`` a name and a value;
+    ``visitor`` a hash as the tables hold it.
+    """
+
+    site_id: int
+    asked_ms: int
+    after_ms: int | None = None
+    before_ms: int | None = None
+    path: str | None = None
+    prop: tuple[str, str] | None = None
+    visitor: int | None = None
+
+    @property
+    def chosen_by(self) -> list[str]:
+        """Name the conditions."""
+        names = ("after_ms", "before_ms", "path", "prop", "visitor")
+        return [name.removesuffix("_ms") for name in names if getattr(self, name) is not None]
+
+    @property
+    def is_reset(self) -> bool:
+        """Whether everything of the site goes."""
+        return not self.chosen_by
+
+    def render(self) -> bytes:
+        """Write the form that travels in the stream."""
+        values = {name: value for name, value in asdict(self).items() if value is not None}
+        return orjson.dumps({"kind": ERASE, **values})
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Self:
+        """Read what ``render`` wrote.
+
+        Raises:
+            ValueError: It is no erasure that this release knows.
+        """
+        try:
+            values = orjson.loads(raw)
+            kind = values.pop("kind")
+            prop = values.pop("prop", None)
+            erasure = cls(**values, prop=prop and (prop[0], prop[1]))
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"not an erasure: {error}") from error
+        if kind != ERASE:
+            raise ValueError(f"a control message of kind {kind!r}")
+        return erasure
+
+    def conditions(self) -> tuple[str, dict[str, Any]]:
+        """Write the conditions in SQL over the columns of ``events``, with their parameters."""
+        parts, params = ["site_id = {site_id:UInt32}"], {"site_id": self.site_id}
+        for sql, given in self._conditions():
+            parts.append(sql)
+            params |= given
+        return " and ".join(parts), params
+
+    def _conditions(self) -> list[tuple[str, dict[str, Any]]]:
+        found: list[tuple[str, dict[str, Any]]] = []
+        if self.after_ms is not None:
+            sql = "ts >= fromUnixTimestamp64Milli({after_ms:Int64})"
+            found.append((sql, {"after_ms": self.after_ms}))
+        if self.before_ms is not None:
+            sql = "ts < fromUnixTimestamp64Milli({before_ms:Int64})"
+            found.append((sql, {"before_ms": self.before_ms}))
+        if self.path is not None:
+            found.append(("path like {path:String}", {"path": _like(self.path)}))
+        if self.prop is not None:
+            name, value = self.prop
+            sql = "mapContains(props, {prop:String}) and props[{prop:String}] = {value:String}"
+            found.append((sql, {"prop": name, "value": value}))
+        if self.visitor is not None:
+            found.append(("visitor = {visitor:UInt64}", {"visitor": self.visitor}))
+        return found
+
+    @property
+    def columns(self) -> set[str]:
+        """Columns that a table must have for its rows to be chosen."""
+        by = {"after": "ts", "before": "ts", "path": "path", "prop": "props", "visitor": "visitor"}
+        return {"site_id", *(by[name] for name in self.chosen_by)}
+
+    def matches(self, event: Event) -> bool:
+        """Tell whether an event is meant."""
+        return (
+            event.site_id == self.site_id
+            and (self.after_ms is None or event.ts_ms >= self.after_ms)
+            and (self.before_ms is None or event.ts_ms < self.before_ms)
+            and (self.path is None or self._path.fullmatch(event.path) is not None)
+            and (self.prop is None or event.props.get(self.prop[0]) == self.prop[1])
+            and (self.visitor is None or event.visitor == self.visitor)
+        )
+
+    @cached_property
+    def _path(self) -> re.Pattern[str]:
+        return re.compile(".*".join(map(re.escape, (self.path or "").split("*"))), re.DOTALL)
+
+
+def _like(pattern: str) -> str:
+    """Write a pattern for LIKE, in which ``%``, ``_`` and the backslash are signs."""
+    return re.sub(r"([\\%_])", r"\\\1", pattern).replace("*", "%")

@@ -1,0 +1,1 @@
+"""Reports as files: what was asked, as CSV, JSON or a workbook."""

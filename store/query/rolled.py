@@ -1,0 +1,141 @@
+"""Read whole days from their rollups, and only the rest from the raw tables (INGESTION 5.4).
+
+All that a rollup holds adds up over days: a visit belongs to one day, and where the salt lives for
+a day a visitor does too. So a part of a statement is the sum of the days that have a clean build
+and of the same part over the days that have none. The one invariant: whether days are rolled up
+changes no number, and whatever a rollup cannot tell is read raw.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Protocol
+
+from store.query.conditions import Rolled, matching, require
+from store.query.dimensions import GOAL
+from store.query.fragments import Fragment, all_of
+from store.query.model import Filter, Leaf, Operator, QuerySite
+from store.query.parts import (
+    ENGAGED_INGREDIENTS,
+    EVENT_INGREDIENTS,
+    VISIT_INGREDIENTS,
+    Ask,
+    day_bucket,
+)
+from store.query.ranges import Period
+
+INGREDIENTS: dict[str, tuple[str, ...]] = {
+    "events": tuple(EVENT_INGREDIENTS),
+    "viewed": ("pageviews",),
+    "engaged": tuple(ENGAGED_INGREDIENTS),
+    "visits:entry": ("visitors", "engaged_visits", *VISIT_INGREDIENTS),
+    "visits:exit": ("exits",),
+}
+"""What rollups hold of each reading."""
+
+_CLEAN = """
+select built.local_day, built.newest from (
+    select local_day, argMax(build, started_at) as newest, max(started_at) as started
+    from rollup_builds
+    where site_id = {site:UInt32} and local_day >= {first:Date} and local_day <= {last:Date}
+    group by local_day
+) as built
+left join (
+    select local_day, max(dirty_at) as marked from dirty_days
+    where site_id = {site:UInt32} and local_day >= {first:Date} and local_day <= {last:Date}
+    group by local_day
+) as dirty using local_day
+where built.started > dirty.marked
+"""
+
+
+class _Asks(Protocol):
+    def query(self, sql: str, params: Any = None, *, settings: Any = None) -> list[tuple[Any, ...]]:
+        """Run a statement and return its rows."""
+
+
+def find_rolled(
+    store: _Asks, site: QuerySite, period: Period, settings: dict[str, int]
+) -> Rolled | None:
+    """Find the days of a period with a clean build; None if there are none to use."""
+    if site.salt_period != "day" or not period.whole_days or period.first == period.last:
+        return None
+    params = {"site": site.id, "first": str(period.first), "last": str(period.last)}
+    builds = {str(day): int(build) for day, build in store.query(_CLEAN, params, settings=settings)}
+    if not builds:
+        return None
+    days = (period.last - period.first).days + 1
+    every = [str(period.first + timedelta(days=place)) for place in range(days)]
+    return Rolled(tuple(builds.values()), tuple(day for day in every if day not in builds))
+
+
+def can_roll(reading: str, ask: Ask, ingredients: set[str]) -> bool:
+    """Say whether rollups hold what a part is asked for."""
+    if ask.scope.rolled is None or ask.scope.by_clock or ask.bots:
+        return False
+    if "engaged_visits" in ingredients and ask.scope.site.goals and reading.startswith("visits"):
+        return False
+    if not ingredients <= set(INGREDIENTS.get(reading, ())):
+        return False
+    named = named_dimensions(ask)
+    if len(named) > 1 or not all(map(is_rolled, named)):
+        return False
+    if reading == "engaged" and named != ["event:page"]:
+        return False
+    return all(_is_of_value(part, named, reading) for part in ask.conjuncts())
+
+
+def is_rolled(dimension: str) -> bool:
+    """Say whether there are rollups by a dimension: not by goals, properties, or a zone's hours."""
+    found = require(dimension)
+    return dimension != GOAL and not found.is_prop and "{zone}" not in found.sessions
+
+
+def named_dimensions(ask: Ask) -> list[str]:
+    """Return the dimensions but that of time."""
+    return [name for name in ask.dimensions if not name.startswith("time:")]
+
+
+def _is_of_value(part: Filter, named: list[str], reading: str) -> bool:
+    """Say whether a filter can be decided by the value that a rollup's row is of."""
+    if not isinstance(part, Leaf) or [part.dimension] != named or reading == "viewed":
+        return False
+    return part.operator.positive is Operator.IS or not require(part.dimension).missing
+
+
+def rolled_part(
+    reading: str, ask: Ask, ingredients: set[str], raw: Callable[[Ask], Fragment]
+) -> Fragment:
+    """Sum rollups and, over the days that have none, the raw part."""
+    named, binder, rolled = named_dimensions(ask), ask.scope.binder, ask.scope.rolled
+    if rolled is None:
+        raise ValueError("there are no rollups to read")
+    columns = [f"n_{name}" for name in sorted(ingredients)]
+    places = [f"d{index}" for index in range(len(ask.dimensions))]
+    keys = [
+        f"{day_bucket(ask, name) if name.startswith('time:') else 'value'} as {place}"
+        for name, place in zip(ask.dimensions, places, strict=True)
+    ]
+    where = [
+        ask.scope.site_condition(),
+        Fragment(f"dimension = {binder.text(named[0] if named else '')}"),
+        Fragment(f"reading = {binder.text(reading)}"),
+        ask.scope.visit_days(),
+        Fragment(f"build in {binder.numbers(rolled.builds)}"),
+        *(_on_value(part, ask) for part in ask.conjuncts()),
+    ]
+    text = f"select {', '.join([*keys, *columns])} from rollups where {all_of(where)}"
+    if rolled.raw_days:
+        scope = replace(ask.scope, rolled=None, only_days=rolled.raw_days)
+        own = ", ".join([*places, *(f"toInt64({name}) as {name}" for name in columns)])
+        text += f" union all select {own} from ({raw(replace(ask, scope=scope))})"
+    sums = ", ".join([*places, *(f"sum({name}) as {name}" for name in columns)])
+    group = f" group by {', '.join(places)}" if places else ""
+    standing = " having n_visits > 0" if places and "visits" in ingredients else ""
+    return Fragment(f"select {sums} from ({text}){group}{standing}")
+
+
+def _on_value(part: Filter, ask: Ask) -> Fragment:
+    if not isinstance(part, Leaf):
+        raise TypeError("only a leaf can be decided by a rollup's value")
+    return matching(part, Fragment("value"), ask.scope)

@@ -1,0 +1,227 @@
+"""``make bench-query``: the questions of the dashboard's first page over millions of events.
+
+Asked as the dashboard asks (parsed, planned, over HTTP, its answer read), each ``--rounds`` times
+in turn, the median told; beside them the plain Plausible-shaped schema on the same engine with the
+same visits. Writes ``build/bench/query.json``. Source of the budgets: DESIGN 11.
+"""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+from portal.dashboard import questions
+from portal.dashboard.cards import CARDS
+from portal.dashboard.filters import Chip
+from portal.dashboard.periods import Days, intervals_for
+from portal.dashboard.questions import Asker
+from portal.dashboard.state import State
+from statflow.output import print_table
+from store.client import Store
+from store.query.model import QuerySite
+from store.query.run import LIMITS
+from tests.bench.query_data import LAST_DAY, SITE_ID, Size, fill
+from tests.bench.report import Ratio, print_ratios, say, write_report
+from tests.support.store_process import running_store
+
+NOW = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
+PAGE = Chip("is", "page", ("/page/7",))
+COUNTRY = Chip("is", "country", ("DE",))
+FILTERS: dict[str, tuple[str, tuple[Chip, ...]]] = {
+    "none": ("", ()),
+    "page": ("page", (PAGE,)),
+    "country": ("country", (COUNTRY,)),
+}
+CARD_MS, ALL_MS, FILTERED_MS = 100, 500, 300
+
+type Ask = Callable[[], object]
+
+
+class WithoutRollups:
+    """The same store, in which no day is rolled up."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def query(self, sql: str, params: Any = None, *, settings: Any = None) -> list[tuple[Any, ...]]:
+        """Ask, but for builds."""
+        if "from rollup_builds" in sql:
+            return []
+        return self._store.query(sql, params, settings=settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One question and its median."""
+
+    shape: str
+    days: int
+    filtered: str
+    question: str
+    median_ms: float
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=10_000_000)
+    parser.add_argument("--days", type=int, default=90, help="days that the events lie in")
+    parser.add_argument("--rounds", type=int, default=5, help="times each is asked")
+    parser.add_argument("--filters", nargs="+", default=list(FILTERS), choices=list(FILTERS))
+    options = parser.parse_args()
+    LIMITS["max_execution_time"] = 600  # A busy machine is measured too.
+    size = Size(options.events, options.days)
+    folder = Path(f"build/bench/query-{size.events}-{size.days}")
+    folder.mkdir(parents=True, exist_ok=True)
+    with running_store(folder, memory_bytes=6 << 30) as process:
+        store = Store(process.url)
+        stored = fill(store, size, say)
+        rows = _measure(store, size, options.rounds, options.filters)
+        store.close()
+    _report(rows, stored, size)
+
+
+def _measure(store: Store, size: Size, rounds: int, filters: list[str]) -> list[Row]:
+    rows = []
+    for days in sorted({30, size.days}):
+        for choice in filters:
+            name, chips = FILTERS[choice]
+            asks = {("ours", what): ask for what, ask in _ours(store, days, chips).items()}
+            raw = _ours(WithoutRollups(store), days, chips) if not name else {}
+            asks |= {("raw", what): ask for what, ask in raw.items()}
+            plain = _plain(store, days, name)
+            asks |= {("plain", what): ask for what, ask in plain.items()}
+            times = _timed(asks, rounds, f"{days} days {name}")
+            rows += [
+                Row(shape, days, name, what, round(times[shape, what], 1)) for shape, what in asks
+            ]
+    return rows
+
+
+def _timed[Key](asks: dict[Key, Ask], rounds: int, title: str) -> dict[Key, float]:
+    """Ask each once to warm up, then all in turn, so that a slow moment of the machine hits all."""
+    taken: dict[Key, list[float]] = {key: [] for key in asks}
+    for turn in range(rounds + 1):
+        for key, ask in asks.items():
+            say(f"{title}: {key} ({turn} of {rounds})")
+            began = perf_counter()
+            ask()
+            if turn:
+                taken[key].append(1000 * (perf_counter() - began))
+    return {key: median(found) for key, found in taken.items()}
+
+
+def _ours(store: Any, days: int, chips: tuple[Chip, ...]) -> dict[str, Ask]:
+    asker = Asker(store, QuerySite(SITE_ID, "shop.example", "UTC"), NOW)
+    last = date.fromisoformat(LAST_DAY)
+    spent = Days(date.fromordinal(last.toordinal() - days + 1), last)
+    state = State(
+        period="custom", days=spent, today=NOW.date(), comparison="previous", metric="visitors",
+        interval=intervals_for(spent)[0], chips=chips, tabs={},
+    )  # fmt: skip
+    alone = replace(state, comparison="off")
+    bodies = {
+        "headline": questions.headline(alone),
+        "headline compared": questions.headline(state),
+        "by day": questions.series(alone),
+        "by day compared": questions.series(state),
+        **{
+            f"{card.name}: {tab.name}": questions.rows(state, tab)
+            for card in CARDS.values()
+            for tab in card.tabs
+        },
+    }
+    return {what: lambda body=body: asker.ask(body) for what, body in bodies.items()}  # type: ignore[misc]
+
+
+def _plain(store: Store, days: int, filtered: str) -> dict[str, Ask]:
+    """Ask the plain shape for the same in the way that Plausible does."""
+    last = date.fromisoformat(LAST_DAY).toordinal()
+    params = {
+        "site": SITE_ID,
+        "first": str(date.fromordinal(last - days + 1)),
+        "end": str(date.fromordinal(last + 1)),
+    }
+    where = (
+        "site_id = {site:UInt64} and %s >= toDateTime({first:String}, 'UTC')"
+        " and %s < toDateTime({end:String}, 'UTC')"
+    )
+    events, sessions = where % ("timestamp", "timestamp"), where % ("start", "start")
+    extra = {"": ("", ""), "page": (" and pathname = '/page/7'", " and entry_page = '/page/7'"),
+             "country": (" and country = 'DE'",) * 2}[filtered]  # fmt: skip
+    events, sessions = events + extra[0], sessions + extra[1]
+    of_visits = (
+        "sum(sign), sum(sign * is_bounce) / sum(sign), sum(sign * duration) / sum(sign),"
+        " sum(sign * pageviews) / sum(sign)"
+    )
+    texts = {
+        "headline": (
+            f"select * from (select uniq(user_id), countIf(name = 'pageview') from plain_events"
+            f" where {events}) as a cross join (select {of_visits} from plain_sessions"
+            f" where {sessions}) as b"
+        ),
+        "by day": (
+            f"select toDate(timestamp) as d, uniq(user_id), countIf(name = 'pageview')"
+            f" from plain_events where {events} group by d order by d"
+        ),
+        "pages: top": _plain_list("pathname", "plain_events", events),
+    }
+    for name, column in (("sources: sources", "source"), ("places: countries", "country")):
+        by_event = filtered == "page"
+        texts[name] = _plain_list(
+            column, *(("plain_events", events) if by_event else ("plain_sessions", sessions))
+        )
+    return {what: lambda text=text: store.query(text, params) for what, text in texts.items()}  # type: ignore[misc]
+
+
+def _plain_list(column: str, table: str, where: str) -> str:
+    return (
+        f"select {column}, uniq(user_id) as n, n / (select uniq(user_id) from {table}"
+        f" where {where}) from {table} where {where} group by {column} order by n desc limit 9"
+    )
+
+
+def _report(rows: list[Row], stored: int, size: Size) -> None:
+    print_table([
+        ["shape", "days", "filter", "question", "ms"],
+        *([r.shape, str(r.days), r.filtered, r.question, f"{r.median_ms:.0f}"] for r in rows),
+    ])  # fmt: skip
+    ratios = _ratios(rows)
+    print_ratios(ratios)
+    document = [asdict(row) | {"events": stored, "span_days": size.days} for row in rows]
+    write_report(Path("build/bench/query.json"), document, ratios)
+
+
+def _ratios(rows: list[Row]) -> list[Ratio]:
+    """Compare with the budgets over 30 days, and with the plain shape wherever both were asked."""
+    first = [card.tabs[0].name for card in CARDS.values()]
+    shown = {"headline compared", "by day compared"} | {
+        f"{card.name}: {tab}" for card, tab in zip(CARDS.values(), first, strict=True)
+    }
+    ours = [row for row in rows if row.shape == "ours" and row.days == 30]
+    plain = {(r.days, r.filtered, r.question): r.median_ms for r in rows if r.shape == "plain"}
+    page = [row.median_ms for row in ours if not row.filtered and row.question in shown]
+    ratios = [
+        Ratio("slowest card of the first page, ms", max(page), CARD_MS, at_most=True),
+        Ratio("all of the first page, ms", sum(page), ALL_MS, at_most=True),
+        Ratio(
+            "slowest filtered card, ms",
+            max((row.median_ms for row in ours if row.filtered), default=0.0),
+            FILTERED_MS,
+            at_most=True,
+        ),
+    ]
+    for row in rows:
+        other = plain.get((row.days, row.filtered, row.question))
+        if row.shape == "ours" and other:
+            beside = f"plain / ours, {row.days} days {row.filtered} {row.question}"
+            ratios.append(Ratio(" ".join(beside.split()), other / row.median_ms, 1))
+    return ratios
+
+
+if __name__ == "__main__":
+    main()

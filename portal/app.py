@@ -5,11 +5,13 @@ from flask_wtf import CSRFProtect
 
 from portal import health
 from portal.accounts import account, forgotten, joining
+from portal.accounts import tokens as token_views
 from portal.accounts import views as account_views
 from portal.accounts.signin import install_login
 from portal.api import events as event_views
 from portal.api import kept_views, older, openapi
 from portal.api import views as api_views
+from portal.audit import views as audit_views
 from portal.config import PortalConfig, install
 from portal.dashboard import views as dashboard_views
 from portal.errors import install_errors
@@ -17,6 +19,8 @@ from portal.page import install_page
 from portal.rules import views as rule_views
 from portal.security import install_headers, session_settings
 from portal.sessions import close_after_requests
+from portal.sharing import manage as sharing_views
+from portal.sharing import readers as reader_views
 from portal.sites import capture as capture_views
 from portal.sites import views as site_views
 from portal.teams import views as team_views
@@ -39,8 +43,9 @@ def create_app(config: PortalConfig) -> Flask:
     api = (api_views, older, kept_views, openapi, event_views)
     for part in api:
         csrf.exempt(part.blueprint)
-    people = (account_views, joining, forgotten, account, team_views)
-    pages = (health, *people, site_views, capture_views, rule_views, dashboard_views)
+    people = (account_views, token_views, joining, forgotten, account, team_views)
+    of_sites = (site_views, capture_views, rule_views, dashboard_views, sharing_views)
+    pages = (health, *people, *of_sites, audit_views, reader_views)
     for part in (*pages, *api):
         app.register_blueprint(part.blueprint)
     return app

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from portal.accounts.passwords import hash_password, password_problem
@@ -231,8 +231,15 @@ def remove_site(session: Session, site: Site, now: datetime | None = None) -> No
     session.flush()
 
 
-def create_token(
-    session: Session, email: str, host: str, scopes: Iterable[str], *, now: datetime | None = None
+def create_token(  # noqa: PLR0913 - keyword-only past the first four
+    session: Session,
+    email: str,
+    host: str,
+    scopes: Iterable[str],
+    *,
+    now: datetime | None = None,
+    name: str = "",
+    expires_at: datetime | None = None,
 ) -> str:
     """Make a token of a person for one site; the returned text is shown this once.
 
@@ -246,6 +253,9 @@ def create_token(
     unknown = [scope for scope in wanted if scope not in SCOPES]
     if unknown or not wanted:
         raise CommandError("scopes", f"Scopes are {', '.join(SCOPES)}; got {unknown or 'none'}.")
+    if expires_at is not None and "events:write" in wanted:
+        message = "A token for events has no last day: the edges know it. Revoke it instead."
+        raise CommandError("expires_on", message)
     found = {scope: find_site(session, user.id, host, SCOPES[scope]) for scope in wanted}
     site = found[wanted[0]]
     refused = [scope for scope in wanted if found[scope] is None]
@@ -258,6 +268,8 @@ def create_token(
             site_id=site.id,
             token_hash=hash_secret(token),
             scopes=wanted,
+            name=name.strip()[:80],
+            expires_at=expires_at,
             created_at=now or _now(),
         )
     )
@@ -265,9 +277,12 @@ def create_token(
     return token
 
 
-def find_token(session: Session, token: str) -> ApiToken | None:
-    """Find a token by its text."""
-    return session.scalar(select(ApiToken).where(ApiToken.token_hash == hash_secret(token)))
+def find_token(session: Session, token: str, now: datetime | None = None) -> ApiToken | None:
+    """Find a token by its text; one past its last moment is none."""
+    found = session.scalar(select(ApiToken).where(ApiToken.token_hash == hash_secret(token)))
+    if found is None or (found.expires_at is not None and found.expires_at <= (now or _now())):
+        return None
+    return found
 
 
 def setup_link(session: Session) -> str | None:
@@ -300,7 +315,8 @@ def consume_setup_link(session: Session, token: str, email: str, password: str) 
     if not is_setup_link(session, token):
         raise CommandError("token", "This set-up link has been used or replaced.")
     user = add_user(session, email, password, admin=True)
-    session.execute(delete(Setting).where(Setting.name == _SETUP_LINK))
+    session.delete(session.get_one(Setting, _SETUP_LINK))
+    session.flush()
     return user
 
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from flask import Flask, current_app
 
+from portal.audit.actors import acting
 from portal.background import Background
 from portal.database import Database
 from portal.limits import Limit
@@ -90,13 +91,14 @@ class Surroundings:
 
     def __init__(self, config: PortalConfig) -> None:
         self.config = config
-        self.database = Database(config.database_url)
+        self.database = Database(config.database_url, acting, config.now)
         self.login_by_email = Limit(burst=8, per_hour=60)
         self.login_by_device = Limit(burst=8, per_hour=60)
         self.login_by_network = Limit(burst=60, per_hour=3600)
         self.mail_by_email = Limit(burst=3, per_hour=3)
         self.mail_by_network = Limit(burst=20, per_hour=20)
         self.background = Background()
+        self.link_tries = Limit(burst=20, per_hour=120)
         self.api_limit = Limit(burst=config.api_per_hour, per_hour=config.api_per_hour)
 
     @property

@@ -1,13 +1,15 @@
 """The portal's database: engine, transactions and migrations, on SQLite and on PostgreSQL.
 
-It knows nothing of the tables' meaning. The one invariant: on SQLite every transaction that may
+It knows nothing of the tables' meaning; every transaction that may write is watched by the record
+of changes (``portal.audit.recording``). The one invariant: on SQLite every transaction that may
 write takes the write lock at its start, so that processes beside each other (a command next to a
 running portal) wait for one another instead of failing in the middle.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -19,17 +21,31 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from portal.audit.actors import COMMAND, Actor
+from portal.audit.recording import watch
+
 MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_TIMEOUT_MS = 15_000
 _MIGRATION_LOCK = 5_417_032_519_011
 """Key of PostgreSQL's advisory lock; any number that nobody else uses."""
 
 
-class Database:
-    """One engine for a process, and the two kinds of transaction."""
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
-    def __init__(self, url: str) -> None:
+
+class Database:
+    """One engine for a process, and the two kinds of transaction; ``acting`` tells who writes."""
+
+    def __init__(
+        self,
+        url: str,
+        acting: Callable[[], Actor] = lambda: COMMAND,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
         self.engine = _open(make_url(url))
+        self._acting = acting
+        self._now = now
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -40,9 +56,12 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """Open a transaction that commits when the block ends well."""
+        actor = self._acting()
         engine = self.engine.execution_options(writes=True)
-        with Session(engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        with Session(engine, expire_on_commit=False) as session:
+            watch(session, actor, self._now)
+            with session.begin():
+                yield session
 
     def migrate(self, revision: str = "head") -> None:
         """Bring the tables to a revision; processes that start together take turns."""

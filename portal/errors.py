@@ -15,6 +15,8 @@ from portal.security import request_id
 
 log = logging.getLogger(__name__)
 
+_READERS = ("/share/", "/public/", "/embed/")
+"""Where people without an account read: an error there sets no cookie either."""
 TITLES = {
     400: ("That did not go through", "Go back, reload the page and try once more."),
     403: ("You have no right to do this", "An owner or admin of the team can give it to you."),
@@ -45,7 +47,13 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
         return error.response
     code = error.code or 500
     title, advice = TITLES.get(code, (error.name, "Go back and try once more."))
-    page = render_template("error.html", title=title, advice=advice, request_id=request_id())
+    page = render_template(
+        "error.html",
+        title=title,
+        advice=advice,
+        request_id=request_id(),
+        reader=request.path.startswith(_READERS),
+    )
     return page, code
 
 

@@ -2,8 +2,9 @@
 
 Only values and relations live here; who may do what is ``portal.teams.rights``, and how a site
 becomes part of the edges' snapshot is ``portal.sites.payload``. Numbers of visitors are never kept
-here: they live in the store. The one invariant: secrets (passwords, tokens, links) are kept only as
-hashes, and a site's id and host names belong to one site, its id for ever.
+here: they live in the store. The one invariant: secrets (passwords, tokens, set-up links) are kept
+only as hashes, and a site's id and host names belong to one site, its id for ever. A shared link's
+slug is no secret of ours: who made it must be able to read it again, and it opens numbers only.
 """
 
 from datetime import UTC, date, datetime
@@ -224,6 +225,8 @@ class Site(Base):
     city_k: Mapped[int] = mapped_column(default=0)
     rules: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     modules: Mapped[list[str]] = mapped_column(JSON, default=list)
+    public: Mapped[bool] = mapped_column(default=False)
+    """Anybody may read the dashboard; no field of the snapshot, the edges need not know."""
     team: Mapped[Team] = relationship(back_populates="sites")
     hosts: Mapped[list["SiteHost"]] = relationship(
         back_populates="site", cascade="all, delete-orphan", order_by="SiteHost.position"
@@ -261,6 +264,8 @@ class ApiToken(Base):
     site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"), index=True)
     token_hash: Mapped[str] = mapped_column(String(64))
     scopes: Mapped[list[str]] = mapped_column(JSON)
+    name: Mapped[str] = mapped_column(String(80), default="")
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     user: Mapped[User] = relationship()
@@ -332,3 +337,47 @@ class SiteAnnotation(Base):
     day: Mapped[date]
     text: Mapped[str] = mapped_column(String(280))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ShareLink(Base):
+    """A link that opens a site's dashboard, or some of it, to whoever has it.
+
+    Without ``embed_origins`` no page may frame it; ``views`` counts openings.
+    """
+
+    __tablename__ = "share_links"
+    __table_args__ = (UniqueConstraint("slug"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    slug: Mapped[str] = mapped_column(String(32))
+    name: Mapped[str] = mapped_column(String(80))
+    password_hash: Mapped[str] = mapped_column(String(255), default="")
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    sections: Mapped[list[str]] = mapped_column(JSON)
+    # Without its segment a link would show more than was meant, so it ends with it.
+    segment_id: Mapped[int | None] = mapped_column(
+        ForeignKey("site_segments.id", ondelete="CASCADE")
+    )
+    embed_origins: Mapped[list[str]] = mapped_column(JSON, default=list)
+    views: Mapped[int] = mapped_column(default=0)
+    last_viewed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    site: Mapped[Site] = relationship()
+
+
+class AuditEntry(Base):
+    """One change of one row; ids and names stay when what they stood for is gone."""
+
+    __tablename__ = "audit_entries"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    who: Mapped[str] = mapped_column(String(254))
+    via: Mapped[str] = mapped_column(String(16))
+    act: Mapped[str] = mapped_column(String(16))
+    kind: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str] = mapped_column(String(200))
+    site_id: Mapped[int | None] = mapped_column(index=True)
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

@@ -32,6 +32,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
+_FRAMES_NOBODY = "frame-ancestors 'none'"
 _HSTS = "max-age=31536000"
 
 
@@ -49,6 +50,11 @@ def session_settings(*, https: bool) -> dict[str, Any]:
     }
 
 
+def frame_policy(origins: list[str]) -> str:
+    """Write the policy of a page that only those origins may frame."""
+    return POLICY.replace(_FRAMES_NOBODY, f"frame-ancestors {' '.join(origins)}")
+
+
 def install_headers(app: Flask, *, https: bool) -> None:
     """Name every request and put the policy headers on every answer."""
 
@@ -60,6 +66,8 @@ def install_headers(app: Flask, *, https: bool) -> None:
     def put_headers(response: Response) -> Response:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        if _FRAMES_NOBODY not in response.headers["Content-Security-Policy"]:
+            del response.headers["X-Frame-Options"]  # It knows no list of origins.
         if https:
             response.headers.setdefault("Strict-Transport-Security", _HSTS)
         response.headers["X-Request-Id"] = request_id()

@@ -12,6 +12,8 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import update
 
 from portal.api.errors import problem
+from portal.audit.actors import note_token_owner
+from portal.audit.recording import UNAUDITED
 from portal.commands import SCOPES, find_token
 from portal.config import here
 from portal.models import ApiToken, Site
@@ -77,6 +79,7 @@ def token_with(scope: str) -> ApiToken:
         RefusedError: It has not, or there is none.
     """
     token = _token()
+    note_token_owner(token.user.email)
     if scope not in token.scopes:
         message = f"The token lacks the scope {scope}."
         raise RefusedError(problem(403, "missing_scope", message, allowed=tuple(token.scopes)))
@@ -93,7 +96,7 @@ def _token() -> ApiToken:
     if kind.lower() != "bearer" or not text.strip():
         message = "Send a token in the header: Authorization: Bearer TOKEN."
         raise RefusedError(problem(401, "no_token", message, headers=_REALM))
-    token = find_token(reading(), text.strip())
+    token = find_token(reading(), text.strip(), here().now())
     if token is None:
         raise RefusedError(problem(401, "unknown_token", "No such token.", headers=_REALM))
     return token
@@ -117,4 +120,7 @@ def _note_use(token: ApiToken) -> None:
     if token.last_used_at is not None and now - token.last_used_at < _USED_AT_STEP:
         return
     with here().database.writing() as session:
-        session.execute(update(ApiToken).where(ApiToken.id == token.id).values(last_used_at=now))
+        session.execute(
+            update(ApiToken).where(ApiToken.id == token.id).values(last_used_at=now),
+            execution_options=UNAUDITED,
+        )

@@ -41,6 +41,7 @@ from portal.config import here
 from portal.models import ApiToken, Membership, Site, User
 from portal.sessions import reading
 from portal.sites.fields import FieldError
+from portal.sites.publishing import publish_sites
 from store.query.properties import property_keys
 
 blueprint = Blueprint("api_sites", __name__, url_prefix="/api/v2/sites")
@@ -161,7 +162,12 @@ def new_token(site: str) -> ResponseReturnValue:
         return problem(403, "missing_scope", message, field="scopes", allowed=who.scopes)
     with here().database.writing() as session:
         owner = session.get_one(User, who.user_id)
-        text = create_token(session, owner.email, who.site.host, body.scopes, now=here().now())
+        ends = session.get_one(ApiToken, who.token_id).expires_at
+        site_name, scopes = who.site.host, body.scopes
+        text = create_token(
+            session, owner.email, site_name, scopes, now=here().now(), expires_at=ends
+        )
+    publish_sites()
     return jsonify(token=text), 201
 
 
@@ -174,6 +180,7 @@ def end_token(site: str, row_id: int) -> ResponseReturnValue:
         if row is None or row.user_id != who.user_id or row.site_id != who.site.id:
             raise NotThereError
         session.delete(row)
+    publish_sites()  # The edges know tokens for events, and must forget this one.
     return "", 204
 
 

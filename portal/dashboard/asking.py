@@ -3,9 +3,6 @@
 import logging
 from typing import Any
 
-from flask_login import current_user
-
-from portal.accounts.signin import me
 from portal.config import here
 from portal.dashboard.questions import Asker
 from portal.models import Site
@@ -21,10 +18,10 @@ AWAY = "The store of numbers does not answer. Visits go on being collected; try 
 REFUSED = "The store could not answer this question."
 
 
-def asker_for(site: Site) -> Asker:
-    """Prepare to ask about a site the person may see."""
-    person = me().id if current_user.is_authenticated else None
-    return Asker(here().store, query_site(site, person), here().now())
+def asker_for(site: Site, person_id: int | None, segment_id: int | None = None) -> Asker:
+    """Prepare to ask about a site that may be seen; the segment is part of every question."""
+    lock = (["is", "segment", [segment_id]],) if segment_id is not None else ()
+    return Asker(here().store, query_site(site, person_id), here().now(), lock)
 
 
 def answer_or_trouble(asker: Asker, payload: dict[str, Any]) -> Result | str:

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from flask import render_template
 
+from portal.accounts.signin import me
 from portal.dashboard.asking import answer_or_trouble, asker_for, current_or_none
 from portal.dashboard.graph import sparkline
 from portal.dashboard.questions import Asker
@@ -13,7 +14,7 @@ from portal.models import Site
 
 def render_glance(site: Site) -> str:
     """Ask for a site's day and write it as a piece of a page."""
-    asker = asker_for(site)
+    asker = asker_for(site, me().id)
     today = asker.now.astimezone(ZoneInfo(site.timezone)).date().isoformat()
     counted = _visitors(asker, {"date_range": [today, today]})
     hours = _visitors(asker, {"date_range": "24h", "dimensions": ["time:hour"]}) if counted else []

@@ -25,11 +25,12 @@ _EVENT_DETAILS: tuple[str, ...] = ("visitors", "events")
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Asks about one site at one moment."""
+    """Asks about one site at one moment; ``lock`` are filters that hold for every question."""
 
     store: Store
     site: QuerySite
     now: datetime
+    lock: tuple[Any, ...] = ()
 
     def ask(self, payload: dict[str, Any]) -> Result:
         """Ask one question.
@@ -39,7 +40,8 @@ class Asker:
             StoreUnavailable: The store does not answer.
             StoreError: The store refuses.
         """
-        return run_query(self.store, parse_query(payload, self.site), self.site, self.now)
+        locked = payload | {"filters": [*self.lock, *payload.get("filters", ())]}
+        return run_query(self.store, parse_query(locked, self.site), self.site, self.now)
 
 
 def headline(state: State) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class Right(StrEnum):
     RENAME_TEAM = "rename_team"
     MANAGE_OWNERS = "manage_owners"
     DELETE_TEAM = "delete_team"
+    SEE_CHANGES = "see_changes"
 
 
 MEANINGS: dict[Right, str] = {
@@ -35,6 +36,7 @@ MEANINGS: dict[Right, str] = {
     Right.ADD_SITE: "Add sites to the team",
     Right.DELETE_SITE: "Delete a site",
     Right.MOVE_SITE: "Move a site to another team in which one may add sites",
+    Right.SEE_CHANGES: "See who changed what of a site",
     Right.SEE_TEAM: "See who is in the team",
     Right.MANAGE_PEOPLE: "Invite people and guests, change their roles, remove them",
     Right.RENAME_TEAM: "Rename the team",

@@ -46,7 +46,22 @@ def test_the_session_cookie_is_guarded(make_portal: Callable[..., Portal]) -> No
 
 @pytest.mark.parametrize(
     "path",
-    ["/login", "/logout", "/setup", "/theme", "/sites/new", "/sites/a/settings", "/sites/a/delete"],
+    [
+        "/login",
+        "/logout",
+        "/setup",
+        "/theme",
+        "/tokens",
+        "/tokens/1/end",
+        "/sites/new",
+        "/sites/a/settings",
+        "/sites/a/delete",
+        "/sites/a/sharing",
+        "/sites/a/sharing/public",
+        "/sites/a/sharing/1",
+        "/sites/a/sharing/1/end",
+        "/share/anything",
+    ],
 )
 def test_no_form_passes_without_its_token(portal: Portal, path: str) -> None:
     portal.site("a")

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from waitress.server import create_server
 
 from portal.models import Role, Site, SiteHost
+from portal.sharing.links import Wanted, make_link
 from store.client import Store
 from tests.portal.conftest import NOW, PASSWORD, Portal
 from tests.store.query.dataset import a_visit, store_traffic
@@ -53,8 +55,36 @@ def shop_id(store: Store) -> int:
     return number
 
 
+class Blog(BaseHTTPRequestHandler):
+    """A page of somebody else's that frames the address in its query."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        src = self.path.partition("?")[2]
+        frame = f'<iframe src="{src}" width="900" height="900"></iframe>' if src else ""
+        self.wfile.write(f"<!doctype html><title>Blog</title>{frame}".encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
 @pytest.fixture
-def address(make_portal: Callable[..., Portal], store: Store, shop_id: int) -> Iterator[str]:
+def blog_port() -> Iterator[int]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Blog)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+    thread.join(timeout=5)
+
+
+@pytest.fixture
+def address(
+    make_portal: Callable[..., Portal], store: Store, shop_id: int, blog_port: int
+) -> Iterator[str]:
     """A served portal in which those visits are shop.example's."""
     portal = make_portal(store)
     with portal.database.writing() as session:
@@ -67,8 +97,14 @@ def address(make_portal: Callable[..., Portal], store: Store, shop_id: int) -> I
                 created_at=NOW,
                 upstreams=["http://a:1"],
                 hosts=[SiteHost(host="shop.example")],
+                public=True,
             )
         )
+        session.flush()
+        site = session.get_one(Site, shop_id)
+        framed = Wanted(name="Press", embed_origins=(f"http://127.0.0.1:{blog_port}",))
+        make_link(session, site, framed, NOW).slug = "press"
+        make_link(session, site, Wanted(name="Two", password=PASSWORD), NOW).slug = "closed"
     portal.user("a@b.c", Role.OWNER)
     server = create_server(portal.app, host="127.0.0.1", port=0, threads=4)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -155,6 +191,15 @@ def test_axe_finds_nothing(page: Page, scheme: Any) -> None:
         "/",
         "/sites/new",
         "/sites/shop.example/settings",
+        "/sites/shop.example/sharing",
+        "/sites/shop.example/sharing/1",
+        "/sites/shop.example/changes",
+        "/tokens",
+        "/public/shop.example",
+        "/share/press",
+        "/share/closed",
+        "/share/press/embed/system/page/all",
+        "/share/press/embed/light/ffffff/pages",
     )
     for path in (*paths, "/sites/shop.example/details/pages/top"):
         page.goto(path)
@@ -169,3 +214,22 @@ def test_nothing_is_wider_than_the_screen(page: Page, width: int) -> None:
         page.goto(path)
         page.wait_for_load_state("networkidle")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize(("host", "shows"), [("127.0.0.1", True), ("localhost", False)])
+def test_a_frame_shows_only_where_it_was_allowed(
+    browser: Browser, address: str, blog_port: int, host: str, shows: bool
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    src = f"{address}/share/press/embed/dark/transparent/all"
+    page.goto(f"http://{host}:{blog_port}/?{src}")
+    inside = page.frame_locator("iframe").locator("#card-pages .rows a")
+    if shows:
+        inside.first.click()
+        expect(page.frame_locator("iframe").locator(".chip")).to_be_visible()
+    else:
+        page.wait_for_timeout(3000)
+        expect(inside).to_have_count(0)
+    assert context.cookies() == []
+    context.close()

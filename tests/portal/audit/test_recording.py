@@ -1,0 +1,236 @@
+"""Every change leaves a record: who, what, before, after; and no secret is in it."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from portal.accounts.passwords import hash_password
+from portal.audit.recording import MASK, is_secret
+from portal.commands import add_site, create_token, setup_link, site_named
+from portal.models import AuditEntry, Base, Membership, Role, Site, SiteSegment, User
+from portal.rules.changes import seal
+from tests.portal.conftest import NOW, PASSWORD, Person, Portal
+
+SITE = "/sites/own.example"
+API = "/api/v2/sites/own.example"
+GOAL = {"name": "Signup", "kind": "event", "target": "Signup"}
+FUNNEL = {"name": "F", "steps": [1, 2]}
+SEGMENT = {"name": "S", "filters": [["is", "visit:country", ["FR"]]]}
+NOTE = {"day": "2026-11-01", "text": "Started"}
+SETTINGS = {"upstreams": "http://10.0.0.9:80", "timezone": "Europe/Paris", "mode": "on"}
+RULES = '[{"id": "admin", "kind": "inject", "action": "exclude", "paths": ["/admin/**"]}]'
+
+Act = Callable[[Portal, Person, dict[str, str]], Any]
+
+
+def form(path: str, **data: Any) -> Act:
+    return lambda _portal, person, _headers: person.post(path, data, form_at="/sites/new")
+
+
+def api(method: str, path: str, body: dict[str, Any] | None = None) -> Act:
+    return lambda _portal, person, headers: person.client.open(
+        f"{API}/{path}", method=method, json=body, headers=headers
+    )
+
+
+def kept(method: str) -> Act:
+    """Add goals, then do something to a goal: the route is one for all kinds."""
+    paths = {"POST": "goals", "PUT": "goals/1", "DELETE": "goals/1"}
+
+    def act(portal: Portal, person: Person, headers: dict[str, str]) -> Any:
+        if method != "POST":
+            api("POST", "goals", GOAL)(portal, person, headers)
+        body = GOAL | {"name": "Other"} if method != "DELETE" else None
+        return api(method, paths[method], body)(portal, person, headers)
+
+    return act
+
+
+def with_link(path: str, **data: Any) -> Act:
+    def act(portal: Portal, person: Person, headers: dict[str, str]) -> Any:
+        form(f"{SITE}/sharing", name="Press")(portal, person, headers)
+        return form(f"{SITE}/sharing/1{path}", **data)(portal, person, headers)
+
+    return act
+
+
+def set_up(portal: Portal, person: Person, _headers: dict[str, str]) -> Any:
+    with portal.database.writing() as session:
+        for user in session.scalars(select(User)):
+            session.delete(user)
+        session.flush()
+        link = setup_link(session) or ""
+    data = {"email": "first@b.c", "password": PASSWORD, "token": link.partition("token=")[2]}
+    return portal.somebody().post("/setup", data, form_at=link)
+
+
+MUTATING: dict[tuple[str, str], Act] = {
+    ("POST", "/setup"): set_up,
+    ("POST", "/sites/new"): form(
+        "/sites/new", host="new.example", upstream="http://a:1", timezone="UTC"
+    ),
+    ("POST", "/injection"): form("/injection", state="off", back="own.example"),
+    ("POST", "/sites/<host>/settings"): form(f"{SITE}/settings", **SETTINGS),
+    ("POST", "/sites/<host>/rules"): form(f"{SITE}/rules", act="text", text=RULES, seen=seal([])),
+    ("POST", "/sites/<host>/delete"): form(f"{SITE}/delete", name="own.example"),
+    ("POST", "/sites/<host>/sharing"): form(f"{SITE}/sharing", name="Press"),
+    ("POST", "/sites/<host>/sharing/public"): form(f"{SITE}/sharing/public", public="on"),
+    ("POST", "/sites/<host>/sharing/<int:link_id>"): with_link("", name="Other"),
+    ("POST", "/sites/<host>/sharing/<int:link_id>/end"): with_link("/end"),
+    ("POST", "/tokens"): form("/tokens", name="Report", host="own.example", scopes=["stats:read"]),
+    ("POST", "/tokens/<int:token_id>/end"): form("/tokens/1/end"),
+    ("POST", "/api/v2/sites/<site>/tokens"): api("POST", "tokens", {"scopes": ["stats:read"]}),
+    ("DELETE", "/api/v2/sites/<site>/tokens/<int:row_id>"): api("DELETE", "tokens/1"),
+    ("POST", "/api/v2/sites/<site>/KEPT"): kept("POST"),
+    ("PUT", "/api/v2/sites/<site>/KEPT/<int:row_id>"): kept("PUT"),
+    ("DELETE", "/api/v2/sites/<site>/KEPT/<int:row_id>"): kept("DELETE"),
+}
+CHANGES_NOTHING = {
+    "/login": "a session is the browser's cookie",
+    "/logout": "likewise",
+    "/theme": "a cookie",
+    "/share/<slug>": "asks for a password",
+    "/api/v2/query": "a question",
+    "/api/v2/funnel": "a question",
+    "/api/v2/journeys": "a question",
+    "/api/v2/retention": "a question",
+    "/api/<any(event, send, batch):name>": "events, for the collector",
+}
+_KEPT = "<any(goals, funnels, segments, annotations):kept>"
+
+
+def changes(portal: Portal) -> list[AuditEntry]:
+    with portal.database.reading() as session:
+        found = list(session.scalars(select(AuditEntry).order_by(AuditEntry.id)))
+        session.expunge_all()
+        return found
+
+
+def test_every_route_that_takes_changes_is_known(portal: Portal) -> None:
+    for rule in portal.app.url_map.iter_rules():
+        for method in (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}:
+            path = rule.rule.replace(_KEPT, "KEPT")
+            assert (method, path) in MUTATING or path in CHANGES_NOTHING, (method, path)
+
+
+@pytest.mark.parametrize(("method", "path"), MUTATING)
+def test_every_change_is_recorded_with_who_and_from_where(
+    portal: Portal, method: str, path: str
+) -> None:
+    portal.site("own.example")
+    person = portal.user("a@b.c", Role.OWNER, admin=True)
+    scopes = ("sites:read", "sites:write", "stats:read")
+    headers = {"Authorization": f"Bearer {portal.token('a@b.c', 'own.example', scopes)}"}
+    before = len(changes(portal))
+    answer = MUTATING[method, path](portal, person, headers)
+    assert answer.status_code in {200, 201, 204, 302}, answer.text
+    found = changes(portal)[before:]
+    assert found
+    last = found[-1]
+    if path == "/setup":
+        assert (last.who, last.via) == ("", "portal")
+    else:
+        assert (last.who, last.via) == ("a@b.c", "api" if path.startswith("/api") else "portal")
+    assert last.at == NOW
+    assert "127.0.0.1" not in json.dumps([[row.before, row.after] for row in found])
+
+
+def test_before_and_after_hold_what_changed_and_nothing_else(portal: Portal) -> None:
+    site_id = portal.site("own.example")
+    person = portal.user("a@b.c", Role.OWNER)
+    person.post(f"{SITE}/sharing/public", {"public": "on"}, form_at=f"{SITE}/sharing")
+    last = changes(portal)[-1]
+    assert (last.act, last.kind, last.subject) == ("changed", "sites", "own.example")
+    assert (last.site_id, last.before, last.after) == (site_id, {"public": False}, {"public": True})
+
+
+def test_no_secret_is_in_the_record(portal: Portal) -> None:
+    portal.site("own.example")
+    portal.user("a@b.c", Role.OWNER)
+    token = portal.token("a@b.c", "own.example")
+    with portal.database.writing() as session:
+        site = session.scalars(select(Site)).one()
+        site.debug_key = "very-secret"
+        user = session.scalars(select(User)).one()
+        user.password_hash = hash_password("another word")
+        user.session_key = "key-two"
+        hashes = [user.password_hash, user.session_key, site.debug_key]
+    with portal.database.writing() as session:
+        session.delete(session.scalars(select(User)).one())
+        session.flush()
+        link = setup_link(session) or ""
+    text = json.dumps([[row.subject, row.before, row.after] for row in changes(portal)])
+    assert MASK in json.loads(f'"{MASK}"')
+    for secret in (token, "$argon2id$", "key-of-a@b.c", link.partition("=")[2], *hashes):
+        assert secret not in text
+    assert "sites" in {row.kind for row in changes(portal)}
+    changed = [row for row in changes(portal) if row.act == "changed" and row.kind == "users"]
+    assert changed[-1].after == {"password_hash": "•••", "session_key": "•••"}
+
+
+def test_columns_that_hold_secrets_are_masked() -> None:
+    columns = {f"{t}.{c.name}" for t, table in Base.metadata.tables.items() for c in table.columns}
+    masked = {name for name in columns if is_secret(name.partition(".")[2])}
+    assert {
+        "users.password_hash",
+        "users.session_key",
+        "api_tokens.token_hash",
+        "sites.debug_key",
+        "sites.quiet_seed",
+        "share_links.slug",
+        "share_links.password_hash",
+    } <= masked
+    assert "sites.public_key" not in masked
+
+
+def test_what_was_undone_leaves_no_record(portal: Portal) -> None:
+    portal.site("own.example")
+    before = len(changes(portal))
+
+    def fails() -> None:
+        with portal.database.writing() as session:
+            add_site(session, "two.example", "http://a:1")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fails()
+    assert len(changes(portal)) == before
+
+
+def test_a_command_is_recorded_as_one(portal: Portal) -> None:
+    portal.user("a@b.c", Role.OWNER)
+    portal.site("own.example")
+    with portal.database.writing() as session:
+        create_token(session, "a@b.c", "own.example", ["stats:read"])
+        site_named(session, "own.example").mode = "shadow"
+    last = changes(portal)[-1]
+    assert (last.who, last.via, last.after) == ("", "command", {"mode": "shadow"})
+
+
+def test_a_statement_that_changes_many_rows_is_recorded_too(portal: Portal) -> None:
+    portal.user("a@b.c", Role.OWNER)
+    with portal.database.writing() as session:
+        session.execute(update(Membership).values(role=Role.VIEWER))
+    last = changes(portal)[-1]
+    assert (last.act, last.kind, last.subject) == ("changed", "memberships", "several")
+
+
+def test_using_a_token_is_no_change(portal: Portal) -> None:
+    portal.site("own.example")
+    person = portal.user("a@b.c", Role.OWNER)
+    token = portal.token("a@b.c", "own.example", ("sites:read",))
+    before = len(changes(portal))
+    answer = person.client.get(API, headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 200
+    assert len(changes(portal)) == before
+
+
+def test_a_segment_is_named_in_its_record(portal: Portal) -> None:
+    site_id = portal.site("own.example")
+    with portal.database.writing() as session:
+        session.add(SiteSegment(site_id=site_id, name="France", filters=[], created_at=NOW))
+    last = changes(portal)[-1]
+    assert (last.act, last.kind, last.subject) == ("added", "site_segments", "France")

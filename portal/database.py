@@ -56,10 +56,9 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """Open a transaction that commits when the block ends well."""
-        actor = self._acting()
         engine = self.engine.execution_options(writes=True)
         with Session(engine, expire_on_commit=False) as session:
-            watch(session, actor, self._now)
+            watch(session, self._acting, self._now)
             with session.begin():
                 yield session
 

@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.orm import Session
 
+from portal.audit.recording import UNAUDITED
 from portal.commands import CommandError, hash_secret, normal_email
 from portal.models import OneTimeLink, User
 
@@ -47,8 +48,8 @@ def make_link(session: Session, kind: LinkKind, email: str, now: datetime, **abo
         OneTimeLink.team_id == about.get("team_id"),
         OneTimeLink.site_id == about.get("site_id"),
     ]
-    session.execute(delete(OneTimeLink).where(*same))
-    session.execute(delete(OneTimeLink).where(OneTimeLink.expires_at < now))
+    void = or_(and_(*same), OneTimeLink.expires_at < now)
+    session.execute(delete(OneTimeLink).where(void), execution_options=UNAUDITED)
     token = secrets.token_urlsafe(32)
     link = OneTimeLink(
         kind=kind.value,

@@ -7,11 +7,12 @@ every session and voids every link by which the account could still be changed.
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import delete, exists, insert, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from portal.accounts.one_time import LinkKind, spend_link
 from portal.accounts.passwords import hash_password, password_problem
+from portal.audit.recording import UNAUDITED
 from portal.commands import CommandError, hash_secret, is_email, normal_email
 from portal.models import OneTimeLink, User, UserSession
 
@@ -26,14 +27,15 @@ def account_of(session: Session, email: str) -> User | None:
 
 def begin_session(session: Session, user_id: int, device: str, now: datetime) -> str:
     """Begin a session of a browser and return its key; sessions left alone too long go."""
-    session.execute(delete(UserSession).where(UserSession.seen_at < now - IDLE))
+    session.execute(
+        delete(UserSession).where(UserSession.seen_at < now - IDLE), execution_options=UNAUDITED
+    )
     key = secrets.token_urlsafe(24)
-    session.add(
-        UserSession(
+    session.execute(
+        insert(UserSession).values(
             user_id=user_id, key_hash=hash_secret(key), device=device, created_at=now, seen_at=now
         )
     )
-    session.flush()
     return key
 
 
@@ -51,7 +53,10 @@ def find_session(session: Session, user_id: int, key: str, now: datetime) -> Use
 
 def note_seen(session: Session, session_id: int, now: datetime) -> None:
     """Remember that a session was used."""
-    session.execute(update(UserSession).where(UserSession.id == session_id).values(seen_at=now))
+    session.execute(
+        update(UserSession).where(UserSession.id == session_id).values(seen_at=now),
+        execution_options=UNAUDITED,
+    )
 
 
 def sessions_of(session: Session, user_id: int) -> list[UserSession]:

@@ -20,14 +20,18 @@ MASK = "•••"
 UNAUDITED = {"unaudited": True}
 """Execution options of a bulk statement that changes nothing that anybody decided."""
 _SECRET_PARTS = ("hash", "password", "secret", "session_key", "debug_key", "seed", "slug", "totp")
-_QUIET = frozenset({"last_used_at", "last_viewed_at", "last_seen_at", "views"})
+_QUIET = frozenset({"last_used_at", "last_viewed_at", "last_seen_at", "seen_at", "views"})
 """Columns that count use; a change of only these is none."""
 _LABELS = ("host", "email", "name", "text", "day", "id")
 _NAMED_SECRETS = ("hash", "secret", "key", "link")
 
 
-def watch(session: Session, actor: Actor, now: Callable[[], datetime]) -> None:
-    """Record whatever this session changes, as done by the actor."""
+def watch(session: Session, acting: Callable[[], Actor], now: Callable[[], datetime]) -> None:
+    """Record whatever this session changes, as done by who acts then.
+
+    Who that is, is asked only where there is something to record: to know a person, their own
+    session may have to be looked up, and noted as used.
+    """
 
     @event.listens_for(session, "after_flush")
     def record(flushed: Session, _context: object) -> None:
@@ -36,23 +40,23 @@ def watch(session: Session, actor: Actor, now: Callable[[], datetime]) -> None:
             *(_changed(row) for row in flushed.dirty),
             *(_row("removed", row, _values(row), None) for row in flushed.deleted),
         ]
-        _write(flushed, [row for row in rows if row], actor, now())
+        _write(flushed, [row for row in rows if row], acting, now())
 
     @event.listens_for(session, "do_orm_execute")
     def record_bulk(state: ORMExecuteState) -> None:
         if not (state.is_update or state.is_delete) or state.execution_options.get("unaudited"):
             return
-        _write(state.session, [_bulk(state)], actor, now())
+        _write(state.session, [_bulk(state)], acting, now())
 
 
-def _write(session: Session, rows: list[dict[str, Any]], actor: Actor, at: datetime) -> None:
-    found = [
-        row | {"at": at, "who": actor.who, "via": actor.via.value}
-        for row in rows
-        if row["kind"] != AuditEntry.__tablename__
-    ]
+def _write(
+    session: Session, rows: list[dict[str, Any]], acting: Callable[[], Actor], at: datetime
+) -> None:
+    found = [row for row in rows if row["kind"] != AuditEntry.__tablename__]
     if found:
-        session.connection().execute(insert(AuditEntry), found)
+        actor = acting()
+        told = {"at": at, "who": actor.who, "via": actor.via.value}
+        session.connection().execute(insert(AuditEntry), [row | told for row in found])
 
 
 def _row(

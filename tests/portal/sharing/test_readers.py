@@ -174,7 +174,7 @@ def test_a_password_is_asked_for_and_says_nothing_before(shop: Portal, shared_id
     assert visitors(reader.get(f"/share/{slug}").text) == 3
     with shop.database.writing() as session:
         link = session.query(ShareLink).one()
-        wanted = Wanted(name="Press", password="another word")
+        wanted = Wanted(name="Press", password="seven lamps over 3 harbours")
         change_link(session, session.get_one(Site, shared_id), link, wanted)
     assert visitors(reader.get(f"/share/{slug}").text) is None
 

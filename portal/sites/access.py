@@ -24,7 +24,7 @@ def site_or_stop(host: str, right: Right = Right.VIEW_STATS) -> Site:
 def query_site(site: Site, user_id: int | None = None) -> QuerySite:
     """Give a site as the query engine asks about it, with what this person may name."""
     session = reading()
-    goals = goals_of(session, site.id)
+    goals = goals_of(session, site)
     return QuerySite(
         id=site.id,
         host=site.host,

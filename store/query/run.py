@@ -4,13 +4,15 @@ All reading goes through ``ask_store``, which sets a limit of time and memory an
 statement. Planning and SQL are ``plan``; numbers are made in the store, never here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from store.query.answers import Asked, Key, Row, notes, present
+from store.query.conditions import Rolled
 from store.query.metrics import BY_METRIC, Value, change_of
 from store.query.model import (
     DateRange,
@@ -58,7 +60,7 @@ def run_query(store: QueryStore, query: Query, site: QuerySite, now: datetime) -
         QueryError: It costs too much, or a regular expression does not compile.
     """
     period = resolve_at(store, query.date_range, site, now)
-    rolled = find_rolled(store, site, period, LIMITS)
+    rolled = _find_rolled(store, site, period)
     asked = Asked(query, site, period, resolved_dimensions(query, period), rolled)
     rows = _rows(store, asked)
     results: list[dict[str, Any]] = [
@@ -68,7 +70,7 @@ def run_query(store: QueryStore, query: Query, site: QuerySite, now: datetime) -
     earlier = None
     if query.include.comparisons is not None:
         period = resolve_comparison(query.include.comparisons, period)
-        rolled = find_rolled(store, site, period, LIMITS)
+        rolled = _find_rolled(store, site, period)
         earlier = Asked(query, site, period, asked.dimensions, rolled)
         for result, comparison in zip(results, _compare(store, asked, earlier, rows), strict=True):
             result["comparison"] = comparison
@@ -126,6 +128,11 @@ def _value(raw: Any) -> Value:
     return None if raw is None else raw if isinstance(raw, float) else int(raw)
 
 
+def _find_rolled(store: QueryStore, site: QuerySite, period: Period) -> Rolled | None:
+    with _costs_told():
+        return find_rolled(store, site, period, LIMITS)
+
+
 def ask_store(
     store: QueryStore, statement: Statement, filters: tuple[Filter, ...]
 ) -> list[tuple[Any, ...]]:
@@ -135,14 +142,23 @@ def ask_store(
         QueryError: It costs too much, or a regular expression does not compile.
     """
     try:
-        return store.query(statement.sql, statement.params, settings=LIMITS)
+        with _costs_told():
+            return store.query(statement.sql, statement.params, settings=LIMITS)
     except Exception as problem:
-        code = _code_of(problem)
-        if code in _TOO_EXPENSIVE:
+        if _code_of(problem) == _REGEX_REFUSED:
+            raise _bad_pattern(store, filters) from problem
+        raise
+
+
+@contextmanager
+def _costs_told() -> Iterator[None]:
+    """Turn a limit that was passed into a refusal of the query."""
+    try:
+        yield
+    except Exception as problem:
+        if _code_of(problem) in _TOO_EXPENSIVE:
             message = "The query costs too much time or memory: ask for fewer days or dimensions."
             raise QueryError("too_expensive", message, "date_range") from problem
-        if code == _REGEX_REFUSED:
-            raise _bad_pattern(store, filters) from problem
         raise
 
 

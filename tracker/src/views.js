@@ -1,4 +1,3 @@
-import { guard } from "./guard.js";
 import { loadId } from "./loadId.js";
 import { now } from "./now.js";
 import { flush, put } from "./outbox.js";
@@ -33,9 +32,10 @@ const isActive = () => !document.hidden && document.hasFocus();
 const currentPath = () => location.pathname + route();
 
 /** Note how far down the visitor has seen. */
-export const measure = guard(() => {
-  lowestPx = Math.max(lowestPx, scrollY + innerHeight);
-});
+export const measure = () => {
+  const px = scrollY + innerHeight;
+  if (px > lowestPx) lowestPx = px;
+};
 
 /** Add the time since the last look, if the page was seen and focused; start anew if it is. */
 const tick = () => {
@@ -72,7 +72,9 @@ const view = () => {
   path = currentPath();
   page = pageUrl();
   put("pageview", { r: document.referrer.split("?")[0], l: load });
-  engagedMs = lowestPx = sentDepth = 0;
+  engagedMs = lowestPx = 0;
+  // The first report of a page is always sent.
+  sentDepth = -1;
   // A single-page site draws the new page after the address has changed.
   setTimeout(measure, 200);
 };

@@ -32,7 +32,7 @@ from edge.sites import Measure, Site
 log = logging.getLogger(__name__)
 
 EVERY_S = 0.25
-AT_ONCE = 64
+AT_ONCE = 16
 """Hits derived before other work of the process gets its turn."""
 MOST_WAITING = 20_000
 

@@ -61,7 +61,7 @@ async def test_events_are_acknowledged_while_redis_is_away_and_arrive_once_in_or
     assert "spooled" in buffer.check()
     redis_server.start()
     await until_in(redis_server, site, 40)
-    while "spooled" in buffer.check():  # What is in Redis is taken off the disk a moment later.
+    while "spooled" in buffer.check():  # noqa: ASYNC110 - it is taken off the disk a moment later.
         await asyncio.sleep(0.01)
     await buffer.append(site, [b"40"])
     await buffer.stop()

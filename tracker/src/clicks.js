@@ -2,7 +2,7 @@ import { track } from "./views.js";
 
 /** In the order that compresses best. */
 const FILES =
-  /\.(zip|rar|csv|exe|gz|mp[34]|7z|mov|epub|pdf|txt|(xls|doc|ppt)x?|dmg)$/i;
+  /\.(csv|mov|mp[34]|dmg|pdf|gz|exe|rar|(xls|doc|ppt)x?|txt|7z|epub|zip)$/i;
 
 /**
  * Count declared events, downloads and links that lead away. Never delays the navigation.

@@ -12,15 +12,15 @@ import { before, measure, onAttention, onPageShow, onRoute, report, track } from
 /** @type {Record<string, (event: any) => void>} */
 const listeners = {
   // In the order that compresses best; the browser does not mind.
-  click: onClick,
   scroll: measure,
+  visibilitychange: onAttention,
+  pageshow: onPageShow,
+  blur: onAttention,
+  pagehide: report,
+  focus: onAttention,
   // A change of the fragment alone is one too.
   popstate: onRoute,
-  visibilitychange: onAttention,
-  blur: onAttention,
-  pageshow: onPageShow,
-  focus: onAttention,
-  pagehide: report,
+  click: onClick,
   submit: () => track("Form: Submission"),
   auxclick: onClick,
   securitypolicyviolation: onViolation,

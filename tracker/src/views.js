@@ -1,3 +1,4 @@
+import { guard } from "./guard.js";
 import { loadId } from "./loadId.js";
 import { now } from "./now.js";
 import { flush, put } from "./outbox.js";
@@ -32,10 +33,10 @@ const isActive = () => !document.hidden && document.hasFocus();
 const currentPath = () => location.pathname + route();
 
 /** Note how far down the visitor has seen. */
-export const measure = () => {
+export const measure = guard(() => {
   const px = scrollY + innerHeight;
   if (px > lowestPx) lowestPx = px;
-};
+});
 
 /** Add the time since the last look, if the page was seen and focused; start anew if it is. */
 const tick = () => {

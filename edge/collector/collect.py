@@ -164,19 +164,17 @@ class Collector:
             try:
                 await self._buffer.append(site, events)
             except BufferUnavailable as error:
+                for event in kept:
+                    if event.is_first:
+                        self._loads.release(event.load_id)
                 refusal = _unavailable(DropReason.BUFFER_UNAVAILABLE, error.retry_after_s)
                 return self.refuse(site, refusal, len(events))
             count(site.id, None, len(events))
             for event in kept:
                 count_marks(event)
-                if event.is_first:
-                    self._confirm(site, event)
+                if event.is_first and self._on_confirmed is not None:
+                    self._on_confirmed(site, event)
         return Verdict(len(events), tuple(drops), rejected)
-
-    def _confirm(self, site: Site, event: Event) -> None:
-        self._loads.add(event.load_id)
-        if self._on_confirmed is not None:
-            self._on_confirmed(site, event)
 
     async def _context(
         self,

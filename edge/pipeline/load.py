@@ -15,4 +15,4 @@ def put_load(draft: Draft) -> None:
     if beacon.name != PAGEVIEW or not beacon.load_id:
         return
     draft.load_id = read_load_id(draft.sender.site, beacon.load_id)
-    draft.is_first = bool(draft.load_id) and (loads is None or draft.load_id not in loads)
+    draft.is_first = bool(draft.load_id) and (loads is None or loads.claim(draft.load_id))

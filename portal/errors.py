@@ -26,6 +26,10 @@ TITLES = {
     ),
     405: ("That did not go through", "The page cannot be used in this way."),
     413: ("That is too large", "Send less at a time."),
+    421: (
+        "The portal has another address",
+        "Open it at the address that its operator gave it (STATFLOW_PUBLIC_URL).",
+    ),
     429: ("Too many requests", "Wait a little, then try again."),
     500: (
         "Something went wrong on our side",

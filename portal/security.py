@@ -8,7 +8,11 @@ import secrets
 from datetime import timedelta
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, abort, g, request
+from werkzeug.exceptions import SecurityError
+from werkzeug.wsgi import get_host
+
+from portal.config import here
 
 _POLICY = {
     "default-src": "'none'",
@@ -32,6 +36,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
+_ASKED_BY_ANY_NAME = frozenset({"health.healthz", "health.readyz"})
 _FRAMES_NOBODY = "frame-ancestors 'none'"
 _HSTS = "max-age=31536000"
 
@@ -61,6 +66,17 @@ def install_headers(app: Flask, *, https: bool) -> None:
     @app.before_request
     def name_request() -> None:
         g.request_id = secrets.token_hex(8)
+
+    @app.before_request
+    def refuse_other_hosts() -> None:
+        """Answer under our own names only; whether we live is anybody's to ask, by any name."""
+        hosts = here().config.trusted_hosts
+        if not hosts or request.endpoint in _ASKED_BY_ANY_NAME:
+            return
+        try:
+            get_host(request.scheme, request.headers.get("Host"), trusted_hosts=list(hosts))
+        except SecurityError:
+            abort(421)
 
     @app.after_request
     def put_headers(response: Response) -> Response:

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from portal.api.errors import http_problem
-from portal.security import request_id
+from portal.security import MisdirectedError, request_id
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
         title=title,
         advice=advice,
         request_id=request_id(),
-        reader=request.path.startswith(_READERS),
+        reader=request.path.startswith(_READERS) or code == MisdirectedError.code,
     )
     return page, code
 

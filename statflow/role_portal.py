@@ -30,7 +30,7 @@ from statflow.settings import Settings
 from statflow.upstream_problem import UpstreamProblem
 from store.client import Store
 
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 PUBLISH_CHECK_S = 1.0
 log = logging.getLogger(__name__)
 

@@ -78,7 +78,9 @@ def logout() -> ResponseReturnValue:
         end_session(writing, me().id, me().session_id)
     logout_user()
     session.clear()
-    return redirect(url_for("accounts.login"))
+    response = redirect(url_for("accounts.login"))
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
 
 
 @blueprint.route("/setup", methods=["GET", "POST"])
@@ -105,6 +107,11 @@ def setup() -> ResponseReturnValue:
     return render_template("accounts/setup.html", form=form, token=token)
 
 
+def theme_cookie() -> str:
+    """Name the cookie of the theme."""
+    return "__Host-theme" if here().config.public_url.startswith("https:") else "theme"
+
+
 @blueprint.post("/theme")
 @needs(Who.ANYBODY)
 def theme() -> ResponseReturnValue:
@@ -114,6 +121,6 @@ def theme() -> ResponseReturnValue:
     if chosen in THEMES:
         https = here().config.public_url.startswith("https:")
         response.set_cookie(
-            "theme", chosen, max_age=31_536_000, httponly=True, samesite="Lax", secure=https
+            theme_cookie(), chosen, 31_536_000, httponly=True, samesite="Lax", secure=https
         )
     return response

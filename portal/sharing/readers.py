@@ -188,7 +188,7 @@ def background(name: str) -> ResponseReturnValue:
     if name != "transparent" and not _COLOUR.fullmatch(name):
         abort(404)
     value = name if name == "transparent" else f"#{name}"
-    headers = {"Content-Type": "text/css", "Cache-Control": "public, max-age=86400"}
+    headers = {"Content-Type": "text/css; charset=utf-8", "Cache-Control": "public, max-age=86400"}
     rules = (
         f"html, body {{ background: {value}; }}\n.bar {{ position: static; background: none; }}\n"
     )

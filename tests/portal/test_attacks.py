@@ -99,7 +99,50 @@ def test_a_file_is_taken_nowhere(portal: Portal) -> None:
     person = portal.user("a@b.c", Role.OWNER)
     file = (io.BytesIO(b"GIF89a<?php"), "../../evil.php")
     answer = person.post("/sites/own.example/sharing", {"name": file}, form_at="/account")
-    assert answer.status_code == 422
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/static/../app.py", "/static/..%2fapp.py", "/static/%2e%2e/app.py", "/static/", "/.git/config",
+     "/static//etc/passwd", "/static/css/../../app.py", "/static/..\\app.py", "/.env"],
+)  # fmt: skip
+def test_no_path_leads_out_of_the_static_folder(portal: Portal, path: str) -> None:
+    answer = portal.somebody().get(path)
+    assert answer.status_code in {302, 308, 404}
+    assert "import" not in answer.text
+    answer.close()
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND", "BREW"])
+def test_a_method_nobody_needs_is_refused(portal: Portal, method: str) -> None:
+    for path in ("/login", "/", "/healthz", "/api/v2/query"):
+        answer = portal.somebody().client.open(path, method=method, headers={"X-Mark": "echoed"})
+        assert answer.status_code == 405
+        assert "echoed" not in answer.text
+
+
+def test_signing_in_and_failing_to_is_logged_without_a_name(
+    portal: Portal, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    portal.user("a@b.c", Role.OWNER)
+    portal.somebody().sign_in("a@b.c", "wrong")
+    assert "account 1 signed in" in caplog.text
+    assert "POST accounts.login was refused with 401" in caplog.text
+    assert "a@b.c" not in caplog.text
+
+
+def test_a_refusal_is_logged(portal: Portal, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    portal.site("own.example")
+    person = portal.user("a@b.c", Role.VIEWER)
+    person.get("/sites/own.example/settings")
+    person.client.post("/theme")
+    person.client.post("/api/v2/query", headers={"Authorization": "Bearer sft_x"})
+    for said in ("GET sites.settings was refused with 403", "POST accounts.theme was refused with 400",
+                 "POST api.query was refused with 401"):  # fmt: skip
+        assert said in caplog.text
 
 
 def test_no_account_costs_as_much_as_a_wrong_password(
@@ -140,7 +183,8 @@ def test_what_a_proxy_would_say_changes_nothing(portal: Portal) -> None:
         plain, forged = person.get(path), person.get(path, headers=FORGED)
         assert plain.status_code == forged.status_code
         assert plain.headers.get("Location") == forged.headers.get("Location")
-        assert "evil" not in forged.text + str(forged.headers)
+        assert "evil.example" not in forged.text + str(forged.headers)
+        assert "/evil/" not in forged.text + str(forged.headers)
     for _ in range(8):
         data = {"email": "x@y.z", "password": "wrong"}
         assert portal.somebody().post("/login", data).status_code == 401

@@ -70,9 +70,7 @@ def is_public(address: Address) -> bool:
     if inner is not None:
         return is_public(inner)
     is_old_private = isinstance(address, IPv6Address) and address.is_site_local  # RFC 3879
-    return address.is_global and not (
-        address.is_multicast or address.is_reserved or is_old_private
-    )
+    return address.is_global and not (address.is_multicast or address.is_reserved or is_old_private)
 
 
 def _inner(address: Address) -> IPv4Address | None:

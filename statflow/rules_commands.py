@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sized
 
     from edge.explain import Explanation, Knowledge, Question
+    from edge.fronts.origins import Origins
+    from edge.fronts.reception import Upstream
 
 FETCH_TIMEOUT_S = 10.0
 MOST_BYTES = 1_000_000
@@ -133,8 +135,7 @@ def _fetched(question: "Question", knowledge: "Knowledge", ranges: str) -> "Ques
     connection = http.client.HTTPConnection(host, port, timeout=FETCH_TIMEOUT_S)
     try:
         connection.connect()
-        if not origins.allows(connection.sock.getpeername()[0], upstream):
-            raise OSError("the connected address is not in the allowed ranges")
+        _check_peer(connection, origins, upstream)
         if upstream.tls:
             tls = ssl.create_default_context()
             connection.sock = tls.wrap_socket(connection.sock, server_hostname=upstream.sni)
@@ -150,6 +151,18 @@ def _fetched(question: "Question", knowledge: "Knowledge", ranges: str) -> "Ques
         connection.close()
     fields = tuple((k.encode("latin-1"), v.encode("latin-1")) for k, v in answer.getheaders())
     return dataclasses.replace(question, status=answer.status, answer_headers=fields, body=body)
+
+
+def _check_peer(
+    connection: http.client.HTTPConnection, origins: "Origins", upstream: "Upstream"
+) -> None:
+    """Hold the address that was connected to against the ranges, as every front does.
+
+    Raises:
+        OSError: It lies outside.
+    """
+    if not origins.allows(connection.sock.getpeername()[0], upstream):
+        raise OSError("the connected address is not in the allowed ranges")
 
 
 def _print(explanation: "Explanation") -> None:

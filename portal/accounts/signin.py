@@ -20,7 +20,6 @@ from portal.config import here
 from portal.models import User
 from portal.sessions import reading
 
-
 log = logging.getLogger(__name__)
 
 

@@ -64,7 +64,11 @@ MINE = "mine"
 """What belongs to the caller alone; ``Caller.own`` has its number."""
 
 OF_ROUTE: dict[tuple[str, str], Values] = {
-    ("sharing.public", "host"): {OWN: OPEN_HOST, FOREIGN: "own.example", MISSING: "nowhere.example"},
+    ("sharing.public", "host"): {
+        OWN: OPEN_HOST,
+        FOREIGN: "own.example",
+        MISSING: "nowhere.example",
+    },
     ("teams.remove_guest", "user_id"): {OWN: 13, FOREIGN: 22, MISSING: 999},
     ("teams.guest_role", "user_id"): {OWN: 13, FOREIGN: 22, MISSING: 999},
     ("account.end", "number"): IDS | {OWN: MINE},

@@ -209,7 +209,7 @@ def _of_token(need: OfToken, caller: Caller, ask: Ask) -> Verdict:
 def came(ask: Ask, answer: TestResponse, wanted: Verdict, need: Need | None) -> Verdict | str:
     """Say what came, in the words of a verdict where it is one."""
     location = answer.headers.get("Location", "")
-    to_login = location.startswith("/login") and ask.endpoint not in {"accounts.logout"}
+    to_login = location.startswith("/login") and ask.endpoint != "accounts.logout"
     if to_login or answer.headers.get("HX-Redirect", "").startswith("/login"):
         return Verdict.LOGIN
     if wanted is Verdict.LOGIN and location == "/login":

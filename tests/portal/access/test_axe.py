@@ -106,7 +106,8 @@ def test_axe_finds_nothing_on_any_page(
 
 
 def opened(browser: Browser, address: str, caller: Caller) -> Page:
-    context = browser.new_context()
+    # Without motion, so that a colour is the new one as soon as the scheme is.
+    context = browser.new_context(reduced_motion="reduce")
     pairs = [pair.partition("=") for pair in caller.cookie.split("; ") if pair]
     cookies: Any = [{"name": name, "value": value, "url": address} for name, _, value in pairs]
     context.add_cookies(cookies)

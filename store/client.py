@@ -31,9 +31,11 @@ from clickhouse_connect.driver.exceptions import (
 )
 from clickhouse_connect.driver.exceptions import Error as DriverError
 
-# The driver imports pandas at the first insert to see whether it is given a data frame: 1.3 s and
-# 60 MB for a question whose answer is no. chdb brings pandas, so it is there to be found.
+# The driver imports pandas and numpy at the first insert to see whether it is given a data frame or
+# an array: seconds and 60 MB for questions whose answer is no. chdb brings both, so they are there
+# to be found.
 options.pd = None
+options.np = None
 
 # It logs what it raises, with a trace, for each column that does not fit; callers tell it once.
 logging.getLogger("clickhouse_connect.driver.transform").setLevel(logging.CRITICAL)

@@ -196,6 +196,8 @@ class Site:
     """SHA-256 in hex of the tokens with which a server may send events for its visitors."""
     modules: tuple[Module, ...] = ()
     """Parts of the tracker that pages load besides its core."""
+    guarded: tuple[Origin, ...] = ()
+    """Those of ``origins`` that must be public: somebody of a team typed them, not the operator."""
     snippet_origin: str = ""
     """Set where the script comes from the edge's own host (``edge.snippet``); not published."""
     policy: Policy = field(init=False, compare=False, repr=False)
@@ -450,6 +452,7 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "rules": ("rules", parse_rules),
     "write_tokens": ("write_tokens", lambda v: tuple(_digest(token) for token in _list(v))),
     "modules": ("modules", lambda v: tuple(Module(name) for name in _list(v))),
+    "guarded_upstreams": ("guarded", lambda v: tuple(Origin.parse(_text(url)) for url in _list(v))),
     "former_names": ("former_names", lambda v: tuple(_former(names) for names in _list(v))),
 }
 """Field in the snapshot → attribute of Site and the reader that checks it."""

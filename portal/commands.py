@@ -17,10 +17,13 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from portal.accounts.passwords import hash_password, password_problem
+from portal.audit.actors import Via, acting
+from portal.config import here
 from portal.models import ApiToken, Membership, Role, Setting, Site, SiteHost, Team, User
 from portal.sites.erasing import mark_for_erasure
 from portal.sites.fields import FieldError, read_host, read_timezone, read_upstream
 from portal.sites.payload import site_payload, sites_payload
+from portal.sites.upstreams import put_upstreams
 from portal.teams.rights import Right, find_site
 
 __all__ = [
@@ -137,15 +140,16 @@ def add_site(  # noqa: PLR0913 - keyword-only past the first three
         dict.fromkeys([read_host(host), *(read_host(name, "aliases") for name in aliases)])
     )
     _refuse_taken(session, names)
+    _refuse_own(names, "host")
     site = Site(
         team=_team_named(session, team, now),
         host=names[0],
         public_key=f"stk_{secrets.token_urlsafe(18)}",
         created_at=now or _now(),
-        upstreams=[read_upstream(upstream)],
         timezone=read_timezone(timezone),
         hosts=[SiteHost(host=name, position=i) for i, name in enumerate(names)],
     )
+    put_upstreams(site, [read_upstream(upstream)], "upstream")
     session.add(site)
     session.flush()
     return site
@@ -160,7 +164,7 @@ def put_site(session: Session, host: str, upstream: str, *, aliases: Iterable[st
     site = session.scalar(select(Site).where(Site.host == read_host(host)))
     if site is None:
         return add_site(session, host, upstream, aliases=aliases)
-    site.upstreams = [read_upstream(upstream)]
+    put_upstreams(site, [read_upstream(upstream)])
     return site
 
 
@@ -185,10 +189,20 @@ def update_aliases(session: Session, site: Site, aliases: Iterable[str]) -> None
     names = list(dict.fromkeys([site.host, *(read_host(name, "aliases") for name in aliases)]))
     _refuse_taken(session, names, except_site=site.id)
     kept = {row.host: row for row in site.hosts}
+    _refuse_own([name for name in names if name not in kept], "aliases")
     site.hosts = [kept.get(name) or SiteHost(host=name) for name in names]
     for position, row in enumerate(site.hosts):
         row.position = position
     session.flush()
+
+
+def _refuse_own(names: list[str], field: str) -> None:
+    """Keep people from giving a site a name of the portal's or of the edge's own."""
+    if acting().via is Via.COMMAND:
+        return
+    own = next((name for name in names if name in here().config.own_hosts), None)
+    if own is not None:
+        raise CommandError(field, f"{own} is a name of this installation, and no site's.")
 
 
 def _refuse_taken(session: Session, names: list[str], except_site: int = 0) -> None:

@@ -65,7 +65,9 @@ class PortalConfig:
     given as the snapshot's object; ``public_url`` is where browsers reach the portal (https makes
     cookies secure); ``edge_url`` is shown to people; ``send_mail`` sends one message and does not
     raise, without it links are shown to who asks; ``open_signup`` lets anybody make an account,
-    which needs mail.
+    which needs mail; ``upstream_problem`` says in a sentence why only the operator may point a site
+    at an upstream, ``own_hosts`` are names that no site may have, and ``trusted_hosts`` those under
+    which the portal is asked for (none: any).
     """
 
     database_url: str
@@ -83,6 +85,9 @@ class PortalConfig:
     edge_url: str = ""
     send_mail: SendMail | None = None
     open_signup: bool = False
+    upstream_problem: Callable[[str], str] = lambda _: ""
+    own_hosts: frozenset[str] = frozenset()
+    trusted_hosts: tuple[str, ...] = ()
     api_per_hour: int = 600
     now: Callable[[], datetime] = _utc_now
 

@@ -198,6 +198,8 @@ class Site(Base):
     public_key: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     upstreams: Mapped[list[str]] = mapped_column(JSON)
+    guarded_upstreams: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """Those of them that no operator wrote: edges connect to them at public addresses only."""
     timezone: Mapped[str] = mapped_column(String(64), default="UTC")
     prefix: Mapped[str] = mapped_column(String(260), default="/sf")
     mode: Mapped[str] = mapped_column(String(16), default="on")

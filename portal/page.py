@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask, Response, request, url_for
 
-from portal.accounts.views import THEMES
+from portal.accounts.views import THEMES, theme_cookie
 from portal.config import here
 from portal.dashboard import figures, places
 
@@ -32,7 +32,7 @@ def has_asset(name: str) -> bool:
 
 
 def _theme() -> str:
-    chosen = request.cookies.get("theme", "system")
+    chosen = request.cookies.get(theme_cookie(), "system")
     return chosen if chosen in THEMES else "system"
 
 

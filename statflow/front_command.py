@@ -115,9 +115,10 @@ def _options(
     run_dir: Path | None,
     **given: Any,
 ) -> "NginxOptions":
-    from edge.collector.client_ip import list_networks, parse_networks
+    from edge.collector.client_ip import list_networks
     from edge.fronts import nginx
     from edge.fronts.nginx_certificates import find_certificates
+    from edge.upstream_ranges import UpstreamRanges
 
     settings = context.settings
     now_s = time.time()
@@ -126,12 +127,11 @@ def _options(
             "STATFLOW_PROXY_PROTOCOL: nginx speaks plain HTTP to the edge; take it out"
         )
     folder = tls_dir or settings.tls_dir
-    ranges = settings.upstream_ranges
     return nginx.NginxOptions(
         inject=inject,
         certificates=find_certificates(folder) if folder else {},
         trusted=tuple(map(str, list_networks(settings.trusted_proxies))),
-        allowed=parse_networks(ranges) if ranges else None,
+        allowed=UpstreamRanges(settings.upstream_ranges),
         acme_dir=str(settings.acme_dir or ""),
         authorities=str(_first_file(_AUTHORITIES)),
         run_dir=str(run_dir.absolute()) if run_dir else "",

@@ -27,8 +27,10 @@ from statflow.paths import Paths
 from statflow.scripts import SiteScripts
 from statflow.services import database_url, redis_url, secret_key, store_url
 from statflow.settings import Settings
+from statflow.upstream_problem import UpstreamProblem
 from store.client import Store
 
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 PUBLISH_CHECK_S = 1.0
 log = logging.getLogger(__name__)
 
@@ -67,7 +69,22 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         public_url=public_url,
         send_mail=_mail(settings, public_url),
         open_signup=settings.signup == "open",
+        upstream_problem=UpstreamProblem(settings.upstream_ranges),
+        own_hosts=_own_hosts(settings),
+        trusted_hosts=_trusted_hosts(settings),
     )
+
+
+def _own_hosts(settings: Settings) -> frozenset[str]:
+    """List the names of the installation itself, which no team may give to a site."""
+    addresses = (settings.public_url, settings.edge_host)
+    return frozenset(host for url in addresses if (host := urlsplit(url).hostname))
+
+
+def _trusted_hosts(settings: Settings) -> tuple[str, ...]:
+    """List the hosts under which the portal answers, once its operator has said where it is."""
+    host = urlsplit(settings.public_url).hostname
+    return (host, *LOOPBACK_NAMES) if host else ()
 
 
 def _mail(settings: Settings, public_url: str) -> SendMail | None:

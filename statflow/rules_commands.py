@@ -4,6 +4,7 @@ The decision is ``edge.explain``'s; here are the question, the answer on a termi
 the site's own page with ``--fetch``.
 """
 
+import asyncio
 import dataclasses
 import http.client
 import json
@@ -59,7 +60,7 @@ def rules_explain(context: Context, as_json: bool, fetch: bool, **options: objec
     knowledge = _knowledge(context)
     try:
         if fetch:
-            question = _fetched(question, knowledge)
+            question = _fetched(question, knowledge, context.settings.upstream_ranges)
         explanation = explain(question, knowledge, time.time_ns() // 1_000_000)
     except ValueError as error:
         raise ExplainError(str(error)) from None
@@ -114,17 +115,26 @@ def _knowledge(context: Context) -> "Knowledge":
     return open_knowledge(settings, feed.current)
 
 
-def _fetched(question: "Question", knowledge: "Knowledge") -> "Question":
-    """Ask the upstream what it answers to the question, as the edge would."""
+def _fetched(question: "Question", knowledge: "Knowledge", ranges: str) -> "Question":
+    """Ask the upstream what it answers to the question, as the edge would, and where it would."""
     from edge.explain import fetch_plan
+    from edge.fronts.origins import Origins
+    from edge.upstream_ranges import UpstreamRanges
 
     plan = fetch_plan(question, knowledge)
     if plan is None:
         return question
     upstream, target, headers = plan
-    connection = http.client.HTTPConnection(upstream.host, upstream.port, timeout=FETCH_TIMEOUT_S)
+    origins = Origins(allowed=UpstreamRanges(ranges))
+    try:
+        (host, port), *_ = asyncio.run(origins.addresses(upstream))
+    except OSError as error:
+        raise ExplainError(f"the upstream cannot be asked: {error}") from None
+    connection = http.client.HTTPConnection(host, port, timeout=FETCH_TIMEOUT_S)
     try:
         connection.connect()
+        if not origins.allows(connection.sock.getpeername()[0], upstream):
+            raise OSError("the connected address is not in the allowed ranges")
         if upstream.tls:
             tls = ssl.create_default_context()
             connection.sock = tls.wrap_socket(connection.sock, server_hostname=upstream.sni)

@@ -56,6 +56,13 @@ def _networks(text: str) -> str:
     return text
 
 
+def _upstream_ranges(text: str) -> str:
+    from edge.upstream_ranges import UpstreamRanges  # noqa: PLC0415 - portals lack it.
+
+    UpstreamRanges(text)
+    return text
+
+
 def _mail_server(text: str) -> str:
     if text and not text.startswith(("smtp://", "smtp+starttls://", "smtps://")):
         raise ValueError("expected smtp://, smtp+starttls:// or smtps://")
@@ -229,9 +236,10 @@ SETTINGS: tuple[Setting, ...] = (
         "UPSTREAM_RANGES",
         "",
         "CIDR list",
-        "Networks that upstreams must lie in once connected, such as `private, loopback`; "
-        "empty: everywhere.",
-        _networks,
+        "Networks that upstreams must lie in once connected, such as `public, 10.0.0.0/8`; empty: "
+        "what was typed into the portal by a team's member must be public, what the operator wrote "
+        "may lie anywhere but at link-local and metadata addresses.",
+        _upstream_ranges,
     ),
     Setting(
         "PROXY_PROTOCOL",

@@ -5,6 +5,7 @@ The session cookie holds the account's id, its ``session_key`` and the key of th
 and every change of what a session may, begins a new one.
 """
 
+import logging
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -18,6 +19,9 @@ from portal.accounts.people import SEEN_STEP, begin_session, find_session, note_
 from portal.config import here
 from portal.models import User
 from portal.sessions import reading
+
+
+log = logging.getLogger(__name__)
 
 
 class SignedIn(UserMixin):  # type: ignore[misc] # flask_login has no types
@@ -74,6 +78,7 @@ def sign_in(user: User) -> None:
     """Begin a new session for an account; nothing of the old one stays."""
     with here().database.writing() as writing:
         key = begin_session(writing, user.id, device_name(), here().now())
+    log.info("account %d signed in", user.id)
     session.clear()
     session.permanent = True
     login_user(SignedIn(user, key))

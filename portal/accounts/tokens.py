@@ -17,13 +17,14 @@ from wtforms import DateField, SelectMultipleField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
 from portal.accounts.signin import me
-from portal.commands import create_token, site_named
+from portal.commands import create_token
 from portal.config import here
 from portal.models import ApiToken
+from portal.needs import Who, needs
 from portal.sessions import end_reading, reading
 from portal.sites.fields import FieldError
 from portal.sites.publishing import publish_sites
-from portal.teams.rights import Right, sites_with
+from portal.teams.rights import Right, find_site, sites_with
 
 blueprint = Blueprint("tokens", __name__, url_prefix="/tokens")
 SCOPES = {
@@ -52,6 +53,7 @@ def only_signed_in() -> None:
 
 
 @blueprint.route("", methods=["GET", "POST"])
+@needs(Who.SIGNED_IN)
 def page() -> ResponseReturnValue:
     """List the person's tokens; make one, and show it this once."""
     form = TokenForm()
@@ -82,8 +84,9 @@ def _make(form: TokenForm) -> str:
     host, day = form.host.data or "", form.expires_on.data
     with here().database.writing() as session:
         ends = None
-        if day is not None:
-            zone = ZoneInfo(site_named(session, host).timezone)
+        site = find_site(session, me().id, host, Right.VIEW_STATS)
+        if day is not None and site is not None:
+            zone = ZoneInfo(site.timezone)
             ends = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
             if ends <= here().now():
                 raise FieldError("expires_on", "That day is over.")
@@ -99,6 +102,7 @@ def _make(form: TokenForm) -> str:
 
 
 @blueprint.post("/<int:token_id>/end")
+@needs(Who.SIGNED_IN)
 def end(token_id: int) -> ResponseReturnValue:
     """Revoke one of the person's own tokens; it opens nothing from this moment on."""
     person_id = me().id

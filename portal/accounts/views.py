@@ -16,6 +16,7 @@ from portal.accounts.signin import me, sign_in
 from portal.commands import consume_setup_link, has_users, is_setup_link, normal_email
 from portal.config import here
 from portal.models import User
+from portal.needs import Who, needs
 from portal.sessions import reading
 from portal.sites.fields import FieldError
 
@@ -34,6 +35,7 @@ class LoginForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
 
 
 @blueprint.route("/login", methods=["GET", "POST"])
+@needs(Who.ANYBODY)
 def login() -> ResponseReturnValue:
     """Sign in; which of the two was wrong is not said."""
     target = safe_path(request.args.get("next"))
@@ -69,16 +71,20 @@ def _wait_s(email: str) -> int:
 
 @blueprint.post("/logout")
 @login_required  # type: ignore[untyped-decorator] # flask_login has no types
+@needs(Who.SIGNED_IN)
 def logout() -> ResponseReturnValue:
     """Sign out; the session ends on our side as well."""
     with here().database.writing() as writing:
         end_session(writing, me().id, me().session_id)
     logout_user()
     session.clear()
-    return redirect(url_for("accounts.login"))
+    response = redirect(url_for("accounts.login"))
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
 
 
 @blueprint.route("/setup", methods=["GET", "POST"])
+@needs(Who.LINK_HOLDER)
 def setup() -> ResponseReturnValue:
     """Make the first administrator; opens only with the one-time link."""
     token = request.values.get("token", "")
@@ -101,7 +107,13 @@ def setup() -> ResponseReturnValue:
     return render_template("accounts/setup.html", form=form, token=token)
 
 
+def theme_cookie() -> str:
+    """Name the cookie of the theme."""
+    return "__Host-theme" if here().config.public_url.startswith("https:") else "theme"
+
+
 @blueprint.post("/theme")
+@needs(Who.ANYBODY)
 def theme() -> ResponseReturnValue:
     """Keep the chosen theme in a cookie, so that the first paint is right."""
     chosen = request.form.get("theme", "")
@@ -109,6 +121,6 @@ def theme() -> ResponseReturnValue:
     if chosen in THEMES:
         https = here().config.public_url.startswith("https:")
         response.set_cookie(
-            "theme", chosen, max_age=31_536_000, httponly=True, samesite="Lax", secure=https
+            theme_cookie(), chosen, 31_536_000, httponly=True, samesite="Lax", secure=https
         )
     return response

@@ -16,6 +16,7 @@ from portal.api.older import INTERVALS, PERIODS
 from portal.api.older import MAX_ROWS as MOST_OLDER
 from portal.api.shapes import Body, TokenBody
 from portal.commands import SCOPES
+from portal.needs import Who, needs
 from store.query import funnels, journeys, retention
 from store.query.dimensions import BY_NAME, TIME_DIMENSIONS
 from store.query.goals import Between, Within
@@ -31,6 +32,7 @@ _STRING: Schema = {"type": "string"}
 
 
 @blueprint.get("/openapi.json")
+@needs(Who.ANYBODY)
 def openapi() -> ResponseReturnValue:
     """Describe the API."""
     return jsonify(describe())

@@ -11,6 +11,7 @@ from portal.accounts.signin import me
 from portal.dashboard import pages
 from portal.dashboard.glance import render_glance
 from portal.dashboard.look import Look
+from portal.needs import needs
 from portal.sessions import reading
 from portal.sites.access import site_or_stop
 from portal.teams.rights import Right, sites_with
@@ -31,6 +32,7 @@ def _look(host: str) -> Look:
 
 
 @blueprint.get("")
+@needs(Right.VIEW_STATS)
 def overview(host: str) -> ResponseReturnValue:
     """Show the dashboard: figures and graph at once, cards as they come."""
     site = site_or_stop(host)
@@ -47,36 +49,42 @@ def overview(host: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/arrived")
+@needs(Right.VIEW_STATS)
 def arrived(host: str) -> ResponseReturnValue:
     """Tell a page that waits for the first visit to load itself again once it came."""
     return pages.arrived(_look(host))
 
 
 @blueprint.get("/live")
+@needs(Right.VIEW_STATS)
 def live(host: str) -> ResponseReturnValue:
     """Give the count of visitors of this moment, as a piece of a page."""
     return pages.live(_look(host))
 
 
 @blueprint.get("/glance")
+@needs(Right.VIEW_STATS)
 def glance(host: str) -> ResponseReturnValue:
     """Give a site's entry in the list of sites its numbers."""
     return render_glance(site_or_stop(host))
 
 
 @blueprint.get("/cards/<name>")
+@needs(Right.VIEW_STATS)
 def card(host: str, name: str) -> ResponseReturnValue:
     """Give the inside of one card."""
     return pages.card(_look(host), name)
 
 
 @blueprint.get("/details/<name>/<tab_name>")
+@needs(Right.VIEW_STATS)
 def details(host: str, name: str, tab_name: str) -> ResponseReturnValue:
     """Show a whole list: searched, sorted, a hundred rows at a time."""
     return pages.details(_look(host), name, tab_name)
 
 
 @blueprint.get("/details/<name>/<tab_name>.<any(csv, json, xlsx):kind>")
+@needs(Right.VIEW_STATS)
 def details_file(host: str, name: str, tab_name: str, kind: str) -> ResponseReturnValue:
     """Give a whole list as a file, as it is searched and sorted."""
     return pages.details_file(_look(host), name, tab_name, kind)

@@ -21,6 +21,7 @@ _SAME_NAME = (
     "host",
     "aliases",
     "upstreams",
+    "guarded_upstreams",
     "public_key",
     "timezone",
     "prefix",

@@ -24,6 +24,7 @@ from portal.sites.fields import (
     read_timezone,
     read_upstream,
 )
+from portal.sites.upstreams import put_upstreams
 from rules.loader import RuleError, plain_rule
 from rules.text import parse_text
 
@@ -240,6 +241,8 @@ def change_site(
     before = _names_of(site)
     if "quiet" in values:
         _set_quiet(site, quiet=values.pop("quiet"))
+    if "upstreams" in values:
+        put_upstreams(site, values.pop("upstreams"))
     for name, value in values.items():
         setattr(site, name, value)
     if site.cnil:

@@ -157,22 +157,27 @@ def database(database_url: str) -> Iterator[Database]:
     database.close()
 
 
+def new_portal(database_url: str, store: Any = None, **options: Any) -> Portal:
+    """Make a portal on a migrated database; its store is away unless one is given."""
+    portal = Portal(url=database_url, app=Flask("placeholder"))
+    config = PortalConfig(
+        database_url=database_url,
+        secret_key="only for tests",
+        store=cast("Store", store or AwayStore()),
+        now=lambda: portal.clock[0],
+        **{"publish": portal.published.append, **options},
+    )
+    portal.app = create_app(config)
+    return portal
+
+
 @pytest.fixture
 def make_portal(database_url: str) -> Iterator[Callable[..., Portal]]:
     made: list[Portal] = []
 
     def make(store: Any = None, **options: Any) -> Portal:
-        portal = Portal(url=database_url, app=Flask("placeholder"))
-        config = PortalConfig(
-            database_url=database_url,
-            secret_key="only for tests",
-            store=cast("Store", store or AwayStore()),
-            now=lambda: portal.clock[0],
-            **{"publish": portal.published.append, **options},
-        )
-        portal.app = create_app(config)
-        made.append(portal)
-        return portal
+        made.append(new_portal(database_url, store, **options))
+        return made[-1]
 
     yield make
     for portal in made:

@@ -82,6 +82,7 @@ async def run_edge(
             stack.push_async_callback(_hear_nginx(config.hits_socket, feed, recorder).close)
         builds = TrackerBuilds(
             config.tracker,
+            cores=config.cores,
             selectors=config.selectors,
             installed_at=config.tracker_at,
             modules=config.modules,

@@ -204,6 +204,8 @@ class Site(Base):
     prefix: Mapped[str] = mapped_column(String(260), default="/sf")
     mode: Mapped[str] = mapped_column(String(16), default="on")
     hash_routes: Mapped[bool] = mapped_column(default=False)
+    count_downloads: Mapped[bool] = mapped_column(default=True)
+    count_forms: Mapped[bool] = mapped_column(default=True)
     respect_dnt: Mapped[bool] = mapped_column(default=True)
     csp: Mapped[str] = mapped_column(String(16), default="amend")
     client_ip: Mapped[str] = mapped_column(String(32), default="x-forwarded-for")

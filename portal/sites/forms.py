@@ -80,6 +80,8 @@ class SiteSettingsForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no type
     cnil = BooleanField("CNIL mode: the strictest of each choice")
     city_k = StringField("Visitors that must share a city", [_switch("city_k")])
     hash_routes = BooleanField("The address after # is a page of its own")
+    count_downloads = BooleanField("Count file downloads")
+    count_forms = BooleanField("Count forms that are sent")
     modules = SelectMultipleField("Also record", choices=MODULES)
     debug = BooleanField("Tell in headers what was decided and why an event was dropped")
     debug_key = StringField("Debug key", [_switch("debug_key")])

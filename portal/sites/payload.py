@@ -27,6 +27,8 @@ _SAME_NAME = (
     "prefix",
     "mode",
     "hash_routes",
+    "count_downloads",
+    "count_forms",
     "respect_dnt",
     "csp",
     "client_ip",

@@ -203,6 +203,8 @@ SWITCHES: dict[str, Switch] = {
         Switch("cnil", _flag("cnil"), "CNIL mode: the strictest of each choice"),
         Switch("city_k", _number("city_k", 1_000), "visitors that must share a city; 0: default"),
         Switch("hash_routes", _flag("hash_routes"), "what follows # is a page of its own"),
+        Switch("count_downloads", _flag("count_downloads"), "an event for each file download"),
+        Switch("count_forms", _flag("count_forms"), "an event for each form that is sent"),
         Switch("rules", _rules, "the site's own rules, YAML or JSON; see docs/rules.md"),
         Switch("kept_params", _names, "query parameters kept besides utm_* and click ids"),
         Switch("currency", _currency, "for revenue without one"),

@@ -15,6 +15,7 @@ from portal.audit.actors import acting
 from portal.background import Background
 from portal.database import Database
 from portal.limits import Limit
+from portal.live.stream import Seats
 from portal.mail import SendMail
 from portal.sites.payload import Publication
 from store.client import Store
@@ -64,7 +65,9 @@ class PortalConfig:
     given as the snapshot's object; ``public_url`` is where browsers reach the portal (https makes
     cookies secure); ``edge_url`` is shown to people; ``send_mail`` sends one message and does not
     raise, without it links are shown to who asks; ``open_signup`` lets anybody make an account,
-    which needs mail.
+    which needs mail; ``live_streams`` are the most live pages that are fed at once, each of which
+    holds a thread of the server, ``live_every_s`` the seconds between two pieces;
+    ``gallery`` opens the page of components.
     """
 
     database_url: str
@@ -83,6 +86,9 @@ class PortalConfig:
     send_mail: SendMail | None = None
     open_signup: bool = False
     api_per_hour: int = 600
+    live_streams: int = 3
+    live_every_s: float = 4.0
+    gallery: bool = False
     now: Callable[[], datetime] = _utc_now
 
 
@@ -98,6 +104,7 @@ class Surroundings:
         self.mail_by_email = Limit(burst=3, per_hour=3)
         self.mail_by_network = Limit(burst=20, per_hour=20)
         self.background = Background()
+        self.live_seats = Seats(config.live_streams)
         self.link_tries = Limit(burst=20, per_hour=120)
         self.api_limit = Limit(burst=config.api_per_hour, per_hour=config.api_per_hour)
 

@@ -67,6 +67,7 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         public_url=public_url,
         send_mail=_mail(settings, public_url),
         open_signup=settings.signup == "open",
+        gallery=settings.debug,
     )
 
 

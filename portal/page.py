@@ -18,7 +18,7 @@ STYLE_SHEETS = (
     *("sites", "bar", "headline", "chart", "cards", "reports", "live"),
 )
 """In the order in which they are laid over one another."""
-WORLD_BOX = "20 8 870 400"
+WORLD_BOX = "0 8 900 400"
 """The part of the map of the world that is drawn: without what lies south of all cities."""
 _FOR_EVER = "public, max-age=31536000, immutable"
 

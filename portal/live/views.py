@@ -19,6 +19,7 @@ from portal.security import request_id
 from portal.sessions import end_reading, reading
 from portal.teams.rights import Right, find_site
 
+REFRESH_S = "10"
 blueprint = Blueprint("live", __name__, url_prefix="/sites/<host>/live")
 
 
@@ -32,15 +33,17 @@ def only_signed_in() -> None:
 def page(host: str) -> ResponseReturnValue:
     """Show what is happening; ``refresh`` loads the page again by itself, without a script."""
     look = page_look(host)
-    return render_template(
+    refresh = "refresh" in request.args
+    page = render_template(
         "live/page.html",
         look=look,
         site=look.site,
         may_edit=look.may_edit,
         now=ask_now(asker_of(look), look.site),
-        refresh="refresh" in request.args,
+        refresh=refresh,
         request_id=request_id(),
     )
+    return page, 200, {"Refresh": REFRESH_S} if refresh else {}
 
 
 @blueprint.get("/view")

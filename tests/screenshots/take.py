@@ -132,7 +132,7 @@ def _wait_for_the_past(page: Page) -> None:
 def _take(page: Page, view: View, file: Path) -> int:
     page.goto(view.path)
     page.wait_for_load_state("load")
-    page.wait_for_function("!document.querySelector('.skeleton, .htmx-request')")
+    page.wait_for_selector("[hx-get] .skeleton, .htmx-request", state="detached")
     page.wait_for_timeout(600)
     height = min(int(page.evaluate("document.documentElement.scrollHeight")), MAX_HEIGHT)
     width = page.viewport_size["width"] if page.viewport_size else 0

@@ -159,4 +159,4 @@ def problems(page: Page) -> Any:
 def settle(page: Page) -> None:
     """Wait until everything has come; a stream never leaves the network idle."""
     page.wait_for_load_state("load")
-    page.wait_for_function("!document.querySelector('.skeleton, .htmx-request')")
+    page.wait_for_selector("[hx-get] .skeleton, .htmx-request", state="detached")

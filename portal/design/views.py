@@ -38,7 +38,7 @@ def gallery() -> ResponseReturnValue:
         abort(404)
     return render_template(
         "design/gallery.html",
-        colours=_TOKEN.findall((STATIC / "css" / "tokens.css").read_text()),
+        colours=dict.fromkeys(_TOKEN.findall((STATIC / "css" / "tokens.css").read_text())),
         icons=_SYMBOL.findall((STATIC / "icons.svg").read_text()),
         rows=ROWS,
         steps={"steps": STEPS},

@@ -40,7 +40,7 @@
         layoutIterations: 32, emphasis: { focus: "adjacency" },
         data: data.nodes.map((node) => ({
           name: node.name, depth: node.depth, value: node.value, ended: node.ended, label2: node.label,
-          label: { formatter: `${shorten(node.label, wide ? 22 : 11)}` },
+          label: { formatter: `${shorten(node.label, wide ? 22 : 8)}` },
           itemStyle: { color: colour("--data-1"), borderWidth: 0 },
         })),
         links: data.links,

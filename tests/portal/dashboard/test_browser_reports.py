@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import delete
 
+from portal.models import Site, SiteHost, UserSession
 from store.client import Store
 from tests.portal.conftest import NOW, Portal
 from tests.portal.dashboard.conftest import settle
@@ -40,15 +42,31 @@ def test_filters_become_a_segment_and_a_filter_again(page: Page) -> None:
     expect(page.locator('[data-metric="visitors"]')).to_have_attribute("data-value", "2")
 
 
-def test_the_live_page_follows_what_comes(page: Page, store: Store, browser_shop_id: int) -> None:
-    page.goto(f"{SITE}/live")
+def test_the_live_page_follows_what_comes_and_ends_with_the_session(
+    page: Page, served: tuple[Portal, str], store: Store
+) -> None:
+    portal, number = served[0], 820_100
+    with portal.database.writing() as session:
+        session.add(
+            Site(
+                id=number,
+                team_id=1,
+                host="quiet.example",
+                public_key="stk_quiet",
+                created_at=NOW,
+                upstreams=["http://a:1"],
+                hosts=[SiteHost(host="quiet.example")],
+            )
+        )
+    page.goto("/sites/quiet.example/live")
     expect(page.locator("#live-view")).to_contain_text("Quiet.")
     start = (NOW - timedelta(minutes=2)).replace(tzinfo=None).isoformat()
     came = a_visit("UTC", start, None, source="letter").view("/fresh").events
-    store_traffic(store, browser_shop_id, came, "portal-browser-live")
+    store_traffic(store, number, came, "portal-browser-live")
     expect(page.locator(".feed")).to_contain_text("/fresh")
     expect(page.locator("[data-live]")).to_have_attribute("data-live", "1")
-    page.context.clear_cookies()
+    with portal.database.writing() as session:
+        session.execute(delete(UserSession))
     page.wait_for_url("**/login**")
 
 
@@ -86,7 +104,7 @@ def test_journeys_are_drawn_and_followed(page: Page) -> None:
     page.goto(f"{SITE}/journeys")
     expect(page.locator(".sankey canvas")).to_have_count(1)
     page.fill("input[name=at]", "/a")
-    page.click("button:text('Show')")
+    page.click(".report button:text('Show')")
     page.wait_for_url("**at=%2Fa**")
     expect(page.locator("[data-metric='visits']")).to_have_attribute("data-value", "1")
 

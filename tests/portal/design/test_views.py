@@ -29,7 +29,7 @@ def test_colours_are_in_one_file() -> None:
     for sheet in STYLE_SHEETS:
         if sheet != "tokens":
             css = re.sub(
-                r"/\*.*?\*/", "", (STATIC / "css" / f"{sheet}.css").read_text(), flags=re.S
+                r"/\*.*?\*/", "", (STATIC / "css" / f"{sheet}.css").read_text(), flags=re.DOTALL
             )
             assert not re.search(r"#[0-9a-f]{3,6}\b[^{]*;|rgb\(|hsl\(", css), sheet
 

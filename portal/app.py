@@ -14,10 +14,20 @@ from portal.api import views as api_views
 from portal.audit import views as audit_views
 from portal.config import PortalConfig, install
 from portal.dashboard import views as dashboard_views
+from portal.design import views as design_views
 from portal.errors import install_errors
+from portal.funnels import settings as funnel_settings
+from portal.funnels import views as funnel_views
+from portal.goals import views as goal_views
+from portal.journeys import views as journey_views
+from portal.live import views as live_views
+from portal.notes import views as note_views
 from portal.page import install_page
+from portal.properties import views as property_views
+from portal.retention import views as retention_views
 from portal.rules import views as rule_views
 from portal.security import install_headers, session_settings
+from portal.segments import views as segment_views
 from portal.sessions import close_after_requests
 from portal.sharing import manage as sharing_views
 from portal.sharing import readers as reader_views
@@ -45,7 +55,18 @@ def create_app(config: PortalConfig) -> Flask:
         csrf.exempt(part.blueprint)
     people = (account_views, token_views, joining, forgotten, account, team_views)
     of_sites = (site_views, capture_views, rule_views, dashboard_views, sharing_views)
-    pages = (health, *people, *of_sites, audit_views, reader_views)
+    counted = (goal_views, property_views, funnel_settings, segment_views, note_views)
+    reports = (live_views, funnel_views, journey_views, retention_views)
+    pages = (
+        health,
+        *people,
+        *of_sites,
+        *counted,
+        *reports,
+        audit_views,
+        reader_views,
+        design_views,
+    )
     for part in (*pages, *api):
         app.register_blueprint(part.blueprint)
     return app

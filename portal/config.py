@@ -15,6 +15,7 @@ from portal.audit.actors import acting
 from portal.background import Background
 from portal.database import Database
 from portal.limits import Limit
+from portal.live.stream import Seats
 from portal.mail import SendMail
 from portal.sites.payload import Publication
 from store.client import Store
@@ -67,7 +68,9 @@ class PortalConfig:
     raise, without it links are shown to who asks; ``open_signup`` lets anybody make an account,
     which needs mail; ``upstream_problem`` says in a sentence why only the operator may point a site
     at an upstream, ``own_hosts`` are names that no site may have, and ``trusted_hosts`` those under
-    which the portal is asked for (none: any).
+    which the portal is asked for (none: any); ``live_streams`` are the most live pages that are fed
+    at once, each of which holds a thread of the server, ``live_every_s`` the seconds between two
+    pieces; ``gallery`` opens the page of components.
     """
 
     database_url: str
@@ -89,6 +92,9 @@ class PortalConfig:
     own_hosts: frozenset[str] = frozenset()
     trusted_hosts: tuple[str, ...] = ()
     api_per_hour: int = 600
+    live_streams: int = 3
+    live_every_s: float = 4.0
+    gallery: bool = False
     now: Callable[[], datetime] = _utc_now
 
 
@@ -105,6 +111,7 @@ class Surroundings:
         self.mail_by_network = Limit(burst=20, per_hour=20)
         self.background = Background()
         self.answers = Answers()
+        self.live_seats = Seats(config.live_streams)
         self.link_tries = Limit(burst=20, per_hour=120)
         self.api_limit = Limit(burst=config.api_per_hour, per_hour=config.api_per_hour)
 

@@ -302,6 +302,19 @@ class SiteGoal(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class SiteProperty(Base):
+    """What a site's team said of a custom property; without a row it is listed by its key."""
+
+    __tablename__ = "site_properties"
+    __table_args__ = (UniqueConstraint("site_id", "key", name="uq_site_properties_site_id_key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    key: Mapped[str] = mapped_column(String(300))
+    label: Mapped[str] = mapped_column(String(120), default="")
+    is_listed: Mapped[bool] = mapped_column(default=True)
+
+
 class SiteFunnel(Base):
     """A saved funnel; ``steps`` are ids of the site's goals."""
 

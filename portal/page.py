@@ -10,8 +10,16 @@ from flask import Flask, Response, request, url_for
 from portal.accounts.views import THEMES, theme_cookie
 from portal.config import here
 from portal.dashboard import figures, places
+from portal.sites.tabs import GROUPS
 
 STATIC = Path(__file__).with_name("static")
+STYLE_SHEETS = (
+    *("tokens", "base", "forms", "rules", "edge"),
+    *("sites", "bar", "headline", "chart", "cards", "reports", "live"),
+)
+"""In the order in which they are laid over one another."""
+WORLD_BOX = "0 8 900 400"
+"""The part of the map of the world that is drawn: without what lies south of all cities."""
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -48,6 +56,10 @@ def install_page(app: Flask) -> None:
         flag=places.flag,
         UNITS=figures.UNITS,
         COLUMNS=figures.COLUMNS,
+        HINTS=figures.HINTS,
+        SITE_TABS=GROUPS,
+        WORLD_BOX=WORLD_BOX,
+        STYLE_SHEETS=STYLE_SHEETS,
     )
 
     @app.context_processor

@@ -72,6 +72,7 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         upstream_problem=UpstreamProblem(settings.upstream_ranges),
         own_hosts=_own_hosts(settings),
         trusted_hosts=_trusted_hosts(settings),
+        gallery=settings.debug,
     )
 
 

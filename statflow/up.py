@@ -15,6 +15,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import IO, Any
 
 import aiohttp
@@ -25,6 +26,7 @@ from edge.sites_feed import write_atomically
 from portal.commands import CommandError, add_user, put_site, setup_link
 from portal.database import Database
 from statflow.accounts import open_accounts, publish_sites
+from statflow.demo.examples import put_examples
 from statflow.paths import Paths
 from statflow.private_client import fetch_private
 from statflow.services import free_port, redis_url, running_store_url
@@ -144,7 +146,8 @@ class Stack:
             with accounts.writing() as session:
                 if self._options.demo:
                     origin = f"http://127.0.0.1:{self._options.shop_port}"
-                    put_site(session, DEMO_HOST, origin, aliases=DEMO_ALIASES)
+                    site = put_site(session, DEMO_HOST, origin, aliases=DEMO_ALIASES)
+                    put_examples(session, site, datetime.now(UTC))
                 elif self._options.upstream:
                     put_site(session, self._options.host, self._options.upstream)
             if self._options.demo:

@@ -45,7 +45,7 @@ def install_login(app: Flask) -> None:
     manager.login_view = "accounts.login"
     manager.login_message = None
     manager.session_protection = None  # It would keep a hash of the address and the browser.
-    manager.user_loader(_load)
+    manager.user_loader(find_signed_in)
     manager.unauthorized_handler(_to_login)
 
 
@@ -59,7 +59,8 @@ def _to_login() -> ResponseReturnValue:
     return redirect(url_for("accounts.login", next=None if target == "/" else target))
 
 
-def _load(text: str) -> SignedIn | None:
+def find_signed_in(text: str) -> SignedIn | None:
+    """Find who a session belongs to, by what its cookie holds; None if it has ended."""
     number, _, keys = text.partition(".")
     session_key, _, key = keys.rpartition(".")
     if not number.isdecimal() or not key:

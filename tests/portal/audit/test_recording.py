@@ -20,6 +20,8 @@ GOAL = {"name": "Signup", "kind": "event", "target": "Signup"}
 FUNNEL = {"name": "F", "steps": [1, 2]}
 SEGMENT = {"name": "S", "filters": [["is", "visit:country", ["FR"]]]}
 NOTE = {"day": "2026-11-01", "text": "Started"}
+BUILT = {"steps": ["1", "2"], "within": "visit", "between": "any", "window": "1", "unit": "3600"}
+CONDITION = {"cond_op": "is", "cond_dim": "country", "cond_value": "FR"}
 SETTINGS = {"upstreams": "http://10.0.0.9:80", "timezone": "Europe/Paris", "mode": "on"}
 RULES = '[{"id": "admin", "kind": "inject", "action": "exclude", "paths": ["/admin/**"]}]'
 
@@ -53,6 +55,19 @@ def with_link(path: str, **data: Any) -> Act:
     def act(portal: Portal, person: Person, headers: dict[str, str]) -> Any:
         form(f"{SITE}/sharing", name="Press")(portal, person, headers)
         return form(f"{SITE}/sharing/1{path}", **data)(portal, person, headers)
+
+    return act
+
+
+def with_rows(path: str, **data: Any) -> Act:
+    """Add two goals, a funnel of them, a segment and a note, then do something."""
+
+    def act(portal: Portal, person: Person, headers: dict[str, str]) -> Any:
+        rows = {"goals": GOAL, "funnels": FUNNEL, "segments": SEGMENT, "annotations": NOTE}
+        api("POST", "goals", GOAL | {"name": "Other"})(portal, person, headers)
+        for kind, body in rows.items():
+            api("POST", kind, body)(portal, person, headers)
+        return form(f"{SITE}{path}", **data)(portal, person, headers)
 
     return act
 
@@ -149,6 +164,41 @@ MUTATING: dict[tuple[str, str], Act] = {
     ),
     ("POST", "/injection"): form("/injection", state="off", back="own.example"),
     ("POST", "/sites/<host>/settings"): form(f"{SITE}/settings", **SETTINGS),
+    ("POST", "/sites/<host>/settings/goals"): form(
+        f"{SITE}/settings/goals", kind="event", target="Buy"
+    ),
+    ("POST", "/sites/<host>/settings/goals/<int:row_id>"): with_rows(
+        "/settings/goals/1", kind="event", target="Look"
+    ),
+    ("POST", "/sites/<host>/settings/goals/<int:row_id>/delete"): after(
+        api("POST", "goals", GOAL), form(f"{SITE}/settings/goals/1/delete")
+    ),
+    ("POST", "/sites/<host>/settings/properties"): form(
+        f"{SITE}/settings/properties", key="plan", label="Plan"
+    ),
+    ("POST", "/sites/<host>/settings/funnels/new"): with_rows(
+        "/settings/funnels/new", **BUILT, name="New"
+    ),
+    ("POST", "/sites/<host>/settings/funnels/<int:row_id>"): with_rows(
+        "/settings/funnels/1", **BUILT, name="Renamed"
+    ),
+    ("POST", "/sites/<host>/settings/funnels/<int:row_id>/delete"): with_rows(
+        "/settings/funnels/1/delete"
+    ),
+    ("POST", "/sites/<host>/settings/segments/new"): form(
+        f"{SITE}/settings/segments/new", name="S", **CONDITION
+    ),
+    ("POST", "/sites/<host>/settings/segments/<int:row_id>"): with_rows(
+        "/settings/segments/1", name="Renamed", **CONDITION
+    ),
+    ("POST", "/sites/<host>/settings/segments/<int:row_id>/delete"): with_rows(
+        "/settings/segments/1/delete"
+    ),
+    ("POST", "/sites/<host>/notes"): form(f"{SITE}/notes", **NOTE),
+    ("POST", "/sites/<host>/notes/<int:row_id>"): with_rows(
+        "/notes/1", day="2026-11-02", text="Later"
+    ),
+    ("POST", "/sites/<host>/notes/<int:row_id>/delete"): with_rows("/notes/1/delete"),
     ("POST", "/sites/<host>/rules"): form(f"{SITE}/rules", act="text", text=RULES, seen=seal([])),
     ("POST", "/sites/<host>/delete"): form(f"{SITE}/delete", name="own.example"),
     ("POST", "/sites/<host>/sharing"): form(f"{SITE}/sharing", name="Press"),

@@ -60,7 +60,7 @@ def parse_funnel_question(payload: object, site: QuerySite) -> FunnelQuestion:
     if len(dimensions) > 1:
         raise QueryError("too_many", "A funnel is told by one dimension.", "dimensions")
     for name in dimensions:
-        check_dimension(name, "dimensions[0]", times=False)
+        check_dimension(name, "dimensions[0]", of_query=False)
     if GOAL in dimensions:
         message = "A funnel's steps are goals: it is told by another dimension."
         raise QueryError("cannot_combine", message, "dimensions[0]")

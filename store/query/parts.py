@@ -127,7 +127,7 @@ def events_part(ask: Ask, ingredients: set[str], *, viewed: bool = False) -> Fra
     """Count events, their visits and visitors; ``viewed`` reads exit pages as the event's page."""
     names = [_VIEWED.get(name, name) if viewed else name for name in ask.dimensions]
     keys = [event_key(ask, name) for name in names]
-    where = [*event_limits(ask), ask.counts(), *_shown(names, keys)]
+    where = [*event_limits(ask), ask.counts(), *shown_keys(names, keys)]
     counts = [f"{_event_ingredient(name, ask)} as n_{name}" for name in sorted(ingredients)]
     source = events_source(ask, names)
     return _select([*_named(keys), *counts], source, where, len(keys))
@@ -160,7 +160,7 @@ def reached_part(ask: Ask) -> Fragment:
     goals = ask.scope.site.goals
     conditions = [goal_condition(goal, ask.scope) for goal in goals]
     keys = [event_key(ask, name) for name in ask.dimensions]
-    where = [*event_limits(ask), any_of(conditions), *_shown(ask.dimensions, keys)]
+    where = [*event_limits(ask), any_of(conditions), *shown_keys(ask.dimensions, keys)]
     sums = " + ".join(f"uniqExactIf(visit_id, {condition})" for condition in conditions) or "0"
     source = events_source(ask, ask.dimensions)
     return _select([*_named(keys), f"{sums} as n_reached"], source, where, len(keys))
@@ -175,7 +175,7 @@ def engaged_part(ask: Ask, ingredients: set[str]) -> Fragment:
         "maxIf(least(scroll, 100), scroll != 255) as deepest",
         "countIf(scroll != 255) > 0 as measured",
     ]
-    where = all_of([*event_limits(ask), ENGAGEMENT, *_shown(ask.dimensions, keys)])
+    where = all_of([*event_limits(ask), ENGAGEMENT, *shown_keys(ask.dimensions, keys)])
     group = ", ".join(["visit_id", *_places(len(keys))])
     source = events_source(ask, ask.dimensions)
     by_visit = f"(select {', '.join(inner)} from {source} where {where} group by {group})"
@@ -189,13 +189,13 @@ def visits_part(ask: Ask, ingredients: set[str], role: PageRole) -> Fragment:
     where = [
         ask.scope.site_condition(),
         ask.scope.visit_days(),
-        *_no_bots(ask),
+        *no_bots(ask),
         *(
             visit_condition(part, ask.scope, role)
             for part in ask.conjuncts()
             if _speaks_of_visits(part)
         ),
-        *_shown(ask.dimensions, keys, role),
+        *shown_keys(ask.dimensions, keys, role),
     ]
     source = Fragment("sessions")
     if ask.by_hour:
@@ -274,16 +274,17 @@ def event_limits(ask: Ask) -> list[Fragment]:
     return [
         ask.scope.site_condition(),
         ask.scope.event_time(),
-        *_no_bots(ask),
+        *no_bots(ask),
         *(event_condition(part, ask.scope) for part in ask.filters),
     ]
 
 
-def _no_bots(ask: Ask) -> list[Fragment]:
+def no_bots(ask: Ask) -> list[Fragment]:
+    """Leave bots out, unless they are asked for."""
     return [] if ask.bots else [Fragment("bot = ''")]
 
 
-def _shown(
+def shown_keys(
     names: tuple[str, ...] | list[str], keys: list[Fragment], role: PageRole | None = None
 ) -> list[Fragment]:
     """Leave out rows whose place, or entry or exit page, is not known (NUMBERS 1 and 8)."""
@@ -327,13 +328,12 @@ def _visit_key(ask: Ask, name: str, role: PageRole) -> Fragment:
     return value_of(dimension, column, ask.scope)
 
 
-def day_bucket(ask: Ask, name: str) -> Fragment:
-    """Return the bucket of a visit's day, as ``ranges.day_bucket`` has it."""
+def day_bucket(ask: Ask, name: str, day: str = "local_day") -> Fragment:
+    """Return the bucket of a visit's day, or of another one, as ``ranges.day_bucket`` has it."""
     binder, period = ask.scope.binder, ask.scope.period
     first = binder.day(period.first.isoformat())
-    day = "local_day"
     if not period.whole_days:
-        day = f"least(greatest(local_day, {first}), {binder.day(period.last.isoformat())})"
+        day = f"least(greatest({day}, {first}), {binder.day(period.last.isoformat())})"
     if name == "time:month":
         return Fragment(f"toStartOfMonth({day})")
     return Fragment(f"greatest(toMonday({day}), {first})" if name == "time:week" else day)
@@ -355,17 +355,17 @@ def _hour(ask: Ask) -> Fragment:
     return Fragment(result)
 
 
-def events_source(ask: Ask, names: tuple[str, ...] | list[str]) -> Fragment:
+def events_source(ask: Ask, names: tuple[str, ...] | list[str], table: str = "events") -> Fragment:
     """Return events, beside them the entry and exit pages of their visits where they are asked."""
     columns = [
         require(name).reads or require(name).sessions for name in names if _is_sessions_only(name)
     ]
     if not columns:
-        return Fragment("events")
+        return Fragment(table)
     listed = ", ".join(["visit_id", *dict.fromkeys(columns)])
     where = all_of((ask.scope.site_condition(), ask.scope.visit_days()))
     states = f"select {listed} from sessions where {where} group by {listed} having sum(sign) > 0"
-    return Fragment(f"events inner join ({states}) as states using (visit_id)")
+    return Fragment(f"{table} inner join ({states}) as states using (visit_id)")
 
 
 def _is_sessions_only(name: str) -> bool:

@@ -12,12 +12,14 @@ from portal.api import events as event_views
 from portal.api import kept_views, older, openapi
 from portal.api import views as api_views
 from portal.audit import views as audit_views
+from portal.behaviour import views as behaviour_views
 from portal.config import PortalConfig, install
 from portal.dashboard import views as dashboard_views
 from portal.errors import install_errors
 from portal.page import install_page
 from portal.rules import views as rule_views
 from portal.security import install_headers, session_settings
+from portal.served import views as served_views
 from portal.sessions import close_after_requests
 from portal.sharing import manage as sharing_views
 from portal.sharing import readers as reader_views
@@ -45,7 +47,8 @@ def create_app(config: PortalConfig) -> Flask:
         csrf.exempt(part.blueprint)
     people = (account_views, token_views, joining, forgotten, account, team_views)
     of_sites = (site_views, capture_views, rule_views, dashboard_views, sharing_views)
-    pages = (health, *people, *of_sites, audit_views, reader_views)
+    figures = (behaviour_views, served_views)
+    pages = (health, *people, *of_sites, *figures, audit_views, reader_views)
     for part in (*pages, *api):
         app.register_blueprint(part.blueprint)
     return app

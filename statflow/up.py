@@ -15,6 +15,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import IO, Any
 
 import aiohttp
@@ -24,6 +25,7 @@ from edge.private import PrivatePort
 from edge.sites_feed import write_atomically
 from portal.commands import CommandError, add_user, put_site, setup_link
 from portal.database import Database
+from portal.sites.switches import MODULES
 from statflow.accounts import open_accounts, publish_sites
 from statflow.paths import Paths
 from statflow.private_client import fetch_private
@@ -144,7 +146,9 @@ class Stack:
             with accounts.writing() as session:
                 if self._options.demo:
                     origin = f"http://127.0.0.1:{self._options.shop_port}"
-                    put_site(session, DEMO_HOST, origin, aliases=DEMO_ALIASES)
+                    site = put_site(session, DEMO_HOST, origin, aliases=DEMO_ALIASES)
+                    if not self._demo_login_file.exists():
+                        site.modules = list(MODULES)
                 elif self._options.upstream:
                     put_site(session, self._options.host, self._options.upstream)
             if self._options.demo:
@@ -156,9 +160,13 @@ class Stack:
         if problem:
             log.warning("sites: %s", problem)
 
+    @property
+    def _demo_login_file(self) -> Path:
+        return self._paths.data / "demo_login.json"
+
     def _demo_login(self, accounts: Database) -> dict[str, str] | None:
         """Make the demo's account once; its password is kept in the data folder."""
-        file = self._paths.data / "demo_login.json"
+        file = self._demo_login_file
         try:
             with accounts.writing() as session:
                 login = {"email": DEMO_EMAIL, "password": secrets.token_urlsafe(12)}

@@ -18,6 +18,7 @@ from portal.limits import Limit
 from portal.mail import SendMail
 from portal.sites.payload import Publication
 from store.client import Store
+from store.query.remembered import Answers, Remembering
 
 _KEY = "statflow"
 
@@ -98,6 +99,7 @@ class Surroundings:
         self.mail_by_email = Limit(burst=3, per_hour=3)
         self.mail_by_network = Limit(burst=20, per_hour=20)
         self.background = Background()
+        self.answers = Answers()
         self.link_tries = Limit(burst=20, per_hour=120)
         self.api_limit = Limit(burst=config.api_per_hour, per_hour=config.api_per_hour)
 
@@ -105,6 +107,10 @@ class Surroundings:
     def store(self) -> Store:
         """The store of numbers."""
         return self.config.store
+
+    def questions(self) -> Remembering:
+        """Give one request the store to ask, which may know the answer already."""
+        return Remembering(self.store, self.answers)
 
     def now(self) -> datetime:
         """Tell the time, in UTC."""

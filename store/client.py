@@ -30,10 +30,13 @@ from clickhouse_connect.driver.exceptions import (
     OperationalError,
 )
 from clickhouse_connect.driver.exceptions import Error as DriverError
+from clickhouse_connect.driver.insert import InsertContext
 
-# The driver imports pandas at the first insert to see whether it is given a data frame: 1.3 s and
-# 60 MB for a question whose answer is no. chdb brings pandas, so it is there to be found.
+# The driver imports pandas and numpy at the first insert to see whether it is given a data frame or
+# an array: seconds and 60 MB for questions whose answer is no. chdb brings both, so they are there
+# to be found.
 options.pd = None
+options.np = None
 
 # It logs what it raises, with a trace, for each column that does not fit; callers tell it once.
 logging.getLogger("clickhouse_connect.driver.transform").setLevel(logging.CRITICAL)
@@ -236,7 +239,7 @@ class Store:
                     settings={**_ONE_BLOCK, "insert_deduplication_token": token},
                     data=list(columns.values()),
                 )
-                written = client.data_insert(context).summary.get("written_rows")
+                written = _send(client, context)
             except DatabaseError:
                 self._types.pop(table, None)
                 raise
@@ -285,6 +288,16 @@ class Store:
             self._types.pop(table, None)
             raise StoreError(NO_SUCH_COLUMN, f"{table} has no column {', '.join(unknown)}")
         return [known[name] for name in names]
+
+
+def _send(client: Client, context: InsertContext) -> str | None:
+    """Insert what the context holds, and take it away from there; return the count told."""
+    try:
+        written: str | None = client.data_insert(context).summary.get("written_rows")
+    finally:
+        # A context holds a method of its own: a cycle, and in it all rows until a collection.
+        vars(context).clear()
+    return written
 
 
 def _count_rows(columns: Mapping[str, Sequence[Any]]) -> int:

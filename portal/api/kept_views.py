@@ -129,7 +129,7 @@ def properties(site: str) -> ResponseReturnValue:
     """List the custom properties that events of the last 91 days had."""
     who = caller(SITES_READ, site)
     since = here().now() - PROPERTY_DAYS
-    found = property_keys(here().store, who.site.id, since)
+    found = property_keys(here().questions(), who.site.id, since)
     return jsonify(properties=[{"name": name, "events": events} for name, events in found])
 
 

@@ -40,7 +40,7 @@ for kind, handler in questions.error_handler_spec[None][None].items():
 def realtime() -> ResponseReturnValue:
     """Count who is there now."""
     site = _site()
-    return jsonify(current_visitors(here().store, site.id, here().now()))
+    return jsonify(current_visitors(here().questions(), site.id, here().now()))
 
 
 @blueprint.get("/aggregate")
@@ -113,7 +113,7 @@ def _site() -> QuerySite:
 
 def _ask(site: QuerySite, body: dict[str, Any]) -> Result:
     body = {**body, "date_range": _range(site), "filters": read_filters(_text("filters"))}
-    return run_query(here().store, parse_query(body, site), site, here().now())
+    return run_query(here().questions(), parse_query(body, site), site, here().now())
 
 
 def _text(name: str) -> str:

@@ -93,7 +93,7 @@ def retention() -> ResponseReturnValue:
 
 def _behaviour(question: Question) -> ResponseReturnValue:
     def ask(payload: dict[str, Any], site: QuerySite) -> dict[str, Any]:
-        return question.ask(here().store, payload, site, here().now())
+        return question.ask(here().questions(), payload, site, here().now())
 
     return answered(ask)
 
@@ -108,18 +108,20 @@ for _question in QUESTIONS:
 
 
 def _query(payload: dict[str, Any], site: QuerySite) -> dict[str, Any]:
-    result = run_query(here().store, parse_query(payload, site), site, here().now())
+    result = run_query(here().questions(), parse_query(payload, site), site, here().now())
     return {"results": result.results, "meta": result.meta, "query": result.query}
 
 
 def _funnel(payload: dict[str, Any], site: QuerySite) -> dict[str, Any]:
-    return run_funnel(here().store, parse_funnel_question(payload, site), site, here().now())
+    return run_funnel(here().questions(), parse_funnel_question(payload, site), site, here().now())
 
 
 def _journeys(payload: dict[str, Any], site: QuerySite) -> dict[str, Any]:
-    return run_journeys(here().store, parse_journey_question(payload, site), site, here().now())
+    return run_journeys(
+        here().questions(), parse_journey_question(payload, site), site, here().now()
+    )
 
 
 def _retention(payload: dict[str, Any], site: QuerySite) -> dict[str, Any]:
     question = parse_retention_question(payload, site)
-    return run_retention(here().store, question, site, here().now())
+    return run_retention(here().questions(), question, site, here().now())

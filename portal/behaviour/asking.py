@@ -79,7 +79,7 @@ class Asked:
         if self.width:
             body["width"] = self.width
         return self._answered(
-            lambda: BY_NAME[name].ask(here().store, body, self.query_site, here().now())
+            lambda: BY_NAME[name].ask(here().questions(), body, self.query_site, here().now())
         )
 
     def _answered(self, ask: Any) -> dict[str, Any] | str:
@@ -97,7 +97,7 @@ class Asked:
 
 
 def _query(body: dict[str, Any], site: QuerySite) -> dict[str, Any]:
-    result = run_query(here().store, parse_query(body, site), site, here().now())
+    result = run_query(here().questions(), parse_query(body, site), site, here().now())
     return {"results": result.results, "meta": result.meta, "query": result.query}
 
 

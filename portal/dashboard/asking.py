@@ -21,7 +21,7 @@ REFUSED = "The store could not answer this question."
 def asker_for(site: Site, person_id: int | None, segment_id: int | None = None) -> Asker:
     """Prepare to ask about a site that may be seen; the segment is part of every question."""
     lock = (["is", "segment", [segment_id]],) if segment_id is not None else ()
-    return Asker(here().store, query_site(site, person_id), here().now(), lock)
+    return Asker(here().questions(), query_site(site, person_id), here().now(), lock)
 
 
 def answer_or_trouble(asker: Asker, payload: dict[str, Any]) -> Result | str:

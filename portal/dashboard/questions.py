@@ -12,10 +12,9 @@ from portal.dashboard.cards import Tab
 from portal.dashboard.figures import FIGURES
 from portal.dashboard.filters import query_name
 from portal.dashboard.state import State
-from store.client import Store
 from store.query.model import QuerySite, Result
 from store.query.parse import parse_query
-from store.query.run import run_query
+from store.query.run import QueryStore, run_query
 
 ROWS = 9
 PAGE_ROWS = 100
@@ -27,7 +26,7 @@ _EVENT_DETAILS: tuple[str, ...] = ("visitors", "events")
 class Asker:
     """Asks about one site at one moment; ``lock`` are filters that hold for every question."""
 
-    store: Store
+    store: QueryStore
     site: QuerySite
     now: datetime
     lock: tuple[Any, ...] = ()

@@ -195,7 +195,9 @@ def _needed(ask: Ask, metrics: tuple[Metric, ...]) -> dict[Reading, set[str]]:
     if ask.dimensions and any(_is_outer(metric) for metric in metrics):
         needed[_KEYS] = set()
     elif ask.dimensions:
-        needed[reading_of(Source.MAIN, ask)] = {"visits"}
+        main = reading_of(Source.MAIN, ask)
+        # Rows of visits are cancelled, so the group must still stand; an event's group does.
+        needed[main] = {"visits"} if main == _VISITS else set()
     for metric in metrics:
         for _, source, ingredient in BY_METRIC[metric].needs:
             needed.setdefault(reading_of(source, ask), set()).add(ingredient)

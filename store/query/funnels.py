@@ -182,7 +182,7 @@ def _chains(ask: Ask, funnel: Funnel) -> Fragment:
             for name in ask.dimensions
         ),
     ]
-    source = events_source(ask, ask.dimensions)
+    source = events_source(ask, ask.dimensions, ask.events(*funnel.steps))
     return Fragment(
         f"select {', '.join(columns)} from {source} where {all_of(where)} group by {columns[0]}"
     )

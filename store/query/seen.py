@@ -9,6 +9,7 @@ from store.query.conditions import (
     asks_for_goals,
     counting,
     event_condition,
+    events_table,
     goals_in,
     leaves,
 )
@@ -85,4 +86,5 @@ def _has_done(ask: Ask, parts: list[Filter]) -> Fragment:
             *(event_condition(part, ask.scope) for part in parts),
         ]
     )
-    return Fragment(f"visit_id in (select visit_id from events where {where})")
+    source = events_table(ask.scope, goals, ask.scope.visit_days())
+    return Fragment(f"visit_id in (select visit_id from {source} where {where})")

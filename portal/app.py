@@ -12,6 +12,7 @@ from portal.api import events as event_views
 from portal.api import kept_views, older, openapi
 from portal.api import views as api_views
 from portal.audit import views as audit_views
+from portal.behaviour import views as behaviour_views
 from portal.config import PortalConfig, install
 from portal.dashboard import views as dashboard_views
 from portal.design import views as design_views
@@ -28,6 +29,7 @@ from portal.retention import views as retention_views
 from portal.rules import views as rule_views
 from portal.security import install_headers, session_settings
 from portal.segments import views as segment_views
+from portal.served import views as served_views
 from portal.sessions import close_after_requests
 from portal.sharing import manage as sharing_views
 from portal.sharing import readers as reader_views
@@ -57,12 +59,14 @@ def create_app(config: PortalConfig) -> Flask:
     of_sites = (site_views, capture_views, rule_views, dashboard_views, sharing_views)
     counted = (goal_views, property_views, funnel_settings, segment_views, note_views)
     reports = (live_views, funnel_views, journey_views, retention_views)
+    figures = (behaviour_views, served_views)
     pages = (
         health,
         *people,
         *of_sites,
         *counted,
         *reports,
+        *figures,
         audit_views,
         reader_views,
         design_views,

@@ -299,6 +299,8 @@ class SiteGoal(Base):
     props: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
     scroll: Mapped[int] = mapped_column(default=0)
     currency: Mapped[str] = mapped_column(String(3), default="")
+    method: Mapped[str] = mapped_column(String(16), default="")
+    status: Mapped[str] = mapped_column(String(3), default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

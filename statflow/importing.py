@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import batched
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 import orjson
 
 from edge.event import Event
+from edge.forwarder.hits import hit_columns
 from edge.importer import (
     ImportFileError,
     Summary,
@@ -33,6 +35,7 @@ from edge.sites_feed import write_atomically
 from portal.commands import sites_payload
 from statflow import umami
 from statflow.accounts import open_accounts
+from statflow.demo.edge import DemoEdge
 from statflow.demo.traffic import generate
 from statflow.paths import Paths
 from statflow.services import open_store
@@ -41,6 +44,7 @@ from statflow.settings import Settings
 DEMO_DAYS = 90
 DEMO_EVENTS = 150_000
 DEMO_SEED = 7
+DEMO_HITS_AT_ONCE = 20_000
 
 
 def import_events_file(
@@ -140,9 +144,13 @@ def seed_demo(settings: Settings, paths: Paths, host: str) -> None:
         seed=DEMO_SEED,
         zone=site.zone,
     )
+    edge = DemoEdge(site, DEMO_SEED)
     with open_store(settings, paths) as store:
         number = import_number(site.id, f"demo {state['now']}")
-        summary = import_events(store, number, (parse_line(line, site) for line in lines), _show)
+        events = edge.watch(parse_line(line, site) for line in lines)
+        summary = import_events(store, number, events, _show)
+        for first, hits in enumerate(batched(edge.hits, DEMO_HITS_AT_ONCE)):
+            store.insert("hits", hit_columns(hits), token=f"demo-{number}-{first}")
     write_atomically(mark, json.dumps(state | {"done": True}).encode())
     print(f"{summary.events} events of the last {DEMO_DAYS} days", flush=True)  # noqa: T201
 

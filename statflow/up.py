@@ -16,6 +16,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import IO, Any
 
 import aiohttp
@@ -25,6 +26,7 @@ from edge.private import PrivatePort
 from edge.sites_feed import write_atomically
 from portal.commands import CommandError, add_user, put_site, setup_link
 from portal.database import Database
+from portal.sites.switches import MODULES
 from statflow.accounts import open_accounts, publish_sites
 from statflow.demo.examples import put_examples
 from statflow.paths import Paths
@@ -148,6 +150,8 @@ class Stack:
                     origin = f"http://127.0.0.1:{self._options.shop_port}"
                     site = put_site(session, DEMO_HOST, origin, aliases=DEMO_ALIASES)
                     put_examples(session, site, datetime.now(UTC))
+                    if not self._demo_login_file.exists():
+                        site.modules = list(MODULES)
                 elif self._options.upstream:
                     put_site(session, self._options.host, self._options.upstream)
             if self._options.demo:
@@ -159,9 +163,13 @@ class Stack:
         if problem:
             log.warning("sites: %s", problem)
 
+    @property
+    def _demo_login_file(self) -> Path:
+        return self._paths.data / "demo_login.json"
+
     def _demo_login(self, accounts: Database) -> dict[str, str] | None:
         """Make the demo's account once; its password is kept in the data folder."""
-        file = self._paths.data / "demo_login.json"
+        file = self._demo_login_file
         try:
             with accounts.writing() as session:
                 login = {"email": DEMO_EMAIL, "password": secrets.token_urlsafe(12)}

@@ -1,15 +1,18 @@
 """Questions to the store by HTTP: ``POST /api/v2/query``, ``funnel``, ``journeys``, ``retention``.
 
-What a question means is ``store.query``; who may ask is ``portal.api.callers``; what a site keeps
-is ``portal.api.kept_views``, the older form ``portal.api.older``.
+Those to what the tracker's modules saw are listed in ``portal.api.behaviour``. What a question
+means is ``store.query``; who may ask is ``portal.api.callers``; what a site keeps is
+``portal.api.kept_views``, the older form ``portal.api.older``.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from portal.api.behaviour import QUESTIONS, Question
 from portal.api.callers import STATS_READ, RefusedError, caller_at, token_with
 from portal.api.errors import problem
 from portal.config import here
@@ -91,6 +94,22 @@ def journeys() -> ResponseReturnValue:
 def retention() -> ResponseReturnValue:
     """Follow cohorts."""
     return answered(_retention)
+
+
+def _behaviour(question: Question) -> ResponseReturnValue:
+    def ask(payload: dict[str, Any], site: QuerySite) -> dict[str, Any]:
+        return question.ask(here().questions(), payload, site, here().now())
+
+    return answered(ask)
+
+
+for _question in QUESTIONS:
+    blueprint.add_url_rule(
+        f"/v2/{_question.name}",
+        _question.name,
+        partial(_behaviour, _question),
+        methods=["POST"],
+    )
 
 
 def _query(payload: dict[str, Any], site: QuerySite) -> dict[str, Any]:

@@ -88,7 +88,8 @@ def can_roll(reading: str, ask: Ask, ingredients: set[str]) -> bool:
 def is_rolled(dimension: str) -> bool:
     """Say whether there are rollups by a dimension: not by goals, properties, or a zone's hours."""
     found = require(dimension)
-    return dimension != GOAL and not found.is_prop and "{zone}" not in found.sessions
+    of_props = found.is_prop or dimension == "event:title"
+    return not (dimension == GOAL or of_props or found.of_hit or "{zone}" in found.sessions)
 
 
 def named_dimensions(ask: Ask) -> list[str]:

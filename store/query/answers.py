@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from store.query.conditions import Rolled
+from store.query.conditions import Imported, Rolled
 from store.query.dimensions import GOAL
 from store.query.metrics import REVENUE_METRICS, Value
 from store.query.model import Metric, Query, QuerySite
@@ -32,6 +32,8 @@ _PERIODS: dict[str, _Known] = {
     "month": _Known("month", "months", frozenset({"time:hour", "time:day", "time:month"})),
 }
 
+_NOT_IMPORTED = "Imported totals cannot tell this number: ask without them, or for later days."
+
 type Key = int | date | str
 type Row = tuple[tuple[Key, ...], list[Value]]
 
@@ -45,6 +47,7 @@ class Asked:
     period: Period
     dimensions: tuple[str, ...]
     rolled: Rolled | None = None
+    imported: Imported | None = None
 
     @property
     def time_place(self) -> int | None:
@@ -86,6 +89,8 @@ def notes(asked: Asked) -> dict[str, Any]:
     if {Metric.VISITORS, Metric.PERCENTAGE} & wanted:
         meta = _about_visitors(asked)
         warnings.update(meta.pop("metric_warnings", {}))
+    unknown = asked.imported.unknown if asked.imported is not None else frozenset()
+    warnings.update(dict.fromkeys(sorted(unknown), _warning("not_imported", _NOT_IMPORTED)))
     warnings.update(dict.fromkeys(sorted(REVENUE_METRICS & wanted), _about_revenue(asked)))
     warnings = {metric: warning for metric, warning in warnings.items() if warning}
     return meta | ({"metric_warnings": warnings} if warnings else {})

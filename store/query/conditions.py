@@ -24,6 +24,7 @@ from store.query.model import (
     Filter,
     Junction,
     Leaf,
+    Metric,
     Negation,
     Operator,
     QuerySite,
@@ -47,6 +48,19 @@ class Rolled:
 
 
 @dataclass(frozen=True, slots=True)
+class Imported:
+    """Imported totals to add: of which imports, up to which day, by which dimension.
+
+    ``unknown`` are the metrics that they cannot tell.
+    """
+
+    ids: tuple[int, ...]
+    last: date
+    dimension: str
+    unknown: frozenset[Metric]
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """What every part of a statement is limited to: one site, one period.
 
@@ -59,6 +73,7 @@ class Scope:
     binder: Binder
     by_clock: bool
     rolled: Rolled | None = None
+    imported: Imported | None = None
     only_days: tuple[str, ...] = ()
     """The days that are read, where that is not all of the period."""
 

@@ -53,6 +53,8 @@ SCOPES: dict[str, Right] = {
     "events:write": Right.EDIT_SITE,
     "sites:read": Right.VIEW_STATS,
     "sites:write": Right.EDIT_SITE,
+    "sites:admin": Right.DELETE_SITE,
+    "people:write": Right.MANAGE_PEOPLE,
 }
 """What a token may be good for → the right its owner must hold, now and whenever it is used."""
 

@@ -74,6 +74,7 @@ def overview(look: Look) -> ResponseReturnValue:
         graph=_graph(state, series),
         trouble=figures if isinstance(figures, str) else None,
         live=_live(look, asker),
+        imports=_imports(figures),
         cards={} if silence or isinstance(figures, str) else look.cards,
         filled=cards,
         silence=silence,
@@ -115,6 +116,16 @@ def _figures(result: Result | str) -> list[dict[str, Any]]:
         }
         for i, figure in enumerate(FIGURES.values())
     ]
+
+
+def _imports(answer: Result | str) -> str:
+    """Tell what became of imported totals: ``included``, why not, or nothing (there are none)."""
+    if isinstance(answer, str) or "imports_included" not in answer.meta:
+        return ""
+    if answer.meta["imports_included"]:
+        return "included"
+    reason = str(answer.meta["imports_skip_reason"])
+    return reason if "imports_warning" in answer.meta else ""
 
 
 def _silence(asker: Asker, state: State, figures: Result | str) -> str:
@@ -168,7 +179,13 @@ def _card(asker: Asker, state: State, card: Card) -> dict[str, Any]:
     answer = answer_or_trouble(asker, questions.rows(state, tab))
     trouble = answer if isinstance(answer, str) else None
     rows = [] if isinstance(answer, str) else _rows(answer)
-    return {"tab": tab, "rows": rows, "trouble": trouble, "request_id": request_id()}
+    return {
+        "tab": tab,
+        "rows": rows,
+        "trouble": trouble,
+        "imports": _imports(answer),
+        "request_id": request_id(),
+    }
 
 
 def only_card(look: Look, name: str) -> ResponseReturnValue:

@@ -46,13 +46,13 @@ class Asker:
 
 def headline(state: State) -> dict[str, Any]:
     """Ask for all headline figures."""
-    return _base(state) | _compared(state) | {"metrics": list(FIGURES)}
+    return _compared(state) | {"metrics": list(FIGURES)}
 
 
 def series(state: State) -> dict[str, Any]:
     """Ask for all headline figures in time."""
     asked = {"metrics": list(FIGURES), "dimensions": [f"time:{state.interval}"]}
-    return _base(state) | _compared(state) | asked
+    return _compared(state) | asked
 
 
 def rows(state: State, tab: Tab, limit: int = ROWS) -> dict[str, Any]:
@@ -77,13 +77,13 @@ def details(state: State, tab: Tab, *, order: str, search: str, page: int) -> di
     return asked | {
         "order_by": [[order.removeprefix("-"), direction], [query_name(tab.dimension), "asc"]],
         "pagination": {"limit": PAGE_ROWS, "offset": page * PAGE_ROWS},
-        "include": {"total_rows": True},
+        "include": asked["include"] | {"total_rows": True},
     }
 
 
 def ever() -> dict[str, Any]:
     """Ask whether there ever was a visit."""
-    return {"metrics": ["visits"], "date_range": "all"}
+    return {"metrics": ["visits"], "date_range": "all", "include": {"imports": True}}
 
 
 def _list(state: State, tab: Tab, metrics: tuple[str, ...]) -> dict[str, Any]:
@@ -102,9 +102,12 @@ def _base(state: State) -> dict[str, Any]:
     return {
         "date_range": [state.days.first.isoformat(), state.days.last.isoformat()],
         "filters": [chip.clause() for chip in state.chips],
+        "include": {"imports": True} if state.imports else {},
     }
 
 
 def _compared(state: State) -> dict[str, Any]:
-    mode = state.comparison_mode
-    return {"include": {"comparisons": {"mode": mode}}} if mode else {}
+    """Ask for the state's days and for those they are compared with."""
+    base, mode = _base(state), state.comparison_mode
+    compared = {"comparisons": {"mode": mode}} if mode else {}
+    return base | {"include": base["include"] | compared}

@@ -56,6 +56,7 @@ class State:
     interval: str
     chips: tuple[Chip, ...]
     tabs: Mapping[str, str]
+    imports: bool = True
 
     def args(self) -> list[tuple[str, str]]:
         """Write the state as URL parameters, defaults left out."""
@@ -74,6 +75,8 @@ class State:
             pairs.append(("interval", self.interval))
         if self.metric != _DEFAULT_METRIC:
             pairs.append(("metric", self.metric))
+        if not self.imports:
+            pairs.append(("imports", "off"))
         pairs += [("f", entry) for chip in self.chips for entry in chip.args()]
         return pairs + [(card, tab) for card, tab in self.tabs.items()]
 
@@ -107,6 +110,10 @@ class State:
     def with_comparison(self, name: str) -> str:
         """Write the URL of another comparison."""
         return replace(self, comparison=name).query()
+
+    def with_imports(self, *, on: bool) -> str:
+        """Write the URL with imported totals, or without."""
+        return replace(self, imports=on).query()
 
     def with_metric(self, name: str) -> str:
         """Write the URL that graphs another metric."""
@@ -168,6 +175,7 @@ def read_state(args: Args, today: date) -> State:
         interval=interval if interval in intervals_for(days) else intervals_for(days)[0],
         chips=read_chips(args.getlist("f")),
         tabs=_tabs(args),
+        imports=args.get("imports", "") != "off",
     )
 
 

@@ -142,6 +142,13 @@ def _end_of(day: date | None, site: Site) -> datetime | None:
     return datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
 
 
+def last_day(link: ShareLink, zone: ZoneInfo) -> date | None:
+    """Give the last day on which a link opens, by a site's clock."""
+    if link.expires_at is None:
+        return None
+    return (link.expires_at.astimezone(zone) - timedelta(seconds=1)).date()
+
+
 def open_link(session: Session, slug: str, now: datetime) -> ShareLink | None:
     """Find the link that a slug opens at this moment."""
     link = session.scalar(select(ShareLink).where(ShareLink.slug == slug))

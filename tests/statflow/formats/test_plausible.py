@@ -45,8 +45,8 @@ def test_every_table_of_the_documentation_is_read(tmp_path: Path) -> None:
     assert {name: numbers["visits"] for name, numbers in channels.items()} == {
         "Organic Search": 6, "Paid Search": 2, "Direct": 4}  # fmt: skip
     assert set(sums(found, "visits:entry", "visit:utm_medium")) == {"(not set)", "cpc"}
-    assert sums(found, "engaged", "event:page")["/"] == {
-        "scroll_sum": 400, "scroll_visits": 8, "engaged_ms": 180_000, "engaged_visits": 6}  # fmt: skip
+    engaged = {"scroll_sum": 400, "scroll_visits": 8, "engaged_ms": 180_000, "engaged_visits": 6}
+    assert sums(found, "engaged", "event:page")["/"] == engaged
     assert sums(found, "visits:exit", "event:page") == {"/pricing": {"exits": 8}, "/": {"exits": 4}}
     assert sums(found, "events", "event:name") == {
         "Outbound Link: Click": {"visitors": 3, "events": 4}}  # fmt: skip

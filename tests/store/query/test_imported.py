@@ -1,6 +1,6 @@
 """Imported totals: on days before the site's own, on no other, and only where they can tell."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from itertools import count
 from typing import Any
@@ -62,9 +62,9 @@ def put_import(store: Store, site_id: int, rows: list[Row], *, act: str = "added
 
 
 @pytest.fixture
-def site(stored: Callable[..., Traffic]) -> Iterator[Traffic]:
+def site(stored: Callable[..., Traffic]) -> Traffic:
     """A site whose own days begin on the day of the last totals."""
-    yield stored(
+    return stored(
         a_visit("UTC", f"{OWN}T10:00:00", source="Google").view("/").view("/b", 30),
         a_visit("UTC", "2026-03-06T10:00:00").view("/b"),
     )

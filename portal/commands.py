@@ -39,6 +39,7 @@ __all__ = [
     "list_sites",
     "normal_email",
     "remove_site",
+    "rename_site",
     "setup_link",
     "site_named",
     "site_payload",
@@ -191,6 +192,19 @@ def update_aliases(session: Session, site: Site, aliases: Iterable[str]) -> None
     for position, row in enumerate(site.hosts):
         row.position = position
     session.flush()
+
+
+def rename_site(session: Session, site: Site, host: str) -> None:
+    """Give a site another name; the one it had goes on as an alias.
+
+    Raises:
+        FieldError: The name is wrong or belongs to another site.
+    """
+    name = read_host(host)
+    _refuse_taken(session, [name], except_site=site.id)
+    former = [site.host, *site.aliases]
+    site.host = name
+    update_aliases(session, site, [alias for alias in former if alias != name])
 
 
 def _refuse_taken(session: Session, names: list[str], except_site: int = 0) -> None:

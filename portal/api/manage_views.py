@@ -17,6 +17,7 @@ from portal.api.callers import token_with as token_of
 from portal.api.kept import NotThereError
 from portal.api.kept_views import blueprint as kept
 from portal.api.kept_views import read_body, site_row, small
+from portal.audit.recording import record_of_store
 from portal.commands import add_site, create_token, remove_site, update_aliases
 from portal.config import here
 from portal.models import ApiToken, ShareLink, Site, User
@@ -47,7 +48,15 @@ def new_site() -> ResponseReturnValue:
     """Add a site to the team of the token's own, with a token for it like this one."""
     token = token_of(SITES_ADMIN)
     who = caller_at(token, SITES_ADMIN, token.site_id)
-    body = SiteBody.model_validate(read_body())
+    return jsonify(add(who, SiteBody.model_validate(read_body()))), 201
+
+
+def add(who: Caller, body: SiteBody) -> dict[str, Any]:
+    """Add a site and a token for it.
+
+    Raises:
+        FieldError: A field is wrong, or a name is taken.
+    """
     now = here().now()
     with here().database.writing() as session:
         team = session.get_one(Site, who.site.id).team.name
@@ -60,7 +69,7 @@ def new_site() -> ResponseReturnValue:
         text = create_token(session, owner, site.host, who.scopes, now=now, expires_at=ends)
         answer = {**site_row(site), "token": text}
     publish_sites()
-    return jsonify(answer), 201
+    return answer
 
 
 @blueprint.delete("/<site>")
@@ -162,14 +171,19 @@ def _link(session: Any, who: Caller, row_id: int) -> ShareLink:
     return found
 
 
-def _link_row(row: ShareLink) -> dict[str, Any]:
+def address_of(row: ShareLink) -> str:
+    """Write the address that a shared link opens by."""
     base = here().config.public_url.rstrip("/") or request.host_url.rstrip("/")
+    return f"{base}/share/{row.slug}"
+
+
+def _link_row(row: ShareLink) -> dict[str, Any]:
     last = last_day(row, ZoneInfo(row.site.timezone))
     viewed = row.last_viewed_at
     return {
         "id": row.id,
         "name": row.name,
-        "url": f"{base}/share/{row.slug}",
+        "url": address_of(row),
         "sections": row.sections,
         "has_password": bool(row.password_hash),
         "expires_on": last.isoformat() if last else None,
@@ -197,6 +211,11 @@ def end_import(site: str, name: str) -> ResponseReturnValue:
     if found is None or found.removed:
         raise NotThereError
     remove_import(here().store, found)
+    with here().database.writing() as session:
+        subject = f"{found.file} ({found.name})"
+        record_of_store(
+            session, act="removed", subject=subject, site_id=found.site_id, at=here().now()
+        )
     return "", 204
 
 

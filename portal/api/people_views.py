@@ -114,7 +114,16 @@ def invitations(site: str) -> ResponseReturnValue:
 def add_invitation(site: str) -> ResponseReturnValue:
     """Invite somebody: by mail, or by a link that is in this answer alone."""
     who = caller(PEOPLE_WRITE, site)
-    body = InvitationBody.model_validate(read_body())
+    return jsonify(send_invitation(who, InvitationBody.model_validate(read_body()))), 201
+
+
+def send_invitation(who: Caller, body: InvitationBody) -> dict[str, Any]:
+    """Invite somebody; without mail the answer has the link.
+
+    Raises:
+        FieldError: The address or the role is wrong.
+        NotYoursError: The token's owner may not give this role.
+    """
     send, email = here().config.send_mail, body.email.strip().lower()
     with here().database.writing() as session:
         if body.role not in roles_given_by(_rights(session, who)):
@@ -122,16 +131,21 @@ def add_invitation(site: str) -> ResponseReturnValue:
         own = session.get_one(Site, who.site.id)
         place = own.host if body.guest else f"the team {own.team.name}"
         token = invite(
-            session, own.team, email, body.role, now=here().now(),
-            site_id=own.id if body.guest else None, mailed=send is not None,
-        )  # fmt: skip
+            session,
+            own.team,
+            email,
+            body.role,
+            now=here().now(),
+            site_id=own.id if body.guest else None,
+            mailed=send is not None,
+        )
         rows = open_invitations(session, own.team_id, here().now())
         answer = _invitation_row(max((row for row in rows if row.email == email), key=_number))
     if send is None:
-        return jsonify(answer | {"link": messages.invitation_address(token)}), 201
+        return answer | {"link": messages.invitation_address(token)}
     mail = messages.invitation(email, place, body.role.value, token)
     here().background.put(lambda: send(mail))
-    return jsonify(answer | {"link": None}), 201
+    return answer | {"link": None}
 
 
 def _number(row: OneTimeLink) -> int:

@@ -5,7 +5,7 @@ invariant: a number that cannot be what its name says is null, and a note says w
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from store.query.conditions import Imported, Rolled
@@ -15,6 +15,7 @@ from store.query.model import Metric, Query, QuerySite
 from store.query.money import money
 from store.query.plan import currencies_in_play
 from store.query.ranges import Period
+from store.query.touches import salt_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +118,10 @@ def _about_visitors(asked: Asked) -> dict[str, Any]:
     salt_period = asked.site.salt_period
     known = _PERIODS[salt_period]
     by_period = bool(known.dimensions & set(asked.dimensions))
-    first, last = (_start_of(day, salt_period) for day in (asked.period.first, asked.period.last))
+    first, last = (salt_start(day, salt_period) for day in (asked.period.first, asked.period.last))
     summed = first != last and not by_period
     about: dict[str, Any] = {"visitors": {"salt_period": known.name, "sum_of_days": summed}}
     if summed:
         message = f"Visitors over several {known.plural} are the sum of the {known.plural}."
         about["metric_warnings"] = {"visitors": _warning("sum_of_days", message)}
     return about
-
-
-def _start_of(day: date, salt_period: str) -> date:
-    if salt_period == "week":
-        return day - timedelta(days=day.weekday())
-    return day.replace(day=1) if salt_period == "month" else day

@@ -6,7 +6,7 @@ matching rows sum to more than zero, which is what FINAL would say (INGESTION 5.
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from store.query.dimensions import (
     BOT_DIMENSIONS,
@@ -31,6 +31,7 @@ from store.query.model import (
     Reached,
 )
 from store.query.ranges import Period, midnight
+from store.query.touches import salt_start, touches
 
 ENGAGEMENT = Fragment("name = 'engagement'")
 _DAY_MS = 86_400_000
@@ -101,6 +102,21 @@ class Scope:
             f"local_day >= (select minOrNull(local_day) {inner})"
             f" and local_day <= (select maxOrNull(local_day) {inner})"
         )
+
+    def salt_days(self) -> Fragment:
+        """Limit visits to the salt periods of all that have an event in the period, whole so far.
+
+        By the clock a visit may have begun the day before.
+        """
+        first = salt_start(self.period.first - timedelta(days=1), self.site.salt_period)
+        last = self.binder.day(self.period.last.isoformat())
+        return Fragment(
+            f"local_day >= {self.binder.day(first.isoformat())} and local_day <= {last}"
+        )
+
+    def touches(self) -> Fragment:
+        """Select the visits of the period with their first and last touches."""
+        return touches(all_of((self.site_condition(), self.salt_days())))
 
     def _first(self) -> date:
         return date.fromisoformat(min(self.only_days)) if self.only_days else self.period.first
@@ -220,6 +236,8 @@ def visit_condition(condition: Filter, scope: Scope, role: PageRole) -> Fragment
     match condition:
         case Leaf():
             dimension = require(condition.dimension)
+            if dimension.touch:
+                return _by_visit_state(condition, dimension, scope)
             column = ROLE_COLUMNS.get((dimension.name, role), dimension.sessions)
             return matching(condition, value_of(dimension, column, scope), scope)
         case Junction():
@@ -279,6 +297,8 @@ def _event_leaf(leaf: Leaf, scope: Scope) -> Fragment:
 
 def _by_visit_state(leaf: Leaf, dimension: Dimension, scope: Scope) -> Fragment:
     found = matching(leaf, value_of(dimension, dimension.sessions, scope), scope)
+    if dimension.touch:
+        return Fragment(f"visit_id in (select visit_id from ({scope.touches()}) where {found})")
     where = all_of((scope.site_condition(), scope.visit_days(), found))
     return Fragment(
         f"visit_id in (select visit_id from sessions where {where}"

@@ -9,7 +9,7 @@ from portal.accounts import tokens as token_views
 from portal.accounts import views as account_views
 from portal.accounts.signin import install_login
 from portal.api import events as event_views
-from portal.api import kept_views, older, openapi
+from portal.api import kept_views, manage_views, older, older_sites, openapi, people_views
 from portal.api import views as api_views
 from portal.audit import views as audit_views
 from portal.behaviour import views as behaviour_views
@@ -52,7 +52,8 @@ def create_app(config: PortalConfig) -> Flask:
     close_after_requests(app)
     install_page(app)
     install_errors(app)
-    api = (api_views, older, kept_views, openapi, event_views)
+    of_api = (api_views, older, older_sites, kept_views, manage_views, people_views)
+    api = (*of_api, openapi, event_views)
     for part in api:
         csrf.exempt(part.blueprint)
     people = (account_views, token_views, joining, forgotten, account, team_views)

@@ -42,6 +42,7 @@ __all__ = [
     "list_sites",
     "normal_email",
     "remove_site",
+    "rename_site",
     "setup_link",
     "site_named",
     "site_payload",
@@ -56,6 +57,8 @@ SCOPES: dict[str, Right] = {
     "events:write": Right.EDIT_SITE,
     "sites:read": Right.VIEW_STATS,
     "sites:write": Right.EDIT_SITE,
+    "sites:admin": Right.DELETE_SITE,
+    "people:write": Right.MANAGE_PEOPLE,
 }
 """What a token may be good for → the right its owner must hold, now and whenever it is used."""
 
@@ -203,6 +206,19 @@ def _refuse_own(names: list[str], field: str) -> None:
     own = next((name for name in names if name in here().config.own_hosts), None)
     if own is not None:
         raise CommandError(field, f"{own} is a name of this installation, and no site's.")
+
+
+def rename_site(session: Session, site: Site, host: str) -> None:
+    """Give a site another name; the one it had goes on as an alias.
+
+    Raises:
+        FieldError: The name is wrong or belongs to another site.
+    """
+    name = read_host(host)
+    _refuse_taken(session, [name], except_site=site.id)
+    former = [site.host, *site.aliases]
+    site.host = name
+    update_aliases(session, site, [alias for alias in former if alias != name])
 
 
 def _refuse_taken(session: Session, names: list[str], except_site: int = 0) -> None:

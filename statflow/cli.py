@@ -272,20 +272,49 @@ def token_create(context: Context, email: str, host: str, scope: str) -> None:
 @click.argument("host")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
-    "--format", "form", type=click.Choice(["statflow", "umami"]), default="statflow",
-    show_default=True,
+    "--format", "form", type=click.Choice(["statflow", "plausible", "umami", "ga4", "matomo"]),
+    default="statflow", show_default=True,
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Check and count only.")
 def import_file(context: Context, host: str, file: Path, form: str, dry_run: bool) -> None:
-    """Import the events in FILE into HOST; the same file twice changes nothing. Prints JSON.
+    """Import FILE into HOST; the same file twice changes nothing. Prints JSON.
 
-    FILE is NDJSON, or Umami's export (website_event.csv, alone or in its archive).
+    FILE is NDJSON, or an export of another product: Plausible's archive, Umami's website_event.csv,
+    GA4's events of BigQuery or daily reports, Matomo's visits (docs/data.md).
     """
     from statflow.importing import import_events_file
 
     print_json(
         import_events_file(context.settings, context.paths, host, file, form, dry_run=dry_run)
     )
+
+
+@main.group()
+def imports() -> None:
+    """What was imported into a site."""
+
+
+@imports.command("list")
+@command
+@click.argument("host")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def imports_list(context: Context, host: str, as_json: bool) -> None:
+    """List the imports of HOST."""
+    from statflow.import_commands import show_imports
+
+    show_imports(context, host, as_json=as_json)
+
+
+@imports.command("remove")
+@command
+@click.argument("host")
+@click.argument("name", metavar="IMPORT")
+@click.option("--yes", is_flag=True, help="Do not ask whether you are sure.")
+def imports_remove(context: Context, host: str, name: str, yes: bool) -> None:
+    """Remove IMPORT from HOST with all its rows. Prints JSON."""
+    from statflow.import_commands import remove
+
+    remove(context, host, name, yes=yes)
 
 
 @main.command("export")

@@ -30,7 +30,9 @@ blueprint = Blueprint("tokens", __name__, url_prefix="/tokens")
 SCOPES = {
     "stats:read": "stats:read: ask for numbers",
     "sites:read": "sites:read: see the site, its goals, funnels, segments and members",
-    "sites:write": "sites:write: change goals, funnels, segments and tokens",
+    "sites:write": "sites:write: change settings, links, goals, funnels, segments and tokens",
+    "sites:admin": "sites:admin: add sites to the team, and delete this one",
+    "people:write": "people:write: invite people and guests, change their roles, remove them",
     "events:write": "events:write: send events for visitors, from a server",
 }
 

@@ -118,6 +118,11 @@ def _site() -> QuerySite:
 
 def _ask(site: QuerySite, body: dict[str, Any]) -> Result:
     body = {**body, "date_range": _range(site), "filters": read_filters(_text("filters"))}
+    imported = _text("with_imported")
+    if imported not in {"", "true", "false"}:
+        allowed = ("true", "false")
+        raise QueryError("wrong_type", "with_imported is true or false.", "with_imported", allowed)
+    body["include"] = body.get("include", {}) | {"imports": imported == "true"}
     return run_query(here().questions(), parse_query(body, site), site, here().now())
 
 

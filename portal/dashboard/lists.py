@@ -43,6 +43,17 @@ class View:
     empty: str = ""
     properties: tuple[Property, ...] = ()
     request_id: str = ""
+    imports: str = ""
+
+
+def imports_of(answer: Result | str) -> str:
+    """Tell what became of imported totals: ``included``, why not, or nothing (there are none)."""
+    if isinstance(answer, str) or "imports_included" not in answer.meta:
+        return ""
+    if answer.meta["imports_included"]:
+        return "included"
+    reason = str(answer.meta["imports_skip_reason"])
+    return reason if "imports_warning" in answer.meta else ""
 
 
 def card_view(asker: Asker, state: State, card: Card, wishes: Mapping[str, Wish]) -> View:
@@ -67,7 +78,9 @@ def list_view(asker: Asker, state: State, tab: Tab, question: dict[str, Any]) ->
     if isinstance(answer, str):
         return replace(view, trouble=answer, request_id=request_id())
     total = answer.meta.get("total_rows", 0)
-    return replace(view, rows=bars(answer), empty=tab.empty, total=total)
+    return replace(
+        view, rows=bars(answer), empty=tab.empty, total=total, imports=imports_of(answer)
+    )
 
 
 def chosen_tab(

@@ -20,7 +20,14 @@ from portal.dashboard.bar import asker_of, bar_context, live_of, state_of, today
 from portal.dashboard.cards import PROPERTIES, Card, Tab
 from portal.dashboard.figures import change
 from portal.dashboard.graph import Graph, Note, make_graph
-from portal.dashboard.lists import ask_list, card_view, chosen_tab, details_columns, list_view
+from portal.dashboard.lists import (
+    ask_list,
+    card_view,
+    chosen_tab,
+    details_columns,
+    imports_of,
+    list_view,
+)
 from portal.dashboard.look import Look
 from portal.dashboard.periods import INTERVALS, intervals_for
 from portal.dashboard.questions import PAGE_ROWS, Asker
@@ -65,6 +72,7 @@ def overview(look: Look) -> ResponseReturnValue:
         unconfirmed=unconfirmed_views(asker, look.site, state) if look.is_member else None,
         graph=_graph(state, series, notes),
         trouble=figures if isinstance(figures, str) else None,
+        imports=imports_of(figures),
         cards={} if silence or isinstance(figures, str) else look.cards,
         filled=cards,
         silence=silence,

@@ -52,13 +52,13 @@ class Asker:
 
 def headline(state: State) -> dict[str, Any]:
     """Ask for all headline figures."""
-    return base_question(state) | _compared(state) | {"metrics": list(state.figures)}
+    return _compared(state) | {"metrics": list(state.figures)}
 
 
 def series(state: State) -> dict[str, Any]:
     """Ask for all headline figures in time, and for the one that the graph shows."""
     asked = {"metrics": list(state.graphed), "dimensions": [f"time:{state.interval}"]}
-    return base_question(state) | _compared(state) | asked
+    return _compared(state) | asked
 
 
 def rows(state: State, tab: Tab, metrics: tuple[str, ...], limit: int = ROWS) -> dict[str, Any]:
@@ -97,13 +97,13 @@ def details(state: State, tab: Tab, sheet: Sheet) -> dict[str, Any]:
     return asked | {
         "order_by": [[order.removeprefix("-"), direction], [query_name(tab.dimension), "asc"]],
         "pagination": pagination,
-        "include": {"total_rows": True},
+        "include": asked["include"] | {"total_rows": True},
     }
 
 
 def ever() -> dict[str, Any]:
     """Ask whether there ever was a visit."""
-    return {"metrics": ["visits"], "date_range": "all"}
+    return {"metrics": ["visits"], "date_range": "all", "include": {"imports": True}}
 
 
 def _list(state: State, tab: Tab, metrics: tuple[str, ...]) -> dict[str, Any]:
@@ -123,9 +123,12 @@ def base_question(state: State) -> dict[str, Any]:
     return {
         "date_range": [state.days.first.isoformat(), state.days.last.isoformat()],
         "filters": [chip.clause() for chip in state.chips],
+        "include": {"imports": True} if state.imports else {},
     }
 
 
 def _compared(state: State) -> dict[str, Any]:
-    mode = state.comparison_mode
-    return {"include": {"comparisons": {"mode": mode}}} if mode else {}
+    """Ask for the state's days and for those they are compared with."""
+    base, mode = base_question(state), state.comparison_mode
+    compared = {"comparisons": {"mode": mode}} if mode else {}
+    return base | {"include": base["include"] | compared}

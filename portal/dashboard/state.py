@@ -61,6 +61,7 @@ class State:
     """The custom property by which the list of properties is told."""
     extra: tuple[tuple[str, str], ...] = ()
     """Parameters of the page's own, kept as they are."""
+    imports: bool = True
 
     def args(self) -> list[tuple[str, str]]:
         """Write the state as URL parameters, defaults left out."""
@@ -79,6 +80,8 @@ class State:
             pairs.append(("interval", self.interval))
         if self.metric != _DEFAULT_METRIC:
             pairs.append(("metric", self.metric))
+        if not self.imports:
+            pairs.append(("imports", "off"))
         pairs += [("f", entry) for chip in self.chips for entry in chip.args()]
         pairs += [(card, tab) for card, tab in self.tabs.items()]
         return pairs + ([("prop", self.prop)] if self.prop else []) + list(self.extra)
@@ -119,6 +122,10 @@ class State:
     def with_comparison(self, name: str) -> str:
         """Write the URL of another comparison."""
         return replace(self, comparison=name).query()
+
+    def with_imports(self, *, on: bool) -> str:
+        """Write the URL with imported totals, or without."""
+        return replace(self, imports=on).query()
 
     def with_metric(self, name: str) -> str:
         """Write the URL that graphs another metric."""
@@ -225,6 +232,7 @@ def read_state(args: Args, today: date, extra: Iterable[str] = ()) -> State:
         tabs=_tabs(args),
         prop=args.get("prop", "")[:300],
         extra=tuple((name, args.get(name, "")[:500]) for name in extra if args.get(name, "")),
+        imports=args.get("imports", "") != "off",
     )
 
 

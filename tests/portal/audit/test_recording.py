@@ -107,6 +107,22 @@ def with_guest(path: str, **data: Any) -> Act:
     return act
 
 
+def people(method: str, kind: str) -> Act:
+    """Change or remove a member, or a guest, by REST."""
+
+    def act(portal: Portal, person: Person, headers: dict[str, str]) -> Any:
+        portal.user("other@b.c", Role.VIEWER)
+        with portal.database.writing() as session:
+            other = session.scalars(select(User).where(User.email == "other@b.c")).one()
+            site = site_named(session, "own.example")
+            session.add(Guest(user_id=other.id, site_id=site.id, role=Role.VIEWER))
+            path = f"{kind}/{other.id}"
+        body = {"role": "editor"} if method == "PUT" else None
+        return api(method, path, body)(portal, person, headers)
+
+    return act
+
+
 def after(first: Act, *then: Act) -> Act:
     """Do one thing after another."""
 
@@ -119,6 +135,18 @@ def after(first: Act, *then: Act) -> Act:
     return act
 
 
+def older(method: str, path: str, **data: str) -> Act:
+    """Send a form to the older Sites API."""
+    fields = {"site_id": "own.example", **data}
+    return lambda _portal, person, headers: person.client.open(
+        f"/api/v1/sites{path}", method=method, data=fields, headers=headers
+    )
+
+
+OLDER_GOAL = older("PUT", "/goals", goal_type="event", event_name="Signup")
+OLDER_GUEST = older("PUT", "/guests", role="viewer", email="g@b.c")
+LINK = api("POST", "links", {"name": "Press"})
+INVITATION = api("POST", "invitations", {"email": "n@b.c", "role": "viewer"})
 ANOTHER = form("/teams", name="Blue")
 MUTATING: dict[tuple[str, str], Act] = {
     ("POST", "/teams"): ANOTHER,
@@ -209,6 +237,38 @@ MUTATING: dict[tuple[str, str], Act] = {
     ("POST", "/tokens/<int:token_id>/end"): form("/tokens/1/end"),
     ("POST", "/api/v2/sites/<site>/tokens"): api("POST", "tokens", {"scopes": ["stats:read"]}),
     ("DELETE", "/api/v2/sites/<site>/tokens/<int:row_id>"): api("DELETE", "tokens/1"),
+    ("POST", "/api/v2/sites"): lambda _portal, person, headers: person.client.post(
+        "/api/v2/sites", json={"host": "new.example", "upstream": "http://a:1"}, headers=headers
+    ),
+    ("DELETE", "/api/v2/sites/<site>"): lambda _portal, person, headers: person.client.delete(
+        API, headers=headers
+    ),
+    ("POST", "/api/v1/sites"): older("POST", "", domain="new.example"),
+    ("PUT", "/api/v1/sites/<site>"): older("PUT", "/own.example", domain="new.example"),
+    ("DELETE", "/api/v1/sites/<site>"): older("DELETE", "/own.example"),
+    ("PUT", "/api/v1/sites/shared-links"): older("PUT", "/shared-links", name="Press"),
+    ("PUT", "/api/v1/sites/goals"): OLDER_GOAL,
+    ("DELETE", "/api/v1/sites/goals/<int:row_id>"): after(OLDER_GOAL, older("DELETE", "/goals/1")),
+    ("PUT", "/api/v1/sites/guests"): OLDER_GUEST,
+    ("DELETE", "/api/v1/sites/guests/<email>"): after(
+        OLDER_GUEST, older("DELETE", "/guests/g@b.c")
+    ),
+    ("PATCH", "/api/v2/sites/<site>/settings"): api("PATCH", "settings", {"mode": "off"}),
+    ("PUT", "/api/v2/sites/<site>/public"): api("PUT", "public", {"public": True}),
+    ("POST", "/api/v2/sites/<site>/links"): LINK,
+    ("PUT", "/api/v2/sites/<site>/links/<int:row_id>"): after(
+        LINK, api("PUT", "links/1", {"name": "Other"})
+    ),
+    ("DELETE", "/api/v2/sites/<site>/links/<int:row_id>"): after(LINK, api("DELETE", "links/1")),
+    ("POST", "/api/v2/sites/<site>/invitations"): INVITATION,
+    ("DELETE", "/api/v2/sites/<site>/invitations/<int:row_id>"): after(
+        INVITATION, api("DELETE", "invitations/1")
+    ),
+    **{
+        (method, f"/api/v2/sites/<site>/{kind}/<int:row_id>"): people(method, kind)
+        for method in ("PUT", "DELETE")
+        for kind in ("members", "guests")
+    },
     ("POST", "/api/v2/sites/<site>/KEPT"): kept("POST"),
     ("PUT", "/api/v2/sites/<site>/KEPT/<int:row_id>"): kept("PUT"),
     ("DELETE", "/api/v2/sites/<site>/KEPT/<int:row_id>"): kept("DELETE"),
@@ -226,6 +286,7 @@ CHANGES_NOTHING = {
     "/theme": "a cookie",
     "/share/<slug>": "asks for a password",
     "/api/v2/query": "a question",
+    "/api/v2/sites/<site>/imports/<name>": "rows of the store; tests/portal/api/test_manage.py",
     "/api/v2/funnel": "a question",
     "/api/v2/journeys": "a question",
     "/api/v2/retention": "a question",
@@ -255,7 +316,7 @@ def test_every_change_is_recorded_with_who_and_from_where(
 ) -> None:
     portal.site("own.example")
     person = portal.user("a@b.c", Role.OWNER, admin=True)
-    scopes = ("sites:read", "sites:write", "stats:read")
+    scopes = ("sites:read", "sites:write", "sites:admin", "people:write", "stats:read")
     headers = {"Authorization": f"Bearer {portal.token('a@b.c', 'own.example', scopes)}"}
     before = len(changes(portal))
     answer = MUTATING[method, path](portal, person, headers)

@@ -5,15 +5,15 @@ is the visitor. Pure but for reading the file. The one invariant: a row is eithe
 with why it is none. Source: the columns of Umami's ``website_event`` table and data export.
 """
 
-import csv
-import io
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from statflow.formats import words
+from statflow.formats.files import NoExportError, members_of, rows_of
 
 MEMBER = "website_event.csv"
 NEEDED = ("session_id", "hostname", "url_path", "event_type", "created_at")
@@ -35,39 +35,25 @@ _BROWSERS = {
     "samsung": "Samsung Internet",
 }
 _SYSTEMS = {"Mac OS": "macOS", "Android OS": "Android", "Chrome OS": "ChromeOS"}
-_DEVICES = {"laptop": "desktop"}
 
 
-class NoExportError(ValueError):
-    """The file is no export of Umami's; the message says what is missing."""
-
-
-@contextmanager
-def rows_of(file: Path) -> Iterator[Iterator[dict[str, str]]]:
-    """Open an export and give its rows by column.
+def lines(file: Path, skipped: Counter[str]) -> Iterator[dict[str, Any]]:
+    """Give the lines of an export.
 
     Raises:
         NoExportError: There is no such file inside, or columns are missing.
     """
-    if not zipfile.is_zipfile(file):
-        with file.open(encoding="utf-8-sig", newline="") as opened:
-            yield _rows(opened)
-        return
-    with zipfile.ZipFile(file) as archive:
-        names = [name for name in archive.namelist() if Path(name).name == MEMBER]
-        if not names:
-            raise NoExportError(f"there is no {MEMBER} in the archive")
-        with archive.open(names[0]) as raw:
-            yield _rows(io.TextIOWrapper(raw, encoding="utf-8-sig", newline=""))
-
-
-def _rows(opened: Any) -> Iterator[dict[str, str]]:
-    reader = csv.DictReader(opened)
-    missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
-    if missing:
-        raise NoExportError(f"the columns {', '.join(missing)} are missing")
-    for row in reader:
-        yield {key: value or "" for key, value in row.items() if isinstance(key, str)}
+    packed = zipfile.is_zipfile(file)
+    with members_of(file) as members:
+        for name, stream in members:
+            if packed and name != MEMBER:
+                continue
+            for row in rows_of(stream, NEEDED)[1]:
+                line = as_line(row, skipped)
+                if line is not None:
+                    yield line
+            return
+    raise NoExportError(f"there is no {MEMBER} in the archive")
 
 
 def as_line(row: dict[str, str], skipped: Counter[str]) -> dict[str, Any] | None:
@@ -94,7 +80,7 @@ def as_line(row: dict[str, str], skipped: Counter[str]) -> dict[str, Any] | None
         "referrer": _referrer(row),
         "browser": _BROWSERS.get(row.get("browser", ""), row.get("browser", "").capitalize()),
         "os": _SYSTEMS.get(row.get("os", ""), row.get("os", "")),
-        "device": _DEVICES.get(row.get("device", ""), row.get("device", "")),
+        "device": words.device(row.get("device", "")),
         "language": row.get("language", "").partition("-")[0].lower(),
         "country": row.get("country", ""),
         "region": row.get("region", "") or row.get("subdivision1", ""),

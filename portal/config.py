@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from flask import Flask, current_app
 
+from portal.accounts.oidc import Provider, SingleSignOn
 from portal.audit.actors import acting
 from portal.background import Background
 from portal.database import Database
@@ -64,7 +65,7 @@ class PortalConfig:
     given as the snapshot's object; ``public_url`` is where browsers reach the portal (https makes
     cookies secure); ``edge_url`` is shown to people; ``send_mail`` sends one message and does not
     raise, without it links are shown to who asks; ``open_signup`` lets anybody make an account,
-    which needs mail.
+    which needs mail; ``sso`` is the provider of single sign-on.
     """
 
     database_url: str
@@ -82,8 +83,14 @@ class PortalConfig:
     edge_url: str = ""
     send_mail: SendMail | None = None
     open_signup: bool = False
+    sso: SingleSignOn | None = None
     api_per_hour: int = 600
     now: Callable[[], datetime] = _utc_now
+
+    @property
+    def only_sso(self) -> bool:
+        """Whether passwords are off."""
+        return self.sso is not None and self.sso.only
 
 
 class Surroundings:
@@ -95,6 +102,9 @@ class Surroundings:
         self.login_by_email = Limit(burst=8, per_hour=60)
         self.login_by_device = Limit(burst=8, per_hour=60)
         self.login_by_network = Limit(burst=60, per_hour=3600)
+        self.provider = Provider(config.sso) if config.sso is not None else None
+        self.code_by_email = Limit(burst=5, per_hour=20)
+        self.code_by_device = Limit(burst=5, per_hour=20)
         self.mail_by_email = Limit(burst=3, per_hour=3)
         self.mail_by_network = Limit(burst=20, per_hour=20)
         self.background = Background()

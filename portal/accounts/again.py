@@ -70,6 +70,6 @@ def _page(user: User, form: AgainForm, target: str) -> str:
         user=user,
         target=target,
         asks_password=bool(user.password_hash) and not config.only_sso,
-        asked=None if config.only_sso or not user.passkeys else ask_to_sign_in(),
+        asked=None if config.only_sso or not user.passkeys else ask_to_sign_in(user),
         sso=config.sso if config.sso and identities_of(reading(), user.id) else None,
     )

@@ -38,12 +38,11 @@ def app_address(secret: str, email: str, place: str) -> str:
 
 
 def qr_picture(text: str) -> str:
-    """Draw a text as an SVG without style, in the colours of its class."""
+    """Draw a text as an SVG that fills its frame, dark on nothing, without style attributes."""
     out = BytesIO()
-    segno.make(text, error="m").save(
-        out, kind="svg", xmldecl=False, svgns=True, omitsize=True, border=4,
-        svgclass="qr", lineclass="qr-dark", dark=None, nl=False,
-    )  # fmt: skip
+    code = segno.make(text, error="m")
+    code.save(out, kind="svg", xmldecl=False, svgns=True, omitsize=True, svgclass="qr",
+              lineclass=None, nl=False)  # fmt: skip
     return out.getvalue().decode()
 
 

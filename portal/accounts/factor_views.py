@@ -48,7 +48,7 @@ class AppForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
 class PasskeyForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """A passkey that the browser made, and what its owner calls it."""
 
-    name = StringField("Name", [Length(max=MAX_NAME)])
+    name = StringField("Name of the passkey", [Length(max=MAX_NAME)])
     challenge = HiddenField()
     credential = HiddenField()
 

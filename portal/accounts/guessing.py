@@ -26,6 +26,6 @@ def code_wait_s(email: str) -> int:
     return by_network or here().code_by_email.take(email, now_s)
 
 
-def passkey_wait_s() -> int:
-    """Count a try with a passkey, which names no account before it is checked."""
+def door_wait_s() -> int:
+    """Count a try that names no account: a passkey, single sign-on; the seconds, or 0."""
     return here().login_by_network.take(network(), here().now().timestamp())

@@ -34,12 +34,16 @@ LEEWAY_S = 60
 FRESH_S = 300
 """How long ago somebody may have signed in at the provider who was asked to do so again."""
 KEPT_S = 3600
+AWAY_S = 5
 _MAX_BYTES = 1024 * 1024
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
               "Ed25519", "EdDSA"]  # fmt: skip
 """Signatures with a key pair. ``none`` says nothing, and HMAC would be by our own client secret."""
 _NEEDED = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri")
 SCOPE = "openid email profile"
+_REFUSED = (AuthlibBaseError, JoseError, requests.RequestException, ValueError, TypeError, KeyError,
+            AttributeError)  # fmt: skip
+"""What the libraries raise at an answer that does not stand up, of whatever shape it is."""
 
 
 class ProviderError(RuntimeError):
@@ -116,7 +120,7 @@ class Provider:
         self._lock = threading.Lock()
         self._about: dict[str, Any] = {}
         self._keys: dict[str, Any] = {}
-        self._until_s = 0.0
+        self._until_s = self._away_until_s = 0.0
 
     def address(self, asking: Asking, callback: str, *, again: bool = False) -> str:
         """Write where to send the browser; ``again`` asks for a new sign-in there.
@@ -168,7 +172,7 @@ class Provider:
                 if again:
                     _check_fresh(claims, now)
                 return self._with_userinfo(client, claims)
-        except (AuthlibBaseError, JoseError, requests.RequestException, ValueError) as error:
+        except _REFUSED as error:
             raise ProviderError(f"{type(error).__name__}: {error}") from error
 
     def _client(self, callback: str) -> OAuth2Session:
@@ -252,13 +256,22 @@ class Provider:
         with self._lock:
             if time.monotonic() < self._until_s:
                 return self._about
-            base = self._settings.issuer.rstrip("/")
-            about = _fetch(f"{base}/.well-known/openid-configuration")
-            if about.get("issuer") != self._settings.issuer:
-                raise ProviderError(f"the provider calls itself {about.get('issuer')!r}")
-            missing = [name for name in _NEEDED if not isinstance(about.get(name), str)]
-            if missing:
-                raise ProviderError(f"the discovery document lacks {', '.join(missing)}")
-            self._about, self._keys = about, {}
+            if time.monotonic() < self._away_until_s:
+                raise ProviderError("the provider was away a moment ago")
+            try:
+                self._about, self._keys = self._discovered(), {}
+            except ProviderError:
+                # Else all who wait for it would hold a thread each, one after another.
+                self._away_until_s = time.monotonic() + AWAY_S
+                raise
             self._until_s = time.monotonic() + KEPT_S
-            return about
+            return self._about
+
+    def _discovered(self) -> dict[str, Any]:
+        about = _fetch(f"{self._settings.issuer.rstrip('/')}/.well-known/openid-configuration")
+        if about.get("issuer") != self._settings.issuer:
+            raise ProviderError(f"the provider calls itself {about.get('issuer')!r}")
+        missing = [name for name in _NEEDED if not isinstance(about.get(name), str)]
+        if missing:
+            raise ProviderError(f"the discovery document lacks {', '.join(missing)}")
+        return about

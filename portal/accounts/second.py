@@ -13,7 +13,7 @@ from wtforms.validators import InputRequired
 
 from portal.accounts import messages
 from portal.accounts.code_apps import take_code
-from portal.accounts.guessing import code_wait_s, passkey_wait_s
+from portal.accounts.guessing import code_wait_s, door_wait_s
 from portal.accounts.halfway import Halfway, enter, finish, halfway
 from portal.accounts.links import safe_path
 from portal.accounts.mailing import mail_later
@@ -88,34 +88,41 @@ def _over() -> ResponseReturnValue:
 
 @blueprint.post("/login/passkey")
 def passkey() -> ResponseReturnValue:
-    """Sign in with a passkey: as the second step of somebody, or alone."""
-    form, found = FlaskForm(), halfway() if "second" in request.form else None
-    if not form.validate_on_submit():
-        abort(400)
+    """Sign in with a passkey: alone, as the second step, or to show again who one is."""
+    found = halfway() if "second" in request.form else None
     if "second" in request.form and found is None:
         return _over()
     if found is None and here().config.only_sso:
         abort(403)
-    back = url_for("second.page") if found else url_for("accounts.login", next=_target())
-    if wait_s := passkey_wait_s():
+    owner_id, back = _expected(found)
+    if wait_s := door_wait_s():
         flash(SLOW.format(seconds=wait_s), "bad")
         return redirect(back)
     try:
-        user_id = _take_passkey(found.user if found else None)
+        user_id = _take_passkey(owner_id)
     except PasskeyError as error:
         flash(str(error), "bad")
         return redirect(back)
-    if found:
+    if found is not None:
         return finish(found, here().now()) or _over()
     return enter(user_id, Way.PASSKEY, _target(), both_steps=True)
+
+
+def _expected(found: Halfway | None) -> tuple[int, str]:
+    """Tell whose passkey it must be, 0 for anybody's, and where to go if it is not."""
+    if found is not None:
+        return found.user.id, url_for("second.page")
+    if "again" in request.form and current_user.is_authenticated:
+        return current_user.id, url_for("again.page", next=_target())
+    return 0, url_for("accounts.login", next=_target())
 
 
 def _target() -> str:
     return safe_path(request.form.get("next"))
 
 
-def _take_passkey(owner: User | None) -> int:
+def _take_passkey(owner_id: int) -> int:
+    challenge, credential = (request.form.get(name, "") for name in ("challenge", "credential"))
     with here().database.writing() as writing:
-        person = writing.get_one(User, owner.id) if owner is not None else None
-        challenge, credential = (request.form.get(name, "") for name in ("challenge", "credential"))
-        return take_passkey(writing, challenge, credential, here().now(), person).id
+        owner = writing.get_one(User, owner_id) if owner_id else None
+        return take_passkey(writing, challenge, credential, here().now(), owner).id

@@ -14,7 +14,17 @@ from functools import wraps
 from typing import cast
 from urllib.parse import urlsplit
 
-from flask import Flask, after_this_request, flash, redirect, request, session, url_for
+from flask import (
+    Flask,
+    Response,
+    after_this_request,
+    flash,
+    make_response,
+    redirect,
+    request,
+    session,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_user
 
@@ -64,14 +74,20 @@ def install_login(app: Flask) -> None:
     manager.unauthorized_handler(_to_login)
 
 
-def _to_login() -> ResponseReturnValue:
-    """Send a page to the login; a piece of a page tells htmx to go there as a whole."""
+def _to_login() -> Response:
     if "HX-Request" in request.headers:
         current = urlsplit(request.headers.get("HX-Current-URL", ""))
         target = safe_path(f"{current.path}?{current.query}" if current.query else current.path)
-        return "", 401, {"HX-Redirect": url_for("accounts.login", next=target)}
-    target = request.full_path.rstrip("?") if request.method == "GET" else "/"
-    return redirect(url_for("accounts.login", next=None if target == "/" else target))
+    else:
+        target = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    return lead(url_for("accounts.login", next=None if target == "/" else target))
+
+
+def lead(where: str) -> Response:
+    """Send a page elsewhere; a piece of a page tells htmx to go there as a whole."""
+    if "HX-Request" in request.headers:
+        return make_response("", 401, {"HX-Redirect": where})
+    return make_response(redirect(where))
 
 
 def _load(text: str) -> SignedIn | None:

@@ -12,7 +12,7 @@ from flask_login import current_user, login_required
 
 from portal.accounts import messages
 from portal.accounts.factors import unlink
-from portal.accounts.guessing import passkey_wait_s
+from portal.accounts.guessing import door_wait_s
 from portal.accounts.halfway import enter
 from portal.accounts.links import safe_path
 from portal.accounts.notices import tell
@@ -20,13 +20,13 @@ from portal.accounts.oidc import Asking, Provider, ProviderError, SingleSignOn, 
 from portal.accounts.once import LIFETIME, spend
 from portal.accounts.signin import Way, freshly, is_fresh, me, prove_again
 from portal.accounts.sso import NotLetInError, link, person_of
-from portal.audit.actors import note_person
 from portal.config import here
 from portal.models import User
 
 blueprint = Blueprint("sso", __name__)
 _KEY = "sso"
 AWAY = "{name} cannot be reached, or does not answer as it should. Try again in a while."
+SLOW = "Too many tries. Wait a little."
 UNASKED = "This answer belongs to no sign-in of this browser, or came too late. Begin once more."
 log = logging.getLogger(__name__)
 
@@ -48,6 +48,8 @@ def start() -> ResponseReturnValue:
         return redirect(url_for("accounts.login"))
     if links and not is_fresh():
         return prove_again()
+    if door_wait_s():
+        return _back(SLOW)
     asking = new_asking()
     try:
         address = provider.address(asking, messages.sso_callback(), again=again)
@@ -70,7 +72,7 @@ def answer() -> ResponseReturnValue:
     """Take the provider's answer."""
     sso, provider = _provider()
     kept: dict[str, Any] = session.pop(_KEY, {})
-    if passkey_wait_s() or not _is_asked_for(sso, kept):
+    if not _is_asked_for(sso, kept):
         return _back(UNASKED)
     if "code" not in request.args:
         return _back(f"{sso.name} did not let you in.")
@@ -110,7 +112,6 @@ def _let_in(sso: SingleSignOn, kept: dict[str, Any], claims: dict[str, Any]) -> 
         tell(me().email, f"An account of {sso.name} was linked.")
         flash(f"{sso.name} opens your account from now on.", "good")
         return redirect(url_for("account.page"))
-    note_person(str(claims.get("email") or ""))
     with here().database.writing() as writing:
         user = person_of(writing, sso, claims, now, open_signup=signup)
         if kept["for"] and user.id != kept["for"]:

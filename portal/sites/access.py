@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from flask import abort, redirect, url_for
+from flask import abort, url_for
 
-from portal.accounts.signin import me
+from portal.accounts.signin import lead, me
 from portal.goals.known import funnels_of, goals_of, segments_of
 from portal.models import Site
 from portal.sessions import reading
@@ -21,7 +21,7 @@ def site_or_stop(host: str, right: Right = Right.VIEW_STATS) -> Site:
     if site is not None:
         return site
     if waits_for_factor(reading(), me().id, host):
-        return abort(redirect(url_for("factors.page")))
+        return abort(lead(url_for("factors.page")))
     seen = find_site(reading(), me().id, host, Right.VIEW_STATS)
     return abort(404 if seen is None else 403)
 

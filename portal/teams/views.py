@@ -13,7 +13,7 @@ from flask_login import login_required
 from sqlalchemy.orm import Session
 
 from portal.accounts import messages
-from portal.accounts.signin import freshly, me
+from portal.accounts.signin import freshly, lead, me
 from portal.commands import CommandError
 from portal.config import here
 from portal.models import Role, Site, Team
@@ -47,7 +47,7 @@ def team_or_stop(team_id: int, right: Right = Right.SEE_TEAM) -> Team:
     rights = rights_in(reading(), me().id, team_id)
     if Right.SEE_TEAM not in rights:
         if team_id in {team.id for team in teams_that_wait(reading(), me().id)}:
-            abort(redirect(url_for("factors.page")))
+            abort(lead(url_for("factors.page")))
         abort(404)
     if right not in rights:
         abort(403)

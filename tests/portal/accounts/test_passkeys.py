@@ -15,6 +15,7 @@ from waitress.server import create_server
 from portal.models import AuditEntry, Passkey, Role, UserSession
 from tests.portal.conftest import PASSWORD, Portal
 from tests.portal.dashboard.test_browser import browser, chromium, problems
+from tests.portal.factors import code_at
 
 __all__ = ["browser", "chromium"]
 
@@ -149,6 +150,15 @@ def test_a_passkey_is_a_second_step_after_the_password(browser: Browser, served:
     mine.page.context.close()
 
 
+def test_a_passkey_shows_again_who_one_is(browser: Browser, served: Served) -> None:
+    mine = with_passkey(browser, served)
+    served.portal.later(minutes=16)
+    mine.page.goto("/account/again?next=/account/factors/app")
+    use_passkey(mine.page)
+    expect(mine.page).to_have_url(f"{served.url}/account/factors/app")
+    mine.page.context.close()
+
+
 def test_several_are_named_renamed_and_removed(browser: Browser, served: Served) -> None:
     mine = with_passkey(browser, served)
     add(mine.page, "Laptop again")
@@ -275,6 +285,29 @@ def test_passkeys_are_offered_where_browsers_allow_them(
         told = json.loads(options.replace("&#34;", '"'))
         assert told["userVerification"] == "required"
         assert told.get("allowCredentials", []) == []
+
+
+def test_an_app_and_its_recovery_codes_need_no_scripts(browser: Browser, served: Served) -> None:
+    page = browser.new_context(base_url=served.url, java_script_enabled=False).new_page()
+    sign_in(page, "/account/factors/app")
+    box = page.locator(".qr").bounding_box()
+    assert box
+    assert box["width"] == box["height"] > 150
+    secret = page.locator("[data-secret]").inner_text().replace(" ", "")
+    page.fill("#code", code_at(served.portal, secret))
+    page.locator("#code").press("Enter")
+    codes = page.locator("[data-code]").all_inner_texts()
+    assert len(codes) == 10
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download as text").click()
+    kept = download.value.path().read_text()
+    assert all(code in kept for code in codes)
+    leave(page)
+    sign_in(page, "/teams")
+    page.fill("#code", codes[0])
+    page.locator("#code").press("Enter")
+    expect(page).to_have_url(f"{served.url}/teams")
+    page.context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

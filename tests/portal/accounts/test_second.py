@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pyotp
 import pytest
+import segno
 from sqlalchemy import select, update
 
-from portal.accounts.code_apps import matching_step
+from portal.accounts.code_apps import app_address, matching_step, qr_picture
 from portal.audit.recording import MASK
 from portal.models import AuditEntry, CodeApp, RecoveryCode, Role, User, UserSession
 from tests.portal.conftest import NOW, PASSWORD, Person, Portal
@@ -18,9 +20,6 @@ NEW = "plum harbour quite slow"
 
 def test_an_app_is_added_by_picture_and_letters_and_asked_for_from_then_on(portal: Portal) -> None:
     person = portal.user("a@b.c", Role.OWNER)
-    page = person.get("/account/factors/app").text
-    assert "<svg" in page
-    assert "style=" not in page
     app = add_app(portal, person)
     assert len(app.codes) == 10
     other = portal.somebody()
@@ -34,7 +33,18 @@ def test_an_app_is_added_by_picture_and_letters_and_asked_for_from_then_on(porta
     assert other.get("/").status_code == 200
 
 
-def test_the_picture_says_what_the_letters_say() -> None:
+def test_the_picture_holds_every_dark_module_and_no_style(portal: Portal) -> None:
+    page = portal.user("a@b.c").get("/account/factors/app").text
+    assert "style=" not in page
+    text = app_address("JBSWY3DPEHPK3PXP", "a@b.c", "portal.example")
+    assert text.startswith("otpauth://totp/Statflow%20portal.example:a%40b.c?secret=JBSWY3DP")
+    drawn = qr_picture(text)
+    dark = sum(map(sum, segno.make(text, error="m").matrix))
+    assert sum(int(run) for run in re.findall(r"h(\d+)", drawn)) == dark
+    assert 'stroke="#000"' in drawn
+
+
+def test_clocks_may_be_half_a_minute_wrong() -> None:
     secret = pyotp.random_base32()
     for off in (-30, 0, 30):
         code = pyotp.TOTP(secret).at(int(NOW.timestamp()) + off)
@@ -236,6 +246,25 @@ def test_guessing_codes_is_slowed_and_keeps_nobody_out_of_a_known_browser(portal
     assert thief.post("/login/second", {"code": code}).status_code == 429
     owner.sign_in("a@b.c")
     assert owner.post("/login/second", {"code": code}).status_code == 302
+
+
+def test_the_owner_hears_of_changes_and_of_wrong_codes(make_portal: Callable[..., Portal]) -> None:
+    sent: list[Any] = []
+    portal = make_portal(send_mail=sent.append, public_url="http://portal.example")
+    person = portal.user("a@b.c")
+    add_app(portal, person)
+    person.post("/account/factors/recovery", {}, form_at="/account/factors")
+    typed = {"current": PASSWORD, "password": NEW}
+    person.post("/account/password", typed, form_at="/account")
+    thief = portal.somebody()
+    thief.sign_in("a@b.c", NEW)
+    for _ in range(8):
+        thief.post("/login/second", {"code": "000000"})
+    portal.surroundings.background.join()
+    words = ("code app was added", "New recovery codes", "password was changed", "wrong codes")
+    assert [any(word in mail.text for word in words) for mail in sent] == [True] * len(sent)
+    assert [next(word for word in words if word in mail.text) for mail in sent[:4]] == list(words)
+    assert {mail.to for mail in sent} == {"a@b.c"}
 
 
 def test_a_new_password_by_link_does_not_pass_the_second_step(portal: Portal) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,6 +11,7 @@ import requests
 from joserfc.jwk import RSAKey
 from sqlalchemy import select, update
 
+from portal.accounts import oidc
 from portal.accounts.oidc import GroupRole, SingleSignOn
 from portal.accounts.one_time import reset_path
 from portal.commands import confirm_person
@@ -261,6 +263,8 @@ ALTERED: dict[str, Callable[[dict[str, Any]], Any]] = {
     "too old": lambda claims: claims.update(exp=claims["iat"] - 120),
     "no end": lambda claims: claims.pop("exp"),
     "no subject": lambda claims: claims.pop("sub"),
+    "end of another kind": lambda claims: claims.update(exp="soon"),
+    "groups of another kind": lambda claims: claims.update(sub=None, groups=[{"a": 1}]),
     "subject of another kind": lambda claims: claims.update(sub=["ann-1"]),
     "from the future": lambda claims: claims.update(iat=claims["iat"] + 3600),
     "hash of another token": lambda claims: claims.update(at_hash="AAAAAAAAAAAAAAAAAAAAAA"),
@@ -273,6 +277,13 @@ def test_an_id_token_that_is_wrong_lets_nobody_in(sso: Sso, what: str) -> None:
     person = sso.portal.somebody()
     assert "cannot be reached" in refused(sso, person, sso.answer(person))
     assert sso.users() == []
+
+
+@pytest.mark.parametrize("told", [{}, {"keys": None}, {"keys": [{}]}, {"keys": [7]}])
+def test_keys_that_are_none_let_nobody_in(sso: Sso, told: dict[str, Any]) -> None:
+    sso.provider.jwks = lambda: told  # type: ignore[method-assign]
+    person = sso.portal.somebody()
+    assert "cannot be reached" in refused(sso, person, sso.answer(person))
 
 
 @pytest.mark.parametrize("algorithm", ["none", "HS256"])
@@ -352,11 +363,16 @@ def test_a_discovery_document_that_is_wrong_is_not_followed(
     assert "cannot be reached" in gone.text
 
 
-def test_a_provider_that_is_away_says_so_and_comes_back(sso: Sso) -> None:
+def test_a_provider_that_is_away_says_so_and_comes_back(
+    sso: Sso, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sso.provider.failing = True
     person = sso.portal.somebody()
-    assert "cannot be reached" in person.get("/login/sso", follow_redirects=True).text
+    for _ in range(3):
+        assert "cannot be reached" in person.get("/login/sso", follow_redirects=True).text
+    assert len(sso.provider.fetched) == 1
     sso.provider.failing = False
+    monkeypatch.setattr("portal.accounts.oidc.time.monotonic", lambda: monotonic() + oidc.AWAY_S)
     assert sso.is_in(sso.sign_in(person))
 
 

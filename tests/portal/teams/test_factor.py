@@ -44,6 +44,8 @@ def test_who_has_none_is_led_to_set_one_up_whatever_their_role(
     ask(owner)
     for path in ("/sites/own.example", "/sites/own.example/settings", "/teams/1"):
         assert person.get(path).headers["Location"] == "/account/factors", path
+    piece = person.get("/sites/own.example/live", headers={"HX-Request": "true"})
+    assert (piece.status_code, piece.headers["HX-Redirect"]) == (401, "/account/factors")
     moved = person.post("/sites/own.example/delete", {"name": "own.example"}, form_at="/teams")
     assert moved.headers["Location"] == "/account/factors"
     for path in ("/", "/teams", "/account/factors"):

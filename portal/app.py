@@ -4,7 +4,7 @@ from flask import Flask
 from flask_wtf import CSRFProtect
 
 from portal import health
-from portal.accounts import account, forgotten, joining
+from portal.accounts import account, again, factor_views, forgotten, joining, second, sso_views
 from portal.accounts import tokens as token_views
 from portal.accounts import views as account_views
 from portal.accounts.signin import install_login
@@ -56,7 +56,8 @@ def create_app(config: PortalConfig) -> Flask:
     api = (*of_api, openapi, event_views)
     for part in api:
         csrf.exempt(part.blueprint)
-    people = (account_views, token_views, joining, forgotten, account, team_views)
+    doors = (account_views, second, sso_views, joining, forgotten)
+    people = (*doors, account, again, factor_views, token_views, team_views)
     of_sites = (site_views, capture_views, rule_views, dashboard_views, sharing_views)
     counted = (goal_views, property_views, funnel_settings, segment_views, note_views)
     reports = (live_views, funnel_views, journey_views, retention_views)

@@ -29,8 +29,10 @@ from portal.teams.rights import Right, find_site
 __all__ = [
     "CommandError",
     "SiteExistsError",
+    "add_person",
     "add_site",
     "add_user",
+    "confirm_person",
     "consume_setup_link",
     "create_token",
     "ensure_default_team",
@@ -103,25 +105,46 @@ def add_user(
         CommandError: The address is wrong or taken, or the password is too weak.
     """
     address = normal_email(email)
-    if not is_email(address):
-        raise CommandError("email", f"{email!r} is not an e-mail address.")
-    if problem := password_problem(password, address):
+    if is_email(address) and (problem := password_problem(password, address)):
         raise CommandError("password", problem)
-    if session.scalar(select(exists().where(User.email == address))):
-        raise CommandError("email", f"There is an account for {address} already.")
-    user = User(
-        email=address,
-        password_hash=hash_password(password),
-        is_admin=admin,
-        session_key=secrets.token_urlsafe(24),
-        created_at=now or _now(),
-    )
+    user = add_person(session, address, now or _now())
+    user.password_hash, user.is_admin = hash_password(password), admin
     team = ensure_default_team(session, now)
     if admin:
         user.memberships.append(Membership(team=team, role=Role.OWNER))
+    session.flush()
+    return user
+
+
+def add_person(session: Session, email: str, now: datetime) -> User:
+    """Add an account that no password opens.
+
+    Raises:
+        CommandError: The address is wrong or taken.
+    """
+    address = normal_email(email)
+    if not is_email(address):
+        raise CommandError("email", f"{email!r} is not an e-mail address.")
+    if session.scalar(select(exists().where(User.email == address))):
+        raise CommandError("email", f"There is an account for {address} already.")
+    user = User(
+        email=address, password_hash="", session_key=secrets.token_urlsafe(24), created_at=now
+    )
     session.add(user)
     session.flush()
     return user
+
+
+def confirm_person(session: Session, email: str, now: datetime | None = None) -> None:
+    """Say, as the operator, that an account's address is its person's.
+
+    Raises:
+        CommandError: There is no such account.
+    """
+    user = session.scalar(select(User).where(User.email == normal_email(email)))
+    if user is None:
+        raise CommandError("email", f"There is no account for {email}.")
+    user.confirmed_at = user.confirmed_at or now or _now()
 
 
 def add_site(  # noqa: PLR0913 - keyword-only past the first three

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from flask import Flask, current_app
 
+from portal.accounts.oidc import Provider, SingleSignOn
 from portal.audit.actors import acting
 from portal.background import Background
 from portal.database import Database
@@ -70,7 +71,7 @@ class PortalConfig:
     at an upstream, ``own_hosts`` are names that no site may have, and ``trusted_hosts`` those under
     which the portal is asked for (none: any); ``live_streams`` are the most live pages that are fed
     at once, each of which holds a thread of the server, ``live_every_s`` the seconds between two
-    pieces; ``gallery`` opens the page of components.
+    pieces; ``gallery`` opens the page of components; ``sso`` is the provider of single sign-on.
     """
 
     database_url: str
@@ -91,11 +92,17 @@ class PortalConfig:
     upstream_problem: Callable[[str], str] = lambda _: ""
     own_hosts: frozenset[str] = frozenset()
     trusted_hosts: tuple[str, ...] = ()
+    sso: SingleSignOn | None = None
     api_per_hour: int = 600
     live_streams: int = 3
     live_every_s: float = 4.0
     gallery: bool = False
     now: Callable[[], datetime] = _utc_now
+
+    @property
+    def only_sso(self) -> bool:
+        """Whether passwords are off."""
+        return self.sso is not None and self.sso.only
 
 
 class Surroundings:
@@ -107,6 +114,9 @@ class Surroundings:
         self.login_by_email = Limit(burst=8, per_hour=60)
         self.login_by_device = Limit(burst=8, per_hour=60)
         self.login_by_network = Limit(burst=60, per_hour=3600)
+        self.provider = Provider(config.sso) if config.sso is not None else None
+        self.code_by_email = Limit(burst=5, per_hour=20)
+        self.code_by_device = Limit(burst=5, per_hour=20)
         self.mail_by_email = Limit(burst=3, per_hour=3)
         self.mail_by_network = Limit(burst=20, per_hour=20)
         self.background = Background()

@@ -237,6 +237,53 @@ def user_reset(context: Context, email: str) -> None:
     click.echo(context.settings.public_url.rstrip("/") + path)
 
 
+@user.command("confirm")
+@command
+@click.argument("email")
+def user_confirm(context: Context, email: str) -> None:
+    """Say that the address EMAIL is its account's, so that single sign-on may open it."""
+    from portal.commands import confirm_person
+    from statflow.accounts import open_accounts
+
+    with (
+        open_accounts(context.settings, context.paths) as accounts,
+        accounts.writing() as session,
+    ):
+        confirm_person(session, email)
+    click.echo(f"{email} is confirmed")
+
+
+@user.command("factors")
+@command
+@click.argument("email")
+@click.option("--remove", is_flag=True, help="Take all of them away, for a lost phone or key.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def user_factors(context: Context, email: str, remove: bool, as_json: bool) -> None:
+    """List what EMAIL signs in with besides a password, or take the second factors away."""
+    from portal.accounts.factors import list_factors, remove_factors
+    from statflow.accounts import open_accounts
+
+    with (
+        open_accounts(context.settings, context.paths) as accounts,
+        accounts.writing() as session,
+    ):
+        removed = remove_factors(session, email) if remove else None
+        rows = list_factors(session, email)
+    if as_json:
+        print_json({"factors": rows} | ({"removed": removed} if remove else {}))
+        return
+    if remove:
+        click.echo(f"removed {removed}; a password alone opens the account of {email} now")
+    table = []
+    for row in rows:
+        used = row.get("last_used") or "never"
+        told = f"{row['left']} left" if "left" in row else f"since {row['since']}, used {used}"
+        table.append((str(row["kind"]), str(row["name"]), told))
+    print_table(table)
+    if not rows and not remove:
+        click.echo("none")
+
+
 def _ask_password() -> str:
     if sys.stdin.isatty():
         return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))

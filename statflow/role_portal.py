@@ -13,10 +13,12 @@ from edge.forwarder.erasure import Erasure
 from edge.health_feed import read_health
 from edge.inject.decide import REASONS
 from edge.outcomes import REASONS as DROP_REASONS
+from portal.accounts.oidc import GroupRole, SingleSignOn
 from portal.app import create_app
 from portal.config import PortalConfig
 from portal.database import Database
 from portal.mail import SendMail, smtp_sender
+from portal.models import Role
 from portal.serve import serve
 from portal.sites.erasing import due_erasures, forget_erasure
 from portal.teams.members import end_due_teams, has_due_teams
@@ -26,7 +28,7 @@ from statflow.explaining import Explainer
 from statflow.paths import Paths
 from statflow.scripts import SiteScripts
 from statflow.services import database_url, redis_url, secret_key, store_url
-from statflow.settings import Settings
+from statflow.settings import PREFIX, Settings, SettingsError
 from statflow.upstream_problem import UpstreamProblem
 from store.client import Store
 
@@ -73,6 +75,31 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         own_hosts=_own_hosts(settings),
         trusted_hosts=_trusted_hosts(settings),
         gallery=settings.debug,
+        sso=_single_sign_on(settings),
+    )
+
+
+def _single_sign_on(settings: Settings) -> SingleSignOn | None:
+    """Build what the portal knows of the provider, if one is set.
+
+    Raises:
+        SettingsError: Half of it is set.
+    """
+    if not settings.oidc_issuer and not settings.oidc_only:
+        return None
+    for name in ("OIDC_ISSUER", "OIDC_CLIENT_ID", "PUBLIC_URL"):
+        if not getattr(settings, name.lower()):
+            raise SettingsError(f"{PREFIX}{name} is needed for single sign-on")
+    return SingleSignOn(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret,
+        name=settings.oidc_name,
+        groups_claim=settings.oidc_groups_claim,
+        roles=tuple(
+            GroupRole(group, team, Role(role)) for group, team, role in settings.oidc_roles
+        ),
+        only=settings.oidc_only,
     )
 
 

@@ -10,9 +10,21 @@ from sqlalchemy import select, update
 from portal.accounts.passwords import hash_password
 from portal.audit.recording import MASK, is_secret
 from portal.commands import add_site, create_token, setup_link, site_named
-from portal.models import AuditEntry, Base, Guest, Membership, Role, Site, SiteSegment, User
+from portal.models import (
+    AuditEntry,
+    Base,
+    Guest,
+    Identity,
+    Membership,
+    Passkey,
+    Role,
+    Site,
+    SiteSegment,
+    User,
+)
 from portal.rules.changes import seal
 from tests.portal.conftest import NOW, PASSWORD, Person, Portal
+from tests.portal.factors import add_app
 
 SITE = "/sites/own.example"
 API = "/api/v2/sites/own.example"
@@ -147,6 +159,46 @@ OLDER_GOAL = older("PUT", "/goals", goal_type="event", event_name="Signup")
 OLDER_GUEST = older("PUT", "/guests", role="viewer", email="g@b.c")
 LINK = api("POST", "links", {"name": "Press"})
 INVITATION = api("POST", "invitations", {"email": "n@b.c", "role": "viewer"})
+
+
+def with_app(*then: Act) -> Act:
+    """Add a code app, then do something."""
+
+    def act(portal: Portal, person: Person, headers: dict[str, str]) -> Any:
+        add_app(portal, person)
+        answer = person.get("/account/factors")
+        for each in then:
+            answer = each(portal, person, headers)
+        return answer
+
+    return act
+
+
+def _mine(portal: Portal, row: Passkey | Identity) -> None:
+    with portal.database.writing() as session:
+        row.user_id = session.scalars(select(User.id).where(User.email == "a@b.c")).one()
+        row.created_at = NOW
+        session.add(row)
+
+
+def with_passkey(then: Act) -> Act:
+    def act(portal: Portal, person: Person, headers: dict[str, str]) -> Any:
+        row = Passkey(name="Key", credential_id="AA", public_key="AA", user_handle="AA")
+        row.transports = []
+        _mine(portal, row)
+        return then(portal, person, headers)
+
+    return act
+
+
+def with_identity(then: Act) -> Act:
+    def act(portal: Portal, person: Person, headers: dict[str, str]) -> Any:
+        _mine(portal, Identity(issuer="https://door.example", subject="1", email="a@b.c"))
+        return then(portal, person, headers)
+
+    return act
+
+
 ANOTHER = form("/teams", name="Blue")
 MUTATING: dict[tuple[str, str], Act] = {
     ("POST", "/teams"): ANOTHER,
@@ -184,6 +236,17 @@ MUTATING: dict[tuple[str, str], Act] = {
     ("POST", "/account/password"): form(
         "/account/password", current=PASSWORD, password="seven lamps over 3 harbours"
     ),
+    ("POST", "/account/factors/app"): with_app(),
+    ("POST", "/account/factors/app/remove"): with_app(form("/account/factors/app/remove")),
+    ("POST", "/account/factors/recovery"): with_app(form("/account/factors/recovery")),
+    ("POST", "/account/factors/passkeys/<int:passkey_id>/name"): with_passkey(
+        form("/account/factors/passkeys/1/name", name="Other")
+    ),
+    ("POST", "/account/factors/passkeys/<int:passkey_id>/remove"): with_passkey(
+        form("/account/factors/passkeys/1/remove")
+    ),
+    ("POST", "/account/sso/<int:number>/unlink"): with_identity(form("/account/sso/1/unlink")),
+    ("POST", "/teams/<int:team_id>/factor"): with_app(form("/teams/1/factor", needed="on")),
     ("POST", "/account/sessions/<int:number>/end"): form("/account/sessions/1/end"),
     ("POST", "/account/sessions/end-others"): form("/account/sessions/end-others"),
     ("POST", "/setup"): set_up,
@@ -283,6 +346,10 @@ CHANGES_NOTHING = {
     "/account/address": "sends a link",
     "/login": "a session is the browser's cookie",
     "/logout": "likewise",
+    "/login/second": "likewise; a recovery code that it uses up is recorded",
+    "/login/passkey": "likewise",
+    "/account/again": "likewise",
+    "/account/factors/passkeys": "adds what a browser made: tests/portal/accounts/test_passkeys.py",
     "/theme": "a cookie",
     "/share/<slug>": "asks for a password",
     "/api/v2/query": "a question",
@@ -376,6 +443,8 @@ def test_columns_that_hold_secrets_are_masked() -> None:
         "sites.quiet_seed",
         "share_links.slug",
         "share_links.password_hash",
+        "code_apps.sealed_secret",
+        "recovery_codes.code_hash",
     } <= masked
     assert "sites.public_key" not in masked
 

@@ -81,6 +81,7 @@ TEAM_FORMS: dict[str, Right] = {
     "/teams/{team}/guests/99/99/remove": Right.MANAGE_PEOPLE,
     "/teams/{team}/guests/99/99/role": Right.MANAGE_PEOPLE,
     "/teams/{team}/name": Right.RENAME_TEAM,
+    "/teams/{team}/factor": Right.NEED_FACTOR,
     "/teams/{team}/delete": Right.DELETE_TEAM,
     "/teams/{team}/keep": Right.DELETE_TEAM,
     "/teams/{team}/leave": Right.SEE_TEAM,

@@ -8,6 +8,7 @@ from portal.accounts import account, forgotten, joining
 from portal.accounts import tokens as token_views
 from portal.accounts import views as account_views
 from portal.accounts.signin import install_login
+from portal.admin import views as admin_views
 from portal.api import events as event_views
 from portal.api import kept_views, older, openapi
 from portal.api import views as api_views
@@ -45,7 +46,7 @@ def create_app(config: PortalConfig) -> Flask:
         csrf.exempt(part.blueprint)
     people = (account_views, token_views, joining, forgotten, account, team_views)
     of_sites = (site_views, capture_views, rule_views, dashboard_views, sharing_views)
-    pages = (health, *people, *of_sites, audit_views, reader_views)
+    pages = (health, *people, *of_sites, audit_views, admin_views, reader_views)
     for part in (*pages, *api):
         app.register_blueprint(part.blueprint)
     return app

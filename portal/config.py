@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from flask import Flask, current_app
 
+from portal.admin.operations import Operations
 from portal.audit.actors import acting
 from portal.background import Background
 from portal.database import Database
@@ -61,10 +62,10 @@ class PortalConfig:
     the edge would do to one request of a site that is given as the snapshot's object, and raises
     ValueError with a sentence for people; ``collect`` passes what other trackers send to a
     collector and gives its answer, and does not raise; ``scripts`` lists the scripts of a site,
-    given as the snapshot's object; ``public_url`` is where browsers reach the portal (https makes
-    cookies secure); ``edge_url`` is shown to people; ``send_mail`` sends one message and does not
-    raise, without it links are shown to who asks; ``open_signup`` lets anybody make an account,
-    which needs mail.
+    given as the snapshot's object; ``operations`` tell administrators of the parts; ``public_url``
+    is where browsers reach the portal (https makes cookies secure); ``edge_url`` is shown to
+    people; ``send_mail`` sends one message and does not raise, without it links are shown to who
+    asks; ``open_signup`` lets anybody make an account, which needs mail.
     """
 
     database_url: str
@@ -78,6 +79,7 @@ class PortalConfig:
     explain: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]] = _explain_nothing
     collect: Collect = no_collector
     scripts: Callable[[dict[str, Any]], list[Script]] = lambda _: []
+    operations: Operations = field(default_factory=Operations)
     public_url: str = ""
     edge_url: str = ""
     send_mail: SendMail | None = None

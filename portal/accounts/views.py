@@ -23,6 +23,7 @@ blueprint = Blueprint("accounts", __name__)
 
 WRONG = "E-mail or password is wrong."
 SLOW = "Too many tries. Wait {seconds} seconds, then try again."
+LOCKED = "An administrator has locked this account."
 THEMES = ("system", "light", "dark")
 
 
@@ -54,6 +55,8 @@ def login() -> ResponseReturnValue:
         or user is None
     ):
         return render_template("accounts/login.html", form=form, problem=WRONG, first=False), 401
+    if user.disabled:
+        return render_template("accounts/login.html", form=form, problem=LOCKED, first=False), 403
     sign_in(user)
     return redirect(target)
 

@@ -74,6 +74,7 @@ def write_tokens(site: Site) -> list[str]:
         token.token_hash
         for token in site.tokens
         if _WRITES in token.scopes
+        and not token.user.disabled
         and any(m.team_id == site.team_id and m.role in roles for m in token.user.memberships)
     )
 

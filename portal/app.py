@@ -23,6 +23,7 @@ from portal.sessions import close_after_requests
 from portal.sharing import manage as sharing_views
 from portal.sharing import readers as reader_views
 from portal.sites import capture as capture_views
+from portal.sites import verify as verify_views
 from portal.sites import views as site_views
 from portal.teams import views as team_views
 
@@ -45,7 +46,7 @@ def create_app(config: PortalConfig) -> Flask:
     for part in api:
         csrf.exempt(part.blueprint)
     people = (account_views, token_views, joining, forgotten, account, team_views)
-    of_sites = (site_views, capture_views, rule_views, dashboard_views, sharing_views)
+    of_sites = (site_views, capture_views, verify_views, rule_views, dashboard_views, sharing_views)
     pages = (health, *people, *of_sites, audit_views, admin_views, reader_views)
     for part in (*pages, *api):
         app.register_blueprint(part.blueprint)

@@ -29,6 +29,7 @@ from statflow.paths import Paths
 from statflow.scripts import SiteScripts
 from statflow.services import database_url, redis_url, secret_key, store_url
 from statflow.settings import Settings
+from statflow.verifying import Verifier
 from store.client import Store
 
 PUBLISH_CHECK_S = 1.0
@@ -66,6 +67,7 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         edge_health=partial(read_health, redis_url(settings, paths)),
         edge_reasons={str(row.reason): row.meaning for row in REASONS},
         explain=Explainer(settings),
+        verify=lambda site, on: Verifier(settings, paths)(site, injection=on),
         operations=operations(settings, paths),
         public_url=public_url,
         send_mail=_mail(settings, public_url),

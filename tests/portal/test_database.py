@@ -13,6 +13,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    Connection,
     Date,
     DateTime,
     Integer,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     MetaData,
     inspect,
     select,
+    table,
 )
 
 from portal.commands import add_site, list_sites
@@ -84,19 +86,24 @@ def compared(database: Database) -> list[object]:
         return list(compare_metadata(context, Base.metadata))
 
 
-def tables_of(database: Database) -> MetaData:
-    metadata = MetaData()
-    metadata.reflect(database.engine)
-    return metadata
-
-
 def fill(database: Database) -> None:
     """Put a row into every table that has none, whatever its columns are at this revision."""
     with database.engine.execution_options(writes=True).begin() as connection:
-        for table in tables_of(database).sorted_tables:
-            if connection.execute(select(table)).first() is None:
-                row = {column.name: a_value(column) for column in table.columns}
-                connection.execute(table.insert().values(row))
+        empty = [n for n in tables_of(database) if not rows_of(connection, n)]
+        metadata = MetaData()
+        metadata.reflect(connection, only=empty)
+        for made in metadata.sorted_tables:
+            if made.name in empty:
+                row = {column.name: a_value(column) for column in made.columns}
+                connection.execute(made.insert().values(row))
+
+
+def tables_of(database: Database) -> list[str]:
+    return [n for n in inspect(database.engine).get_table_names() if n != "alembic_version"]
+
+
+def rows_of(connection: Connection, name: str) -> list[dict[str, Any]]:
+    return [dict(row._mapping) for row in connection.execute(select("*").select_from(table(name)))]
 
 
 def a_value(column: Column[Any]) -> Any:
@@ -120,11 +127,9 @@ def known(database: Database, of: dict[str, Any] | None = None) -> dict[str, Any
     """Read every row by table and column; of tables and columns that were there, where given."""
     found: dict[str, Any] = {}
     with database.engine.connect() as connection:
-        for name, table in tables_of(database).tables.items():
-            if name == "alembic_version" or (of is not None and name not in of):
-                continue
-            rows = [dict(row._mapping) for row in connection.execute(select(table))]
-            names = of[name][0].keys() if of is not None else rows[0].keys()
+        for name in tables_of(database) if of is None else of:
+            rows = rows_of(connection, name)
+            names = rows[0].keys() if of is None else of[name][0].keys()
             found[name] = [{key: row[key] for key in names} for row in rows]
     return found
 
@@ -132,11 +137,11 @@ def known(database: Database, of: dict[str, Any] | None = None) -> dict[str, Any
 def test_processes_that_begin_together_take_turns(empty_url: str) -> None:
     """Each migrates the empty database and then writes: ``up``, a command, several portals."""
     command = [sys.executable, "-c", _BESIDE, empty_url]
-    others = [subprocess.Popen([*command, name], cwd=Path.cwd()) for name in ("a", "b", "c")]
-    assert [other.wait(timeout=50) for other in others] == [0, 0, 0]
+    others = [subprocess.Popen([*command, name], cwd=Path.cwd()) for name in ("a", "b")]
+    assert [other.wait(timeout=55) for other in others] == [0, 0]
     database = Database(empty_url)
     with database.reading() as session:
-        assert len(list_sites(session)) == 30
+        assert len(list_sites(session)) == 20
     database.close()
 
 

@@ -8,6 +8,7 @@ from portal.accounts import account, again, factor_views, forgotten, joining, se
 from portal.accounts import tokens as token_views
 from portal.accounts import views as account_views
 from portal.accounts.signin import install_login
+from portal.admin import views as admin_views
 from portal.api import events as event_views
 from portal.api import kept_views, manage_views, older, older_sites, openapi, people_views
 from portal.api import views as api_views
@@ -34,6 +35,7 @@ from portal.sessions import close_after_requests
 from portal.sharing import manage as sharing_views
 from portal.sharing import readers as reader_views
 from portal.sites import capture as capture_views
+from portal.sites import verify as verify_views
 from portal.sites import views as site_views
 from portal.teams import views as team_views
 
@@ -58,7 +60,7 @@ def create_app(config: PortalConfig) -> Flask:
         csrf.exempt(part.blueprint)
     doors = (account_views, second, sso_views, joining, forgotten)
     people = (*doors, account, again, factor_views, token_views, team_views)
-    of_sites = (site_views, capture_views, rule_views, dashboard_views, sharing_views)
+    of_sites = (site_views, capture_views, verify_views, rule_views, dashboard_views, sharing_views)
     counted = (goal_views, property_views, funnel_settings, segment_views, note_views)
     reports = (live_views, funnel_views, journey_views, retention_views)
     figures = (behaviour_views, served_views)
@@ -70,6 +72,7 @@ def create_app(config: PortalConfig) -> Flask:
         *reports,
         *figures,
         audit_views,
+        admin_views,
         reader_views,
         design_views,
     )

@@ -331,11 +331,12 @@ def create_token(  # noqa: PLR0913 - keyword-only past the first four
 
 
 def find_token(session: Session, token: str, now: datetime | None = None) -> ApiToken | None:
-    """Find a token by its text; one past its last moment is none."""
+    """Find a token by its text; one past its last moment, or of a locked account, is none."""
     found = session.scalar(select(ApiToken).where(ApiToken.token_hash == hash_secret(token)))
-    if found is None or (found.expires_at is not None and found.expires_at <= (now or _now())):
+    if found is None or found.user.disabled:
         return None
-    return found
+    is_over = found.expires_at is not None and found.expires_at <= (now or _now())
+    return None if is_over else found
 
 
 def setup_link(session: Session) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any, cast
 from flask import Flask, current_app
 
 from portal.accounts.oidc import Provider, SingleSignOn
+from portal.admin.operations import Operations
 from portal.audit.actors import acting
 from portal.background import Background
 from portal.database import Database
@@ -19,6 +20,7 @@ from portal.limits import Limit
 from portal.live.stream import Seats
 from portal.mail import SendMail
 from portal.sites.payload import Publication
+from portal.sites.verification import Check
 from store.client import Store
 from store.query.remembered import Answers, Remembering
 
@@ -30,6 +32,10 @@ def _utc_now() -> datetime:
 
 
 def _explain_nothing(_site: dict[str, Any], _question: dict[str, Any]) -> dict[str, Any]:
+    raise ValueError("This portal was started without what an edge knows.")
+
+
+def _look_at_nothing(_site: dict[str, Any], _injection: bool) -> list[Check]:
     raise ValueError("This portal was started without what an edge knows.")
 
 
@@ -64,7 +70,9 @@ class PortalConfig:
     the edge would do to one request of a site that is given as the snapshot's object, and raises
     ValueError with a sentence for people; ``collect`` passes what other trackers send to a
     collector and gives its answer, and does not raise; ``scripts`` lists the scripts of a site,
-    given as the snapshot's object; ``public_url`` is where browsers reach the portal (https makes
+    given as the snapshot's object; ``verify`` looks at a site, given likewise with whether pages
+    may be touched at all, and says what is wrong; ``operations`` tell administrators of the parts;
+    ``public_url`` is where browsers reach the portal (https makes
     cookies secure); ``edge_url`` is shown to people; ``send_mail`` sends one message and does not
     raise, without it links are shown to who asks; ``open_signup`` lets anybody make an account,
     which needs mail; ``upstream_problem`` says in a sentence why only the operator may point a site
@@ -85,6 +93,8 @@ class PortalConfig:
     explain: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]] = _explain_nothing
     collect: Collect = no_collector
     scripts: Callable[[dict[str, Any]], list[Script]] = lambda _: []
+    verify: Callable[[dict[str, Any], bool], list[Check]] = _look_at_nothing
+    operations: Operations = field(default_factory=Operations)
     public_url: str = ""
     edge_url: str = ""
     send_mail: SendMail | None = None
@@ -122,6 +132,7 @@ class Surroundings:
         self.background = Background()
         self.answers = Answers()
         self.live_seats = Seats(config.live_streams)
+        self.verify_limit = Limit(burst=10, per_hour=60)
         self.link_tries = Limit(burst=20, per_hour=120)
         self.api_limit = Limit(burst=config.api_per_hour, per_hour=config.api_per_hour)
 

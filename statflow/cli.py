@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from statflow import __version__
+from statflow.backup_commands import backup, restore
 from statflow.command import Context, command
 from statflow.deadletter_commands import deadletter
 from statflow.front_command import front
@@ -49,6 +50,8 @@ main.add_command(injection)
 main.add_command(erase)
 main.add_command(rules)
 main.add_command(deadletter)
+main.add_command(backup)
+main.add_command(restore)
 
 
 def _serve(

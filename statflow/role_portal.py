@@ -21,15 +21,18 @@ from portal.mail import SendMail, smtp_sender
 from portal.models import Role
 from portal.serve import serve
 from portal.sites.erasing import due_erasures, forget_erasure
+from portal.sites.retention import end_round, forget_changes, is_round_due, outdated
 from portal.teams.members import end_due_teams, has_due_teams
 from statflow.accounts import open_accounts, publish_sites, send
 from statflow.collector_client import CollectorClient
 from statflow.explaining import Explainer
+from statflow.installation import operations
 from statflow.paths import Paths
 from statflow.scripts import SiteScripts
 from statflow.services import database_url, redis_url, secret_key, store_url
 from statflow.settings import PREFIX, Settings, SettingsError
 from statflow.upstream_problem import UpstreamProblem
+from statflow.verifying import Verifier
 from store.client import Store
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -68,6 +71,8 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         edge_health=partial(read_health, redis_url(settings, paths)),
         edge_reasons={str(row.reason): row.meaning for row in REASONS},
         explain=Explainer(settings),
+        verify=lambda site, on: Verifier(settings, paths)(site, injection=on),
+        operations=operations(settings, paths),
         public_url=public_url,
         send_mail=_mail(settings, public_url),
         open_signup=settings.signup == "open",
@@ -139,11 +144,13 @@ def _keep_published(
             log.warning("sites: %s", problem)
         said = problem
         try:
-            erase_deleted(redis_url(settings, paths), database, datetime.now(UTC))
+            now = datetime.now(UTC)
+            erase_deleted(redis_url(settings, paths), database, now)
+            keep_retention(redis_url(settings, paths), database, settings.audit_days, now)
         except BufferAwayError:
             pass  # It is asked for again, and the sites' own problem says that Redis is away.
         except Exception:
-            log.exception("the numbers of a deleted site could not be erased")
+            log.exception("numbers that are to go could not be erased")
 
 
 def erase_deleted(buffer_url: str, database: Database, now: datetime) -> None:
@@ -159,6 +166,28 @@ def erase_deleted(buffer_url: str, database: Database, now: datetime) -> None:
             send_erasure(redis, Erasure(site_id, round(now.timestamp() * 1000)))
         with database.writing() as session:
             forget_erasure(session, site_id)
+
+
+def keep_retention(buffer_url: str, database: Database, audit_days: int, now: datetime) -> None:
+    """Once a day, ask for the erasure of what sites no longer keep, and forget old changes.
+
+    Several portals may both ask: to erase twice finds nothing the second time.
+
+    Raises:
+        BufferAwayError: Redis is away; it is asked for again.
+    """
+    with database.reading() as session:
+        if not is_round_due(session, now):
+            return
+        due = outdated(session, now)
+    asked_ms = round(now.timestamp() * 1000)
+    with open_beside(buffer_url) as redis:
+        for old in due:
+            before_ms = round(old.before.timestamp() * 1000)
+            send_erasure(redis, Erasure(old.site_id, asked_ms, before_ms=before_ms))
+    with database.writing() as session:
+        forget_changes(session, now, audit_days)
+        end_round(session, now)
 
 
 def _end_teams(database: Database) -> None:

@@ -334,6 +334,13 @@ SETTINGS: tuple[Setting, ...] = (
         str,
     ),
     Setting(
+        "AUDIT_DAYS",
+        "730",
+        "days",
+        "How long the record of who changed what is kept; 0: for good.",
+        _count,
+    ),
+    Setting(
         "SIGNUP",
         "invite",
         "invite or open",
@@ -413,6 +420,7 @@ class Settings:
     public_url: str
     smtp_url: str
     mail_from: str
+    audit_days: int
     signup: str
     oidc_issuer: str
     oidc_client_id: str

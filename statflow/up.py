@@ -59,6 +59,7 @@ async def run_up(settings: Settings, options: UpOptions) -> None:
     paths = Paths(settings.data_dir)
     paths.prepare()
     with _lock(paths):
+        _refuse_half_restored(paths)
         options = with_demo_certificate(options, paths)
         check_options(options, paths)
         if not settings.redis_url and is_answering(redis_url(settings, paths)):
@@ -84,6 +85,14 @@ def _lock(paths: Paths) -> IO[str]:
             "Stop it first, or name another folder with --data-dir."
         ) from None
     return file
+
+
+def _refuse_half_restored(paths: Paths) -> None:
+    if paths.restoring.exists():
+        file = paths.restoring.read_text().strip()
+        raise UpError(
+            f"A restore of {file} has not ended: give the command again (statflow restore)."
+        )
 
 
 class Stack:

@@ -102,7 +102,7 @@ def find_signed_in(text: str) -> SignedIn | None:
         return None
     now = here().now()
     found = find_session(reading(), int(number), key, now)
-    if found is None or found.user.session_key != session_key:
+    if found is None or found.user.session_key != session_key or found.user.disabled:
         return None
     if now - found.seen_at > SEEN_STEP:
         with here().database.writing() as writing:

@@ -18,7 +18,7 @@ from wtforms.validators import InputRequired, Length, Optional
 
 from portal.accounts.notices import tell
 from portal.accounts.signin import is_fresh, me, prove_again
-from portal.commands import create_token, site_named
+from portal.commands import create_token
 from portal.config import here
 from portal.models import ApiToken
 from portal.needs import Who, needs

@@ -26,6 +26,7 @@ blueprint = Blueprint("accounts", __name__)
 
 WRONG = "E-mail or password is wrong."
 SLOW = "Too many tries. Wait {seconds} seconds, then try again."
+LOCKED = "An administrator has locked this account."
 THEMES = ("system", "light", "dark")
 
 
@@ -55,6 +56,8 @@ def login() -> ResponseReturnValue:
     password_hash = user.password_hash if user is not None else None
     if not is_password(password_hash, form.password.data or "") or user is None:
         return _door(form, target, WRONG), 401
+    if user.disabled:
+        return _door(form, target, LOCKED), 403
     return enter(user.id, Way.PASSWORD, target)
 
 

@@ -71,6 +71,7 @@ class SiteSettingsForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no type
     script_name = StringField("Name of the script", [_switch("script_name")])
     quiet = BooleanField("Quiet names: random for this site, changing every week")
     timezone = StringField("Time zone", [_switch("timezone")])
+    retention_days = StringField("Days to keep numbers", [_switch("retention_days")])
     currency = StringField("Currency", [_switch("currency")])
     kept_params = StringField("Query parameters to keep", [_switch("kept_params")])
     respect_dnt = BooleanField("Obey Do Not Track and Global Privacy Control")

@@ -75,7 +75,9 @@ def write_tokens(site: Site) -> list[str]:
     return sorted(
         token.token_hash
         for token in site.tokens
-        if _WRITES in token.scopes and may_write_events(token.user, site)
+        if _WRITES in token.scopes
+        and not token.user.disabled
+        and may_write_events(token.user, site)
     )
 
 

@@ -66,6 +66,7 @@ GROUPS: tuple[Group, ...] = (
         (
             TabPage("settings", "General", "sites.settings", edits=True),
             TabPage("rules", "Rules", "rules.page"),
+            TabPage("verify", "Verify", "verify.page", edits=True),
             TabPage("goals", "Goals", "goals.page", edits=True),
             TabPage("properties", "Properties", "properties.page", edits=True),
             TabPage("funnel_settings", "Funnels", "funnel_settings.page", edits=True),

@@ -232,6 +232,14 @@ MUTATING: dict[tuple[str, str], Act] = {
     ("POST", "/teams/<int:team_id>/keep"): after(
         ANOTHER, form("/teams/2/delete", name="Blue"), form("/teams/2/keep")
     ),
+    ("POST", "/admin/people/<int:user_id>/<any(lock, unlock):act>"): with_somebody(
+        "/admin/people/{id}/lock"
+    ),
+    ("POST", "/admin/people/<int:user_id>/<any(make, unmake):act>-administrator"): with_somebody(
+        "/admin/people/{id}/make-administrator"
+    ),
+    ("POST", "/admin/people/<int:user_id>/sign-out"): with_somebody("/admin/people/{id}/sign-out"),
+    ("POST", "/admin/banner"): form("/admin/banner", text="Back at nine", level="note"),
     ("POST", "/sites/<host>/move"): after(ANOTHER, form(f"{SITE}/move", team="2")),
     ("POST", "/account/password"): form(
         "/account/password", current=PASSWORD, password="seven lamps over 3 harbours"
@@ -352,6 +360,7 @@ CHANGES_NOTHING = {
     "/account/factors/passkeys": "adds what a browser made: tests/portal/accounts/test_passkeys.py",
     "/theme": "a cookie",
     "/share/<slug>": "asks for a password",
+    "/sites/<host>/verify": "a look at the site",
     "/api/v2/query": "a question",
     "/api/v2/sites/<site>/imports/<name>": "rows of the store; tests/portal/api/test_manage.py",
     "/api/v2/funnel": "a question",

@@ -234,7 +234,7 @@ def test_with_the_store_away_the_page_stands_and_says_so(portal: Portal) -> None
 @pytest.mark.parametrize(
     ("path", "most"),
     [
-        ("/", 4),
+        ("/", 5),
         ("/sites/shop.example", 9),
         ("/sites/shop.example/cards/sources", 5),
         ("/sites/shop.example/glance", 5),

@@ -15,6 +15,9 @@ from portal.audit import views as audit_views
 from portal.config import PortalConfig, install
 from portal.dashboard import views as dashboard_views
 from portal.errors import install_errors
+from portal.messages import leaving
+from portal.messages import views as message_views
+from portal.metrics import install_metrics
 from portal.page import install_page
 from portal.rules import views as rule_views
 from portal.security import install_headers, session_settings
@@ -34,6 +37,7 @@ def create_app(config: PortalConfig) -> Flask:
     app = Flask("portal")
     app.config.update(SECRET_KEY=config.secret_key, **session_settings(https=https))
     install(app, config)
+    install_metrics(app)
     install_headers(app, https=https)
     csrf = CSRFProtect(app)
     install_login(app)
@@ -41,11 +45,18 @@ def create_app(config: PortalConfig) -> Flask:
     install_page(app)
     install_errors(app)
     api = (api_views, older, kept_views, openapi, event_views)
-    for part in api:
+    for part in (*api, leaving):  # Neither signs in with a cookie.
         csrf.exempt(part.blueprint)
     people = (account_views, token_views, joining, forgotten, account, team_views)
-    of_sites = (site_views, capture_views, rule_views, dashboard_views, sharing_views)
-    pages = (health, *people, *of_sites, audit_views, reader_views)
+    of_sites = (
+        site_views,
+        capture_views,
+        rule_views,
+        dashboard_views,
+        sharing_views,
+        message_views,
+    )
+    pages = (health, *people, *of_sites, audit_views, reader_views, leaving)
     for part in (*pages, *api):
         app.register_blueprint(part.blueprint)
     return app

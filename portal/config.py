@@ -16,6 +16,7 @@ from portal.background import Background
 from portal.database import Database
 from portal.limits import Limit
 from portal.mail import SendMail
+from portal.messages.ways import Ways
 from portal.sites.payload import Publication
 from store.client import Store
 
@@ -64,7 +65,7 @@ class PortalConfig:
     given as the snapshot's object; ``public_url`` is where browsers reach the portal (https makes
     cookies secure); ``edge_url`` is shown to people; ``send_mail`` sends one message and does not
     raise, without it links are shown to who asks; ``open_signup`` lets anybody make an account,
-    which needs mail.
+    which needs mail; ``ways`` sends reports and alerts; without it nothing is sent.
     """
 
     database_url: str
@@ -82,6 +83,7 @@ class PortalConfig:
     edge_url: str = ""
     send_mail: SendMail | None = None
     open_signup: bool = False
+    ways: Ways | None = None
     api_per_hour: int = 600
     now: Callable[[], datetime] = _utc_now
 
@@ -98,6 +100,7 @@ class Surroundings:
         self.mail_by_email = Limit(burst=3, per_hour=3)
         self.mail_by_network = Limit(burst=20, per_hour=20)
         self.background = Background()
+        self.test_messages = Limit(burst=5, per_hour=30)
         self.link_tries = Limit(burst=20, per_hour=120)
         self.api_limit = Limit(burst=config.api_per_hour, per_hour=config.api_per_hour)
 

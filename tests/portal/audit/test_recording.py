@@ -13,6 +13,7 @@ from portal.commands import add_site, create_token, setup_link, site_named
 from portal.models import AuditEntry, Base, Guest, Membership, Role, Site, SiteSegment, User
 from portal.rules.changes import seal
 from tests.portal.conftest import NOW, PASSWORD, Person, Portal
+from tests.portal.messages.conftest import ways
 
 SITE = "/sites/own.example"
 API = "/api/v2/sites/own.example"
@@ -21,6 +22,7 @@ FUNNEL = {"name": "F", "steps": [1, 2]}
 SEGMENT = {"name": "S", "filters": [["is", "visit:country", ["FR"]]]}
 NOTE = {"day": "2026-11-01", "text": "Started"}
 SETTINGS = {"upstreams": "http://10.0.0.9:80", "timezone": "Europe/Paris", "mode": "on"}
+BOT = "12345678:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
 RULES = '[{"id": "admin", "kind": "inject", "action": "exclude", "paths": ["/admin/**"]}]'
 
 Act = Callable[[Portal, Person, dict[str, str]], Any]
@@ -53,6 +55,15 @@ def with_link(path: str, **data: Any) -> Act:
     def act(portal: Portal, person: Person, headers: dict[str, str]) -> Any:
         form(f"{SITE}/sharing", name="Press")(portal, person, headers)
         return form(f"{SITE}/sharing/1{path}", **data)(portal, person, headers)
+
+    return act
+
+
+def with_recipient(path: str, **data: Any) -> Act:
+    def act(portal: Portal, person: Person, headers: dict[str, str]) -> Any:
+        typed = {"kind": "telegram", "address": "-1", "key": BOT, "gets": ["weekly"]}
+        form(f"{SITE}/reports/recipients", **typed)(portal, person, headers)
+        return form(f"{SITE}/reports/recipients/1{path}", **data)(portal, person, headers)
 
     return act
 
@@ -155,6 +166,20 @@ MUTATING: dict[tuple[str, str], Act] = {
     ("POST", "/sites/<host>/sharing/public"): form(f"{SITE}/sharing/public", public="on"),
     ("POST", "/sites/<host>/sharing/<int:link_id>"): with_link("", name="Other"),
     ("POST", "/sites/<host>/sharing/<int:link_id>/end"): with_link("/end"),
+    ("POST", "/sites/<host>/reports/recipients"): with_recipient("", gets=["alerts"]),
+    ("POST", "/sites/<host>/reports/recipients/<int:recipient_id>"): with_recipient(
+        "", gets=["alerts"]
+    ),
+    ("POST", "/sites/<host>/reports/recipients/<int:recipient_id>/remove"): with_recipient(
+        "/remove"
+    ),
+    ("POST", "/sites/<host>/reports/alerts"): form(
+        f"{SITE}/reports/alerts", kind="broken", quiet_h="1"
+    ),
+    ("POST", "/sites/<host>/reports/alerts/<int:alert_id>/remove"): after(
+        form(f"{SITE}/reports/alerts", kind="broken", quiet_h="1"),
+        form(f"{SITE}/reports/alerts/1/remove"),
+    ),
     ("POST", "/tokens"): form("/tokens", name="Report", host="own.example", scopes=["stats:read"]),
     ("POST", "/tokens/<int:token_id>/end"): form("/tokens/1/end"),
     ("POST", "/api/v2/sites/<site>/tokens"): api("POST", "tokens", {"scopes": ["stats:read"]}),
@@ -165,6 +190,7 @@ MUTATING: dict[tuple[str, str], Act] = {
 }
 BY_LINK = {
     *("/invitations/<token>", "/signup/<token>", "/reset/<token>", "/confirm/<token>"),
+    "/unsubscribe/<token>",
 }
 """Whoever opens a one-time link is nobody yet; what they change is recorded by the same session."""
 CHANGES_NOTHING = {
@@ -172,6 +198,7 @@ CHANGES_NOTHING = {
     "/forgot": "sends a link",
     "/account/address": "sends a link",
     "/login": "a session is the browser's cookie",
+    "/sites/<host>/reports/recipients/<int:recipient_id>/test": "sends a message",
     "/logout": "likewise",
     "/theme": "a cookie",
     "/share/<slug>": "asks for a password",
@@ -201,8 +228,9 @@ def test_every_route_that_takes_changes_is_known(portal: Portal) -> None:
 
 @pytest.mark.parametrize(("method", "path"), MUTATING)
 def test_every_change_is_recorded_with_who_and_from_where(
-    portal: Portal, method: str, path: str
+    make_portal: Callable[..., Portal], method: str, path: str
 ) -> None:
+    portal = make_portal(ways=ways())
     portal.site("own.example")
     person = portal.user("a@b.c", Role.OWNER, admin=True)
     scopes = ("sites:read", "sites:write", "stats:read")

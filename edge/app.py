@@ -129,7 +129,9 @@ def _hear_nginx(path: Path, feed: SitesFeed, recorder: HitRecorder) -> SyslogHit
 
 async def _start_private(private: PrivatePort, config: EdgeConfig) -> None:
     try:
-        await private.start(port=config.private_port or 0, path=config.private_socket)
+        await private.start(
+            host=config.private_bind, port=config.private_port or 0, path=config.private_socket
+        )
     except OSError as error:
         raise EdgeError(f"cannot listen: {error.strerror or error}") from None
 

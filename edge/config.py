@@ -53,6 +53,7 @@ class EdgeConfig:
     tracker: bytes
     tracker_at: float
     drain_s: int
+    private_bind: str
     private_port: int | None
     private_socket: Path | None
     debug: bool

@@ -24,6 +24,9 @@ from portal.goals import views as goal_views
 from portal.journeys import views as journey_views
 from portal.live import views as live_views
 from portal.notes import views as note_views
+from portal.messages import leaving
+from portal.messages import views as message_views
+from portal.metrics import install_metrics
 from portal.page import install_page
 from portal.properties import views as property_views
 from portal.retention import views as retention_views
@@ -48,6 +51,7 @@ def create_app(config: PortalConfig) -> Flask:
     app = Flask("portal")
     app.config.update(SECRET_KEY=config.secret_key, **session_settings(https=https))
     install(app, config)
+    install_metrics(app)
     install_headers(app, https=https)
     csrf = CSRFProtect(app)
     install_login(app)
@@ -56,11 +60,19 @@ def create_app(config: PortalConfig) -> Flask:
     install_errors(app)
     of_api = (api_views, older, older_sites, kept_views, manage_views, people_views)
     api = (*of_api, openapi, event_views)
-    for part in api:
+    for part in (*api, leaving):  # Neither signs in with a cookie.
         csrf.exempt(part.blueprint)
     doors = (account_views, second, sso_views, joining, forgotten)
     people = (*doors, account, again, factor_views, token_views, team_views)
-    of_sites = (site_views, capture_views, verify_views, rule_views, dashboard_views, sharing_views)
+    of_sites = (
+        site_views,
+        capture_views,
+        verify_views,
+        rule_views,
+        dashboard_views,
+        sharing_views,
+        message_views,
+    )
     counted = (goal_views, property_views, funnel_settings, segment_views, note_views)
     reports = (live_views, funnel_views, journey_views, retention_views)
     figures = (behaviour_views, served_views)
@@ -75,6 +87,7 @@ def create_app(config: PortalConfig) -> Flask:
         admin_views,
         reader_views,
         design_views,
+        leaving,
     )
     for part in (*pages, *api):
         app.register_blueprint(part.blueprint)

@@ -19,6 +19,7 @@ from portal.database import Database
 from portal.limits import Limit
 from portal.live.stream import Seats
 from portal.mail import SendMail
+from portal.messages.ways import Ways
 from portal.sites.payload import Publication
 from portal.sites.verification import Check
 from store.client import Store
@@ -79,7 +80,8 @@ class PortalConfig:
     at an upstream, ``own_hosts`` are names that no site may have, and ``trusted_hosts`` those under
     which the portal is asked for (none: any); ``live_streams`` are the most live pages that are fed
     at once, each of which holds a thread of the server, ``live_every_s`` the seconds between two
-    pieces; ``gallery`` opens the page of components; ``sso`` is the provider of single sign-on.
+    pieces; ``gallery`` opens the page of components; ``sso`` is the provider of single sign-on;
+    ``ways`` sends reports and alerts, without it nothing is sent.
     """
 
     database_url: str
@@ -103,6 +105,7 @@ class PortalConfig:
     own_hosts: frozenset[str] = frozenset()
     trusted_hosts: tuple[str, ...] = ()
     sso: SingleSignOn | None = None
+    ways: Ways | None = None
     api_per_hour: int = 600
     live_streams: int = 3
     live_every_s: float = 4.0
@@ -133,6 +136,7 @@ class Surroundings:
         self.answers = Answers()
         self.live_seats = Seats(config.live_streams)
         self.verify_limit = Limit(burst=10, per_hour=60)
+        self.test_messages = Limit(burst=5, per_hour=30)
         self.link_tries = Limit(burst=20, per_hour=120)
         self.api_limit = Limit(burst=config.api_per_hour, per_hour=config.api_per_hour)
 

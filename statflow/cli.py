@@ -158,7 +158,13 @@ def forwarder(
 
     config = forwarder_config(context.settings, context.paths, shards)
     _serve(
-        lambda stop: serve_forwarder(config, stop, port=private_port, path=private_socket),
+        lambda stop: serve_forwarder(
+            config,
+            stop,
+            bind=context.settings.private_bind,
+            port=private_port,
+            path=private_socket,
+        ),
         uvloop=True,
     )
 
@@ -168,11 +174,38 @@ def forwarder(
 @click.option("--bind", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True)
 @click.option("--threads", default=8, show_default=True)
-def portal(context: Context, bind: str, port: int, threads: int) -> None:
+@click.option("--private-port", type=int, help="Health and metrics.")
+@click.option("--private-socket", type=click.Path(path_type=Path), hidden=True)
+@click.option(
+    "--reports/--no-reports",
+    default=True,
+    show_default=True,
+    help="Take part in sending reports and alerts; else run `statflow reports`.",
+)
+def portal(context: Context, **options: Any) -> None:
     """Run the portal: accounts, sites, dashboards, API."""
     from statflow.role_portal import serve_portal
 
-    serve_portal(context.settings, context.paths, bind=bind, port=port, threads=threads)
+    serve_portal(context.settings, context.paths, **options)
+
+
+@main.command()
+@command
+@click.option("--private-port", type=int, help="Health and metrics.")
+def reports(context: Context, private_port: int | None) -> None:
+    """Send reports and alerts, and nothing else: for portals run with --no-reports."""
+    from statflow.role_reports import serve_reports
+
+    serve_reports(context.settings, context.paths, private_port)
+
+
+@main.command()
+@click.argument("address", default="http://127.0.0.1:9090/healthz")
+def health(address: str) -> None:
+    """Ask the part at ADDRESS whether it is well: status 0 or 1. For containers."""
+    from statflow.health import is_well
+
+    sys.exit(0 if is_well(address) else 1)
 
 
 @main.command()

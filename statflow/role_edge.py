@@ -62,6 +62,7 @@ def edge_config(  # noqa: PLR0913 - one argument an option of the command
         modules=modules_of(newest_build()),
         older_modules=older_modules(),
         drain_s=settings.drain_s,
+        private_bind=settings.private_bind,
         private_port=private_port,
         private_socket=private_socket,
         debug=settings.debug,

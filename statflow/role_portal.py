@@ -4,7 +4,7 @@ import logging
 import threading
 from datetime import UTC, datetime
 from functools import partial
-from urllib.parse import urlsplit
+from pathlib import Path
 
 from edge.buffer.accounts import read_account
 from edge.buffer.beside import BufferAwayError, open_beside
@@ -28,6 +28,8 @@ from statflow.collector_client import CollectorClient
 from statflow.explaining import Explainer
 from statflow.installation import operations
 from statflow.paths import Paths
+from statflow.private_thread import PrivateThread
+from statflow.role_reports import check_services, keep_reporting, mail_sender, ways_out
 from statflow.scripts import SiteScripts
 from statflow.services import database_url, redis_url, secret_key, store_url
 from statflow.settings import PREFIX, Settings, SettingsError
@@ -40,20 +42,44 @@ PUBLISH_CHECK_S = 1.0
 log = logging.getLogger(__name__)
 
 
-def serve_portal(settings: Settings, paths: Paths, *, bind: str, port: int, threads: int) -> None:
-    """Serve the portal until it is stopped, and keep the published sites true to the database."""
+def serve_portal(  # noqa: PLR0913 - one argument an option of the command
+    settings: Settings,
+    paths: Paths,
+    *,
+    bind: str,
+    port: int,
+    private_port: int | None,
+    private_socket: Path | None,
+    threads: int,
+    reports: bool,
+) -> None:
+    """Serve the portal until it is stopped, and keep the published sites true to the database.
+
+    With ``reports`` it also takes part in sending reports and alerts.
+    """
     stop = threading.Event()
     with open_accounts(settings, paths) as database:
-        app = create_app(portal_config(settings, paths, port))
-        keeper = threading.Thread(
-            target=_keep_published, args=(settings, paths, database, stop), daemon=True
-        )
-        keeper.start()
+        config = portal_config(settings, paths, port)
+        app = create_app(config)
+        keepers = [
+            threading.Thread(
+                target=_keep_published, args=(settings, paths, database, stop), daemon=True
+            )
+        ]
+        if reports:
+            told = (settings, paths, database, config.public_url, stop)
+            keepers.append(threading.Thread(target=keep_reporting, args=told, daemon=True))
+        for keeper in keepers:
+            keeper.start()
+        private = PrivateThread(partial(check_services, database, config.store))
+        private.start(settings.private_bind, private_port, private_socket)
         try:
             serve(app, bind, port, threads)
         finally:
+            private.stop()
             stop.set()
-            keeper.join(timeout=5)
+            for keeper in keepers:
+                keeper.join(timeout=5)
 
 
 def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
@@ -81,6 +107,7 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         trusted_hosts=_trusted_hosts(settings),
         gallery=settings.debug,
         sso=_single_sign_on(settings),
+        ways=ways_out(settings, paths, public_url),
     )
 
 
@@ -124,8 +151,7 @@ def _mail(settings: Settings, public_url: str) -> SendMail | None:
     """Build what sends mail, if a server is set."""
     if not settings.smtp_url:
         return None
-    host = urlsplit(public_url).hostname or "localhost"
-    return smtp_sender(settings.smtp_url, settings.mail_from or f"statflow@{host}")
+    return smtp_sender(settings.smtp_url, mail_sender(settings, public_url))
 
 
 def _keep_published(

@@ -316,6 +316,14 @@ SETTINGS: tuple[Setting, ...] = (
         "other trackers send to it; empty: the edge of this data folder's `statflow up`.",
         str,
     ),
+    Setting(
+        "PRIVATE_BIND",
+        "127.0.0.1",
+        "address",
+        "Where the private ports (health, metrics, the collector's door for the portal) listen; "
+        "0.0.0.0 in a container. Keep them away from the Internet.",
+        str,
+    ),
     Setting("PUBLIC_URL", "", "URL", "Address of the portal as people reach it, for links.", str),
     Setting(
         "SMTP_URL",
@@ -339,6 +347,14 @@ SETTINGS: tuple[Setting, ...] = (
         "days",
         "How long the record of who changed what is kept; 0: for good.",
         _count,
+    ),
+    Setting(
+        "WEBHOOK_RANGES",
+        "",
+        "CIDR list",
+        "Networks to which reports and alerts may be posted besides the public Internet, such as "
+        "`10.0.5.0/24`, also without TLS; empty: no private address is reached.",
+        _networks,
     ),
     Setting(
         "SIGNUP",
@@ -417,10 +433,12 @@ class Settings:
     drain_s: int
     debug: bool
     collector_url: str
+    private_bind: str
     public_url: str
     smtp_url: str
     mail_from: str
     audit_days: int
+    webhook_ranges: str
     signup: str
     oidc_issuer: str
     oidc_client_id: str

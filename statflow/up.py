@@ -242,6 +242,7 @@ class Stack:
             edge += ["--salts-file", f"/proc/self/fd/{kept_fds[0]}"]
         forwarder = ["forwarder", "--private-socket", str(paths.private_socket("forwarder"))]
         portal = ["portal", "--bind", options.bind, "--port", str(options.portal_port)]
+        portal += ["--private-socket", str(paths.private_socket("portal"))]
         parts = [
             Part("forwarder", self._command(*forwarder), self._is_healthy("forwarder")),
             Part(
@@ -333,7 +334,7 @@ class Stack:
 
     async def _metrics(self) -> bytes:
         texts = []
-        for name in ("edge", "forwarder"):
+        for name in ("edge", "forwarder", "portal"):
             _, body = await fetch_private(self._paths.private_socket(name), "/metrics")
             texts.append(body)
         return _one_exposition(texts)

@@ -36,6 +36,7 @@ from portal.config import here
 from portal.models import User, UserSession
 from portal.sessions import reading
 
+LOCKED = "An administrator has locked this account."
 FRESH = timedelta(minutes=15)
 """How long a proof of who one is is good for changes of the account."""
 

@@ -14,7 +14,7 @@ from portal.accounts.links import safe_path
 from portal.accounts.passkeys import ask_to_sign_in
 from portal.accounts.passwords import is_password
 from portal.accounts.people import end_session
-from portal.accounts.signin import Way, me, sign_in
+from portal.accounts.signin import LOCKED, Way, me, sign_in
 from portal.commands import consume_setup_link, has_users, is_setup_link, normal_email
 from portal.config import here
 from portal.models import User
@@ -26,7 +26,6 @@ blueprint = Blueprint("accounts", __name__)
 
 WRONG = "E-mail or password is wrong."
 SLOW = "Too many tries. Wait {seconds} seconds, then try again."
-LOCKED = "An administrator has locked this account."
 THEMES = ("system", "light", "dark")
 
 

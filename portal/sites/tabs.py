@@ -73,6 +73,7 @@ GROUPS: tuple[Group, ...] = (
             TabPage("segments", "Segments", "segments.page"),
             TabPage("notes", "Notes", "notes.page"),
             TabPage("sharing", "Sharing", "sharing_settings.page", edits=True),
+            TabPage("reports", "Reports", "messages.page", edits=True),
         ),
     ),
 )

@@ -25,6 +25,7 @@ from portal.models import (
 from portal.rules.changes import seal
 from tests.portal.conftest import NOW, PASSWORD, Person, Portal
 from tests.portal.factors import add_app
+from tests.portal.messages.conftest import ways
 
 SITE = "/sites/own.example"
 API = "/api/v2/sites/own.example"
@@ -35,6 +36,7 @@ NOTE = {"day": "2026-11-01", "text": "Started"}
 BUILT = {"steps": ["1", "2"], "within": "visit", "between": "any", "window": "1", "unit": "3600"}
 CONDITION = {"cond_op": "is", "cond_dim": "country", "cond_value": "FR"}
 SETTINGS = {"upstreams": "http://10.0.0.9:80", "timezone": "Europe/Paris", "mode": "on"}
+BOT = "12345678:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
 RULES = '[{"id": "admin", "kind": "inject", "action": "exclude", "paths": ["/admin/**"]}]'
 
 Act = Callable[[Portal, Person, dict[str, str]], Any]
@@ -80,6 +82,15 @@ def with_rows(path: str, **data: Any) -> Act:
         for kind, body in rows.items():
             api("POST", kind, body)(portal, person, headers)
         return form(f"{SITE}{path}", **data)(portal, person, headers)
+
+    return act
+
+
+def with_recipient(path: str, **data: Any) -> Act:
+    def act(portal: Portal, person: Person, headers: dict[str, str]) -> Any:
+        typed = {"kind": "telegram", "address": "-1", "key": BOT, "gets": ["weekly"]}
+        form(f"{SITE}/reports/recipients", **typed)(portal, person, headers)
+        return form(f"{SITE}/reports/recipients/1{path}", **data)(portal, person, headers)
 
     return act
 
@@ -304,6 +315,20 @@ MUTATING: dict[tuple[str, str], Act] = {
     ("POST", "/sites/<host>/sharing/public"): form(f"{SITE}/sharing/public", public="on"),
     ("POST", "/sites/<host>/sharing/<int:link_id>"): with_link("", name="Other"),
     ("POST", "/sites/<host>/sharing/<int:link_id>/end"): with_link("/end"),
+    ("POST", "/sites/<host>/reports/recipients"): with_recipient("", gets=["alerts"]),
+    ("POST", "/sites/<host>/reports/recipients/<int:recipient_id>"): with_recipient(
+        "", gets=["alerts"]
+    ),
+    ("POST", "/sites/<host>/reports/recipients/<int:recipient_id>/remove"): with_recipient(
+        "/remove"
+    ),
+    ("POST", "/sites/<host>/reports/alerts"): form(
+        f"{SITE}/reports/alerts", kind="broken", quiet_h="1"
+    ),
+    ("POST", "/sites/<host>/reports/alerts/<int:alert_id>/remove"): after(
+        form(f"{SITE}/reports/alerts", kind="broken", quiet_h="1"),
+        form(f"{SITE}/reports/alerts/1/remove"),
+    ),
     ("POST", "/tokens"): form("/tokens", name="Report", host="own.example", scopes=["stats:read"]),
     ("POST", "/tokens/<int:token_id>/end"): form("/tokens/1/end"),
     ("POST", "/api/v2/sites/<site>/tokens"): api("POST", "tokens", {"scopes": ["stats:read"]}),
@@ -346,6 +371,7 @@ MUTATING: dict[tuple[str, str], Act] = {
 }
 BY_LINK = {
     *("/invitations/<token>", "/signup/<token>", "/reset/<token>", "/confirm/<token>"),
+    "/unsubscribe/<token>",
 }
 """Whoever opens a one-time link is nobody yet; what they change is recorded by the same session."""
 CHANGES_NOTHING = {
@@ -353,6 +379,7 @@ CHANGES_NOTHING = {
     "/forgot": "sends a link",
     "/account/address": "sends a link",
     "/login": "a session is the browser's cookie",
+    "/sites/<host>/reports/recipients/<int:recipient_id>/test": "sends a message",
     "/logout": "likewise",
     "/login/second": "likewise; a recovery code that it uses up is recorded",
     "/login/passkey": "likewise",
@@ -388,8 +415,9 @@ def test_every_route_that_takes_changes_is_known(portal: Portal) -> None:
 
 @pytest.mark.parametrize(("method", "path"), MUTATING)
 def test_every_change_is_recorded_with_who_and_from_where(
-    portal: Portal, method: str, path: str
+    make_portal: Callable[..., Portal], method: str, path: str
 ) -> None:
+    portal = make_portal(ways=ways())
     portal.site("own.example")
     person = portal.user("a@b.c", Role.OWNER, admin=True)
     scopes = ("sites:read", "sites:write", "sites:admin", "people:write", "stats:read")

@@ -39,6 +39,7 @@ PAGES: dict[str, Right] = {
     "/sites/{host}/rules": Right.VIEW_STATS,
     "/sites/{host}/settings": Right.EDIT_SITE,
     "/sites/{host}/sharing": Right.EDIT_SITE,
+    "/sites/{host}/reports": Right.EDIT_SITE,
     "/sites/{host}/changes": Right.SEE_CHANGES,
     "/sites/{host}/changes.csv": Right.SEE_CHANGES,
     "/sites/{host}/changes.json": Right.SEE_CHANGES,
@@ -53,6 +54,7 @@ FORMS: dict[str, Right] = {
     "/sites/{host}/move": Right.MOVE_SITE,
     "/sites/{host}/sharing": Right.EDIT_SITE,
     "/sites/{host}/sharing/public": Right.EDIT_SITE,
+    "/sites/{host}/reports/alerts": Right.EDIT_SITE,
     "/sites/{host}/delete": Right.DELETE_SITE,
 }
 TYPED = {
@@ -71,6 +73,8 @@ TYPED = {
     "act": "text",
     "seen": seal([]),
     "team": "1",
+    "kind": "broken",
+    "quiet_h": "1",
 }
 TEAM_FORMS: dict[str, Right] = {
     "/teams/{team}/invitations": Right.MANAGE_PEOPLE,

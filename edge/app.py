@@ -82,6 +82,7 @@ async def run_edge(
             stack.push_async_callback(_hear_nginx(config.hits_socket, feed, recorder).close)
         builds = TrackerBuilds(
             config.tracker,
+            cores=config.cores,
             selectors=config.selectors,
             installed_at=config.tracker_at,
             modules=config.modules,
@@ -128,7 +129,9 @@ def _hear_nginx(path: Path, feed: SitesFeed, recorder: HitRecorder) -> SyslogHit
 
 async def _start_private(private: PrivatePort, config: EdgeConfig) -> None:
     try:
-        await private.start(port=config.private_port or 0, path=config.private_socket)
+        await private.start(
+            host=config.private_bind, port=config.private_port or 0, path=config.private_socket
+        )
     except OSError as error:
         raise EdgeError(f"cannot listen: {error.strerror or error}") from None
 

@@ -160,6 +160,8 @@ class Site:
     prefix: str = "/sf"
     mode: Mode = Mode.ON
     hash_routes: bool = False
+    count_downloads: bool = True
+    count_forms: bool = True
     respect_dnt: bool = True
     csp: CspMode = CspMode.AMEND
     client_ip: ClientIpSource = ClientIpSource.X_FORWARDED_FOR
@@ -428,6 +430,8 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "prefix": ("prefix", _prefix),
     "mode": ("mode", Mode),
     "hash_routes": ("hash_routes", _flag),
+    "count_downloads": ("count_downloads", _flag),
+    "count_forms": ("count_forms", _flag),
     "respect_dnt": ("respect_dnt", _flag),
     "csp": ("csp", CspMode),
     "client_ip": ("client_ip", ClientIpSource),

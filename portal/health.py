@@ -26,12 +26,13 @@ def healthz() -> ResponseReturnValue:
 @needs(Who.ANYBODY)
 def readyz() -> ResponseReturnValue:
     """Ask database and store; 503 names the part that does not answer."""
-    parts = {"database": _answers(here().database.ping), "store": _answers(here().store.ping)}
+    parts = {"database": answers(here().database.ping), "store": answers(here().store.ping)}
     ready = all(parts.values())
     return {"ok": ready, "parts": parts}, 200 if ready else 503
 
 
-def _answers(ping: Callable[[], bool]) -> bool:
+def answers(ping: Callable[[], bool]) -> bool:
+    """Ask a part; what it raises means no."""
     try:
         return ping()
     except (SQLAlchemyError, StoreError, StoreUnavailable) as error:

@@ -4,11 +4,8 @@ The decision is ``edge.explain``'s; here are the question, the answer on a termi
 the site's own page with ``--fetch``.
 """
 
-import asyncio
 import dataclasses
-import http.client
 import json
-import ssl
 import sys
 import time
 from pathlib import Path
@@ -23,11 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sized
 
     from edge.explain import Explanation, Knowledge, Question
-    from edge.fronts.origins import Origins
-    from edge.fronts.reception import Upstream
-
-FETCH_TIMEOUT_S = 10.0
-MOST_BYTES = 1_000_000
 
 
 class ExplainError(Exception):
@@ -118,51 +110,12 @@ def _knowledge(context: Context) -> "Knowledge":
 
 
 def _fetched(question: "Question", knowledge: "Knowledge", ranges: str) -> "Question":
-    """Ask the upstream what it answers to the question, as the edge would, and where it would."""
-    from edge.explain import fetch_plan
-    from edge.fronts.origins import Origins
-    from edge.upstream_ranges import UpstreamRanges
+    from statflow.fetching import FetchError, ask_upstream
 
-    plan = fetch_plan(question, knowledge)
-    if plan is None:
-        return question
-    upstream, target, headers = plan
-    origins = Origins(allowed=UpstreamRanges(ranges))
     try:
-        (host, port), *_ = asyncio.run(origins.addresses(upstream))
-    except OSError as error:
-        raise ExplainError(f"the upstream cannot be asked: {error}") from None
-    connection = http.client.HTTPConnection(host, port, timeout=FETCH_TIMEOUT_S)
-    try:
-        connection.connect()
-        _check_peer(connection, origins, upstream)
-        if upstream.tls:
-            tls = ssl.create_default_context()
-            connection.sock = tls.wrap_socket(connection.sock, server_hostname=upstream.sni)
-        connection.putrequest(question.method, target, skip_host=True, skip_accept_encoding=True)
-        for name, value in headers:
-            connection.putheader(name.decode("latin-1"), value)
-        connection.endheaders()
-        answer = connection.getresponse()
-        body = answer.read(MOST_BYTES)
-    except (OSError, http.client.HTTPException) as error:
-        raise ExplainError(f"the upstream cannot be asked: {error}") from None
-    finally:
-        connection.close()
-    fields = tuple((k.encode("latin-1"), v.encode("latin-1")) for k, v in answer.getheaders())
-    return dataclasses.replace(question, status=answer.status, answer_headers=fields, body=body)
-
-
-def _check_peer(
-    connection: http.client.HTTPConnection, origins: "Origins", upstream: "Upstream"
-) -> None:
-    """Hold the address that was connected to against the ranges, as every front does.
-
-    Raises:
-        OSError: It lies outside.
-    """
-    if not origins.allows(connection.sock.getpeername()[0], upstream):
-        raise OSError("the connected address is not in the allowed ranges")
+        return ask_upstream(question, knowledge, ranges)
+    except FetchError as error:
+        raise ExplainError(f"the upstream cannot be asked: it {error}") from None
 
 
 def _print(explanation: "Explanation") -> None:

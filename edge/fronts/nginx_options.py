@@ -55,6 +55,7 @@ class NginxOptions:
         scripts: Folder of the njs scripts.
         hits_socket: Unix socket of a syslog reader that is told of pages; empty: nobody is.
         tags: Site id to its tag; what ``njs`` and ``sub_filter`` insert.
+        snippet_host: The edge's own host, for sites that are not behind it; empty: there is none.
         drain_s: How long a leaving worker waits for running requests.
         names: Site id to further paths of ours than those under the prefix (quiet mode).
         names_until: Until when ``names`` are complete, for people to read.
@@ -75,6 +76,7 @@ class NginxOptions:
     scripts: str = ""
     hits_socket: str = ""
     tags: Mapping[int, Tag] = field(default_factory=dict)
+    snippet_host: str = ""
     drain_s: int = 30
     names: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     names_until: str = ""

@@ -16,7 +16,8 @@ from sqlalchemy.orm import joinedload
 from wtforms import DateField, SelectMultipleField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
-from portal.accounts.signin import me
+from portal.accounts.notices import tell
+from portal.accounts.signin import is_fresh, me, prove_again
 from portal.commands import create_token
 from portal.config import here
 from portal.models import ApiToken
@@ -30,7 +31,9 @@ blueprint = Blueprint("tokens", __name__, url_prefix="/tokens")
 SCOPES = {
     "stats:read": "stats:read: ask for numbers",
     "sites:read": "sites:read: see the site, its goals, funnels, segments and members",
-    "sites:write": "sites:write: change goals, funnels, segments and tokens",
+    "sites:write": "sites:write: change settings, links, goals, funnels, segments and tokens",
+    "sites:admin": "sites:admin: add sites to the team, and delete this one",
+    "people:write": "people:write: invite people and guests, change their roles, remove them",
     "events:write": "events:write: send events for visitors, from a server",
 }
 
@@ -58,6 +61,8 @@ def page() -> ResponseReturnValue:
     """List the person's tokens; make one, and show it this once."""
     form = TokenForm()
     made = None
+    if form.is_submitted() and not is_fresh():
+        return prove_again()
     if form.validate_on_submit():
         try:
             made = _make(form)
@@ -66,6 +71,7 @@ def page() -> ResponseReturnValue:
             form[field].errors = [*form[field].errors, str(error)]
         else:
             publish_sites()
+            tell(me().email, f"The API token “{form.name.data}” was made.")
             form = TokenForm(formdata=None)
             end_reading()
     query = select(ApiToken).where(ApiToken.user_id == me().id).order_by(ApiToken.id)
@@ -76,6 +82,7 @@ def page() -> ResponseReturnValue:
         tokens=list(reading().scalars(query.options(joinedload(ApiToken.site)))),
         sites={s.host: s.host for s in sites_with(reading(), me().id, Right.VIEW_STATS)},
         now=here().now(),
+        fresh=is_fresh(),
     )
     return shown, 422 if form.errors else 200
 

@@ -96,17 +96,18 @@ def sites() -> ResponseReturnValue:
     """List the sites that the token opens: its one."""
     token = token_with(SITES_READ)
     who = caller_at(token, SITES_READ, token.site_id)
-    return jsonify(sites=[_site_row(who.site)])
+    return jsonify(sites=[site_row(who.site)])
 
 
 @blueprint.get("/<site>")
 @needs(OfToken(SITES_READ))
 def one_site(site: str) -> ResponseReturnValue:
     """Show a site."""
-    return jsonify(_site_row(caller(SITES_READ, site).site))
+    return jsonify(site_row(caller(SITES_READ, site).site))
 
 
-def _site_row(site: Site) -> dict[str, Any]:
+def site_row(site: Site) -> dict[str, Any]:
+    """Write what everybody who sees a site may know of it."""
     return {
         "id": site.id,
         "host": site.host,
@@ -115,6 +116,7 @@ def _site_row(site: Site) -> dict[str, Any]:
         "currency": site.currency,
         "mode": site.mode,
         "salt_period": site.salt_period,
+        "public": site.public,
         "created_at": site.created_at.isoformat(timespec="seconds"),
     }
 
@@ -137,7 +139,7 @@ def properties(site: str) -> ResponseReturnValue:
     """List the custom properties that events of the last 91 days had."""
     who = caller(SITES_READ, site)
     since = here().now() - PROPERTY_DAYS
-    found = property_keys(here().store, who.site.id, since)
+    found = property_keys(here().questions(), who.site.id, since)
     return jsonify(properties=[{"name": name, "events": events} for name, events in found])
 
 
@@ -166,7 +168,7 @@ def _token_row(row: ApiToken) -> dict[str, Any]:
 def new_token(site: str) -> ResponseReturnValue:
     """Make a token with some of this one's scopes; its text is shown this once."""
     who = caller(SITES_WRITE, site)
-    body = TokenBody.model_validate(_json())
+    body = TokenBody.model_validate(read_body())
     if not set(body.scopes) <= set(who.scopes):
         message = "A token gives away only scopes that it has."
         return problem(403, "missing_scope", message, field="scopes", allowed=who.scopes)
@@ -218,7 +220,7 @@ def shown(site: str, kept: str, row_id: int) -> ResponseReturnValue:
     """Show one."""
     who = caller(SITES_READ, site)
     resource = BY_NAME[kept]
-    return jsonify(show(resource, find_row(reading(), resource, who, _small(row_id))))
+    return jsonify(show(resource, find_row(reading(), resource, who, small(row_id))))
 
 
 @blueprint.put("/<site>/<any(goals, funnels, segments, annotations):kept>/<int:row_id>")
@@ -227,7 +229,7 @@ def changed(site: str, kept: str, row_id: int) -> ResponseReturnValue:
     """Replace one."""
     who, resource, body = _change(site, kept)
     with here().database.writing() as session:
-        return jsonify(change_row(session, resource, who, _small(row_id), body))
+        return jsonify(change_row(session, resource, who, small(row_id), body))
 
 
 @blueprint.delete("/<site>/<any(goals, funnels, segments, annotations):kept>/<int:row_id>")
@@ -236,14 +238,14 @@ def removed(site: str, kept: str, row_id: int) -> ResponseReturnValue:
     """Remove one."""
     who = _writer(site, BY_NAME[kept])
     with here().database.writing() as session:
-        remove_row(session, BY_NAME[kept], who, _small(row_id))
+        remove_row(session, BY_NAME[kept], who, small(row_id))
     return "", 204
 
 
 def _change(site: str, kept: str) -> tuple[Caller, Resource, Body]:
     resource = BY_NAME[kept]
     who = _writer(site, resource)
-    return who, resource, resource.body.model_validate(_json())
+    return who, resource, resource.body.model_validate(read_body())
 
 
 def _writer(site: str, resource: Resource) -> Caller:
@@ -252,14 +254,19 @@ def _writer(site: str, resource: Resource) -> Caller:
     return caller_at(token, SITES_READ if resource.owned else SITES_WRITE, site)
 
 
-def _json() -> Any:
+def read_body() -> Any:
+    """Read the body, an object.
+
+    Raises:
+        RefusedError: It is none.
+    """
     payload = request.get_json(force=True, silent=True)
     if not isinstance(payload, dict):
         raise RefusedError(problem(400, "invalid_json", "The body must be a JSON object."))
     return payload
 
 
-def _small(row_id: int) -> int:
+def small(row_id: int) -> int:
     """Refuse a number that no column holds."""
     if row_id >= 1 << 31:
         raise NotThereError

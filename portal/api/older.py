@@ -42,7 +42,7 @@ for kind, handler in questions.error_handler_spec[None][None].items():
 def realtime() -> ResponseReturnValue:
     """Count who is there now."""
     site = _site()
-    return jsonify(current_visitors(here().store, site.id, here().now()))
+    return jsonify(current_visitors(here().questions(), site.id, here().now()))
 
 
 @blueprint.get("/aggregate")
@@ -118,7 +118,12 @@ def _site() -> QuerySite:
 
 def _ask(site: QuerySite, body: dict[str, Any]) -> Result:
     body = {**body, "date_range": _range(site), "filters": read_filters(_text("filters"))}
-    return run_query(here().store, parse_query(body, site), site, here().now())
+    imported = _text("with_imported")
+    if imported not in {"", "true", "false"}:
+        allowed = ("true", "false")
+        raise QueryError("wrong_type", "with_imported is true or false.", "with_imported", allowed)
+    body["include"] = body.get("include", {}) | {"imports": imported == "true"}
+    return run_query(here().questions(), parse_query(body, site), site, here().now())
 
 
 def _text(name: str) -> str:

@@ -4,7 +4,6 @@ What a link may be is ``portal.sharing.links``. The one invariant: only who may 
 see its links, because a link is worth what it opens.
 """
 
-from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,6 +22,7 @@ from portal.sessions import end_reading, reading
 from portal.sharing.links import (
     Wanted,
     change_link,
+    last_day,
     link_of,
     links_of,
     lockable,
@@ -167,12 +167,11 @@ def _change(site_id: int, link_id: int, wanted: Wanted) -> None:
 
 
 def _as_typed(link: ShareLink, site: Site) -> dict[str, Any]:
-    last = link.expires_at.astimezone(_zone(site)) if link.expires_at else None
     return {
         "name": link.name,
         "sections": link.sections,
         "segment_id": str(link.segment_id or WHOLE),
-        "expires_on": (last - timedelta(seconds=1)).date() if last else None,
+        "expires_on": last_day(link, _zone(site)),
         "embed_origins": " ".join(link.embed_origins),
     }
 

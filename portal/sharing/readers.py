@@ -175,7 +175,7 @@ def _pieces(tail: str, page: Page) -> None:
     blueprint.add_url_rule(f"{_FRAME}/{tail}", f"framed_{name}", of_framed)
 
 
-_pieces("live", pages.live)
+_pieces("current", pages.current)
 _pieces("cards/<name>", pages.card)
 _pieces("details/<name>/<tab_name>", pages.details)
 _pieces("details/<name>/<tab_name>.<any(csv, json, xlsx):kind>", pages.details_file)

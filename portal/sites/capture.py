@@ -126,7 +126,7 @@ def _chosen(name: str, known: list[Any], otherwise: str) -> str:
 def _report(site: Site, period: str, by: By) -> Report | None:
     """Ask for the numbers; None while the store does not answer."""
     start, end = moments_of(site, period, here().now())
-    asked = (here().store, query_site(site), start, end)
+    asked = (here().questions(), query_site(site), start, end)
     try:
         whole = capture_report(*asked)
         return Report(whole[0] if whole else Capture(""), capture_report(*asked, by))

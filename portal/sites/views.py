@@ -27,7 +27,7 @@ from portal.sites.forms import AddSiteForm, SiteSettingsForm, as_typed, split_na
 from portal.sites.payload import injection_is_on, set_injection, site_payload
 from portal.sites.publishing import publish_sites
 from portal.sites.switches import CLIENT_IP, CSP, HTTPS, MEASURES, SALT_PERIODS, change_site
-from portal.teams.rights import Right, sites_with, teams_with
+from portal.teams.rights import Right, sites_with, teams_that_wait, teams_with
 
 blueprint = Blueprint("sites", __name__)
 log = logging.getLogger(__name__)
@@ -47,7 +47,13 @@ def index() -> ResponseReturnValue:
     sites = sites_with(reading(), me().id, Right.VIEW_STATS)
     may_add = bool(teams_with(reading(), me().id, Right.ADD_SITE))
     filled = {site.id: render_glance(site) for site in sites} if "inline" in request.args else {}
-    return render_template("sites/index.html", sites=sites, may_add=may_add, inline=filled)
+    return render_template(
+        "sites/index.html",
+        sites=sites,
+        may_add=may_add,
+        inline=filled,
+        waiting=teams_that_wait(reading(), me().id),
+    )
 
 
 @blueprint.route("/sites/new", methods=["GET", "POST"])

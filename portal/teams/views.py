@@ -5,6 +5,7 @@ invariant: a team one is not in is not there, and every change asks the table of
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -12,7 +13,7 @@ from flask_login import login_required
 from sqlalchemy.orm import Session
 
 from portal.accounts import messages
-from portal.accounts.signin import me
+from portal.accounts.signin import freshly, lead, me
 from portal.commands import CommandError
 from portal.config import here
 from portal.models import Role, Site, Team
@@ -29,6 +30,7 @@ from portal.teams.rights import (
     Right,
     rights_in,
     roles_given_by,
+    teams_that_wait,
     teams_with,
 )
 
@@ -45,6 +47,8 @@ def team_or_stop(team_id: int) -> Team:
     """Find a team; 404 if the person is not in it, 403 if the right that the route needs lacks."""
     rights = rights_in(reading(), me().id, team_id)
     if Right.SEE_TEAM not in rights:
+        if team_id in {team.id for team in teams_that_wait(reading(), me().id)}:
+            abort(lead(url_for("factors.page")))
         abort(404)
     if declared_right() not in rights:
         abort(403)
@@ -66,7 +70,8 @@ def index() -> ResponseReturnValue:
             flash(f"The team {team.name} is made, and you own it.", "good")
             return redirect(url_for("teams.page", team_id=team.id))
     mine = members.teams_of(reading(), me().id)
-    page = render_template("teams/index.html", memberships=mine, form=form)
+    waiting = teams_that_wait(reading(), me().id)
+    page = render_template("teams/index.html", memberships=mine, form=form, waiting=waiting)
     return page, 422 if form.errors else 200
 
 
@@ -85,6 +90,7 @@ def _show(team: Team, form: InviteForm | None = None, link: str = "") -> str:
         "teams/page.html",
         team=team,
         rights=rights,
+        manages=manages,
         Right=Right,
         given=roles_given_by(rights),
         guest_roles=GUEST_ROLES,
@@ -258,6 +264,26 @@ def rename(team_id: int) -> ResponseReturnValue:
         "The team is renamed.",
         lambda writing: members.rename_team(writing, writing.get_one(Team, team_id), name),
     )
+
+
+@blueprint.post("/teams/<int:team_id>/factor")
+@needs(Right.NEED_FACTOR)
+@freshly
+def factor(team_id: int) -> ResponseReturnValue:
+    """Ask everybody of the team for a second factor, or no longer; who has none is told."""
+    needed, told = request.form.get("needed") == "on", list[str]()
+
+    def do(writing: Session) -> None:
+        team = writing.get_one(Team, team_id)
+        told.extend(members.need_factor(writing, team, me().id, needed=needed))
+
+    done = "no longer asks for a second factor" if not needed else "asks for a second factor now"
+    answer = _change(team_id, f"The team {done}.", do)
+    send, name = here().config.send_mail, reading().get_one(Team, team_id).name
+    if send is not None:
+        for email in told:
+            here().background.put(partial(send, messages.team_needs_factor(email, name)))
+    return answer
 
 
 @blueprint.post("/teams/<int:team_id>/delete")

@@ -1,11 +1,9 @@
-"""A portal on a real SQLite file, people in it, and where numbers count the real store."""
+"""A portal on a real database, people in it, and where numbers count the real store."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -17,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from portal.accounts import passwords
 from portal.app import PortalConfig, create_app
-from portal.commands import add_site, create_token, ensure_default_team
+from portal.commands import add_site, create_token
 from portal.config import Surroundings
 from portal.database import Database
 from portal.models import Membership, Role, Team, User
@@ -128,26 +126,6 @@ class Portal:
 # The hash that people's passwords get is slow on purpose; these tests sign in hundreds of times.
 passwords._HASHER = PasswordHasher(time_cost=1, memory_cost=64)
 _HASHED = passwords.hash_password(PASSWORD)
-
-
-@pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("portal") / "empty.sqlite"
-    database = Database(f"sqlite:///{file}")
-    database.migrate()
-    with database.writing() as session:
-        ensure_default_team(session, NOW)
-    with database.engine.connect() as connection:
-        connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
-    database.close()
-    return file
-
-
-@pytest.fixture
-def database_url(migrated_file: Path, tmp_path: Path) -> str:
-    file = tmp_path / "portal.sqlite"
-    shutil.copy(migrated_file, file)
-    return f"sqlite:///{file}"
 
 
 @pytest.fixture

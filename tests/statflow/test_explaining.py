@@ -60,7 +60,7 @@ def test_fetching_asks_the_ranges(
     with SteadyOrigin() as origin:
         upstream = Upstream("127.0.0.1", origin.port, False, "shop.example", guarded=guarded)
         head = [(b"Host", b"shop.example")]
-        monkeypatch.setattr("edge.explain.fetch_plan", lambda *_: (upstream, "/", head))
+        monkeypatch.setattr("statflow.fetching.fetch_plan", lambda *_: (upstream, "/", head))
         question, knowledge = Question("http://shop.example/"), cast("Any", None)
         if asked:
             assert _fetched(question, knowledge, ranges).status == 200

@@ -24,6 +24,10 @@ OPEN_HOST = "open.example"
 LINKS = {OWN: "slug-of-own", FOREIGN: "slug-that-ended", MISSING: "slug-of-nobody"}
 """A link is whoever's that has it, so the foreign one is one that no longer opens."""
 
+MINE = "mine"
+"""What belongs to the caller alone; ``Caller.own`` has its number."""
+FOREIGN_EMAIL = "owner@quetzal.test"
+
 type Values = dict[str, Any]
 
 
@@ -57,11 +61,12 @@ VALUES: dict[str, Values] = {
     "part": same("all"),
     "filename": same("css/base.css"),
     "number": IDS,
+    "alert_id": IDS,
+    "recipient_id": IDS,
+    "passkey_id": IDS | {OWN: MINE},
+    "email": {OWN: "mate@own.example", FOREIGN: FOREIGN_EMAIL, MISSING: "nobody@no.example"},
 }
 """By the name in the address."""
-
-MINE = "mine"
-"""What belongs to the caller alone; ``Caller.own`` has its number."""
 
 OF_ROUTE: dict[tuple[str, str], Values] = {
     ("sharing.public", "host"): {
@@ -77,6 +82,8 @@ OF_ROUTE: dict[tuple[str, str], Values] = {
     ("joining.invitation", "token"): {OWN: "invite-token", MISSING: "no-token"},
     ("joining.finish_signup", "token"): {OWN: "sign_up-token", MISSING: "no-token"},
     ("forgotten.reset", "token"): {OWN: "reset-token", MISSING: "no-token"},
+    ("leaving.ask", "token"): {OWN: "no-token", MISSING: "no-token"},
+    ("leaving.end", "token"): {OWN: "no-token", MISSING: "no-token"},
     ("forgotten.confirm", "token"): {OWN: "confirm-token", MISSING: "no-token"},
 }
 """Where a route means something else by a name."""

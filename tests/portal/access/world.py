@@ -16,10 +16,13 @@ from sqlalchemy.orm import Session
 from portal.accounts.passwords import hash_password
 from portal.commands import SCOPES, hash_secret
 from portal.models import (
+    AlertRule,
     ApiToken,
     Guest,
     Membership,
     OneTimeLink,
+    Passkey,
+    Recipient,
     Role,
     ShareLink,
     Site,
@@ -235,6 +238,10 @@ def _things(session: Session, place: str) -> None:
             expires_at=NOW + timedelta(days=1),
         )
     )
+    at_site = {"id": number, "site_id": site, "created_at": NOW}
+    to = {"kind": "mail", "address": f"reports@{named}.test", "target_hash": named, "gets": []}
+    session.add(Recipient(**at_site, **to))
+    session.add(AlertRule(**at_site, kind="spike", threshold=10.0, goal=named, quiet_h=24))
     owner = 22 if place == FOREIGN else 14
     session.add(
         ApiToken(
@@ -287,6 +294,7 @@ def _person(
             session.add(Guest(user_id=number, site_id=SITES[OWN], role=guest))
         kept = {"user_id": number, "created_at": NOW}
         session.add(ApiToken(id=number, site_id=11, token_hash=name, scopes=[], **kept))
+        session.add(_passkey(number, name))
         other = {"id": number * 1000, "key_hash": name, "device": "Other", "seen_at": NOW}
         session.add(UserSession(**other, **kept))
     held = RIGHTS[role] if role else NOBODY
@@ -300,8 +308,13 @@ def _person(
         rights=GUEST_RIGHTS[guest] if guest else held,
         beside=held,
         in_team=held,
-        own={"token_id": number, "number": number * 1000},
+        own={"token_id": number, "number": number * 1000, "passkey_id": number},
     )
+
+
+def _passkey(number: int, name: str) -> Passkey:
+    texts = {"credential_id": name, "public_key": "", "user_handle": name, "name": name}
+    return Passkey(id=number, user_id=number, sign_count=0, transports=[], created_at=NOW, **texts)
 
 
 def _signed_in(portal: Portal, email: str) -> tuple[str, str]:

@@ -21,6 +21,8 @@ HOSTS = {
     MISSING: "nowhere.example",
 }
 OPEN_HOST = "open.example"
+PUBLIC_HOSTS = {OWN: OPEN_HOST, FOREIGN: "own.example", MISSING: "nowhere.example"}
+"""Of the addresses of public dashboards: one that is, one that is not, and none."""
 LINKS = {OWN: "slug-of-own", FOREIGN: "slug-that-ended", MISSING: "slug-of-nobody"}
 """A link is whoever's that has it, so the foreign one is one that no longer opens."""
 
@@ -64,16 +66,11 @@ VALUES: dict[str, Values] = {
     "alert_id": IDS,
     "recipient_id": IDS,
     "passkey_id": IDS | {OWN: MINE},
-    "email": {OWN: "mate@own.example", FOREIGN: FOREIGN_EMAIL, MISSING: "nobody@no.example"},
+    "email": {OWN: "guest@own.example", FOREIGN: FOREIGN_EMAIL, MISSING: "nobody@no.example"},
 }
 """By the name in the address."""
 
 OF_ROUTE: dict[tuple[str, str], Values] = {
-    ("sharing.public", "host"): {
-        OWN: OPEN_HOST,
-        FOREIGN: "own.example",
-        MISSING: "nowhere.example",
-    },
     ("teams.remove_guest", "user_id"): {OWN: 13, FOREIGN: 22, MISSING: 999},
     ("teams.guest_role", "user_id"): {OWN: 13, FOREIGN: 22, MISSING: 999},
     ("account.end", "number"): IDS | {OWN: MINE},
@@ -82,18 +79,17 @@ OF_ROUTE: dict[tuple[str, str], Values] = {
     ("joining.invitation", "token"): {OWN: "invite-token", MISSING: "no-token"},
     ("joining.finish_signup", "token"): {OWN: "sign_up-token", MISSING: "no-token"},
     ("forgotten.reset", "token"): {OWN: "reset-token", MISSING: "no-token"},
-    ("leaving.ask", "token"): {OWN: "no-token", MISSING: "no-token"},
-    ("leaving.end", "token"): {OWN: "no-token", MISSING: "no-token"},
+    ("api_people.change_guest", "row_id"): {OWN: 13, FOREIGN: 22, MISSING: 999},
+    ("api_people.end_guest", "row_id"): {OWN: 13, FOREIGN: 22, MISSING: 999},
+    ("leaving.ask", "token"): same("no-token"),
+    ("leaving.end", "token"): same("no-token"),
     ("forgotten.confirm", "token"): {OWN: "confirm-token", MISSING: "no-token"},
 }
 """Where a route means something else by a name."""
-OF_ROUTE |= {
-    (f"sharing.public_{name}", "host"): OF_ROUTE["sharing.public", "host"]
-    for name in ("live", "card", "details", "details_file")
-}
 
 PASSWORD = "seven lamps over 3 harbours"
 _QUESTION = {"site_id": Slot("site"), "metrics": ["visitors"], "date_range": "7d"}
+_ABOUT_A_PAGE = {"site_id": Slot("site"), "date_range": "7d", "page": "/"}
 BODIES: dict[str, dict[str, Any]] = {
     "accounts.login": {"email": "nobody@own.example", "password": PASSWORD},
     "accounts.theme": {"theme": "dark", "next": "/"},
@@ -131,13 +127,40 @@ BODIES: dict[str, dict[str, Any]] = {
     "api.journeys": {"site_id": Slot("site"), "date_range": "7d"},
     "api.retention": {"site_id": Slot("site"), "date_range": "7d"},
     "api_sites.new_token": {"scopes": ["sites:write"]},
+    "api_older_sites.add": {"domain": "new.example", "timezone": "UTC"},
+    "api_older_sites.rename": {"domain": "new.example"},
+    "api_older_sites.shared_link": {"site_id": Slot("site"), "name": "Press"},
+    "api_older_sites.add_goal": {
+        "site_id": Slot("site"),
+        "goal_type": "event",
+        "event_name": "Signup",
+    },
+    "api_older_sites.end_goal": {"site_id": Slot("site")},
+    "api_older_sites.add_guest": {
+        "site_id": Slot("site"),
+        "email": "new@own.example",
+        "role": "viewer",
+    },
+    "api_manage.new_site": {"host": "new.example", "upstream": "http://203.0.113.5"},
+    "api_manage.change_settings": {"timezone": "UTC"},
+    "api_manage.publish": {"public": True},
+    "api_manage.add_link": {"name": "Press"},
+    "api_manage.replace_link": {"name": "Press"},
+    "api_people.change_member": {"role": "editor"},
+    "api_people.change_guest": {"role": "editor"},
+    "api_people.add_invitation": {"email": "new@own.example", "role": "viewer"},
+    **{f"api.{name}": _ABOUT_A_PAGE for name in ("clicks", "errors", "forms", "scroll", "vitals")},
 }
 """What is sent, by endpoint; a route without a row is sent an empty form."""
 
-QUERIES: dict[str, dict[str, Any]] = {
-    f"api_older.{name}": {"site_id": Slot("site"), "property": "event:page"}
-    for name in ("realtime", "aggregate", "timeseries", "breakdown")
-} | {"accounts.setup": {"token": "no-token"}}
+QUERIES: dict[str, dict[str, Any]] = (
+    {
+        f"api_older.{name}": {"site_id": Slot("site"), "property": "event:page"}
+        for name in ("realtime", "aggregate", "timeseries", "breakdown")
+    }
+    | {f"api_older_sites.{name}": {"site_id": Slot("site")} for name in ("goals", "guests")}
+    | {"accounts.setup": {"token": "no-token"}}
+)
 """What stands behind the question mark."""
 
 KEPT_BODIES: dict[str, dict[str, Any]] = {
@@ -150,3 +173,11 @@ KEPT_BODIES: dict[str, dict[str, Any]] = {
 
 FOR_ONE_ADDRESS = frozenset({"joining.invitation"})
 """Links that somebody who is signed in under another address cannot use."""
+
+OFF_HERE = frozenset(
+    {
+        *("sso.start", "sso.answer", "sso.sign_out", "sso.unlink", "design.gallery"),
+        *("messages.add", "messages.test", "leaving.ask", "leaving.end"),
+    }
+)
+"""What this portal has switched off: single sign-on, reports, the gallery. Nothing is there."""

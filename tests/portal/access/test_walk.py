@@ -40,9 +40,10 @@ CALLERS = (
     *(f"guest_{role.value}" for role in GUEST_RIGHTS),
     *("stranger", "administrator", "anonymous", "anonymous_htmx", "reader_with_password"),
     *("token_of_nobody", *(f"token_{scope}" for scope in SCOPES)),
-    *("token_every_scope_of_a_viewer", "token_every_scope_of_a_guest", "ended_session"),
+    *("token_every_scope_of_a_viewer", "token_every_scope_of_a_guest"),
+    *("ended_session", "half_signed_in"),
 )
-"""Who walks; a new kind of caller (half signed in, say) is added in ``world.build``."""
+"""Who walks; a new kind of caller is added in ``world.build``."""
 OPEN_TO_FRAMES = {"Content-Security-Policy", "X-Frame-Options"}
 EVENTS = "events.take"
 """Its headers are the collector's."""

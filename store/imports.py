@@ -75,10 +75,7 @@ def find_import(store: Store, site_id: int, name: str) -> Import | None:
 
 def _every_import(store: Store, site_id: int) -> list[Import]:
     rows = store.query(_LOG, {"site_id": site_id})
-    return [
-        Import(site_id, number, Kind(kind), *known, complete=bool(done), removed=bool(gone))
-        for number, kind, *known, done, gone in rows
-    ]
+    return [Import(site_id, number, Kind(kind), *known) for number, kind, *known in rows]
 
 
 def count_removed(store: Store, site_id: int, digest: str) -> int:

@@ -20,7 +20,7 @@ _EPOCH = date(1970, 1, 1)
 _DELETING = {"mutations_sync": 1}
 _LOG = """
 select import_id, any(kind), any(format), any(file), max(first_day), max(last_day), max(row_count),
-    min(at), countIf(act = 'added') > 0, countIf(act = 'removed') > 0
+    min(at), toBool(countIf(act = 'added') > 0), toBool(countIf(act = 'removed') > 0)
 from imports where site_id = {site_id:UInt32}
 group by import_id order by min(at), import_id
 """

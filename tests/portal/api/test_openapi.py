@@ -110,9 +110,9 @@ def test_a_fuzzer_finds_nothing(open_portal: Portal, part: int) -> None:
         def answers(case: Any) -> None:
             tried.add(case.operation.label)
             for name in ("site", "site_id"):
-                for part in (case.path_parameters, case.query):
-                    if part and name in part:
-                        part[name] = "own.example"
+                for place in (case.path_parameters, case.query):
+                    if place and name in place:
+                        place[name] = "own.example"
             if isinstance(case.body, dict) and "site_id" in case.body:
                 case.body["site_id"] = "own.example"
             ends_all = case.operation.label == "DELETE /api/v2/sites/{site}"

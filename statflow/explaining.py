@@ -23,8 +23,8 @@ from edge.pipeline.agents import Agents
 from edge.pipeline.geo import Geo
 from edge.sites import Snapshot, parse_site
 from statflow.services import geo_database
+from statflow.scripts import open_builds
 from statflow.settings import Settings
-from tracker import newest_build, selectors_build
 
 if TYPE_CHECKING:
     from edge.wire.fields import Field
@@ -34,7 +34,7 @@ _MEANINGS = {str(row.reason): row.meaning for row in REASONS}
 
 def open_knowledge(settings: Settings, sites: Callable[[], Snapshot]) -> Knowledge:
     """Open what explaining asks: the tracker's build, the databases, the way of a request."""
-    builds = TrackerBuilds(newest_build().read_bytes(), selectors=selectors_build().read_bytes())
+    builds = open_builds()
     return Knowledge(
         reception=Reception(
             sites,

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import batched
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
@@ -20,6 +21,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from edge.event import Event
+from edge.forwarder.hits import hit_columns
 from edge.importer import (
     ImportFileError,
     Summary,
@@ -33,6 +35,7 @@ from edge.sites import Site, parse_site
 from edge.sites_feed import write_atomically
 from portal.commands import sites_payload
 from statflow.accounts import open_accounts
+from statflow.demo.edge import DemoEdge
 from statflow.demo.traffic import generate
 from statflow.formats import ga4, ga4_reports, matomo, plausible, umami
 from statflow.formats.files import NoExportError, lines_of, members_of
@@ -53,6 +56,7 @@ FORMATS = ("statflow", *PRODUCTS)
 DEMO_DAYS = 90
 DEMO_EVENTS = 150_000
 DEMO_SEED = 7
+DEMO_HITS_AT_ONCE = 20_000
 
 
 def import_events_file(
@@ -194,10 +198,13 @@ def seed_demo(settings: Settings, paths: Paths, host: str) -> None:
         seed=DEMO_SEED,
         zone=site.zone,
     )
+    edge = DemoEdge(site, DEMO_SEED)
     with open_store(settings, paths) as store:
         number = import_number(site.id, f"demo {state['now']}")
-        events = (parse_line(line, site) for line in lines)
+        events = edge.watch(parse_line(line, site) for line in lines)
         summary = import_events(store, number, events, lambda s: _show(s.events, "events"))
+        for first, hits in enumerate(batched(edge.hits, DEMO_HITS_AT_ONCE)):
+            store.insert("hits", hit_columns(hits), token=f"demo-{number}-{first}")
     write_atomically(mark, json.dumps(state | {"done": True}).encode())
     print(f"{summary.events} events of the last {DEMO_DAYS} days", flush=True)  # noqa: T201
 

@@ -39,9 +39,11 @@ from portal.api.views import blueprint as questions
 from portal.commands import create_token
 from portal.config import here
 from portal.models import ApiToken, Membership, Site, User
+from portal.needs import OfToken, needs
 from portal.sessions import reading
 from portal.sites.fields import FieldError
 from portal.sites.publishing import publish_sites
+from portal.teams.rights import Right, rights_in
 from store.query.properties import property_keys
 
 blueprint = Blueprint("api_sites", __name__, url_prefix="/api/v2/sites")
@@ -60,7 +62,7 @@ def not_there(_: NotThereError) -> ResponseReturnValue:
 @blueprint.errorhandler(NotYoursError)
 def not_yours(_: NotYoursError) -> ResponseReturnValue:
     """Say that the right is lacking."""
-    message = "The token's owner may not change what belongs to the whole site."
+    message = "The token's owner has no right to what belongs to the whole site or its team."
     return problem(403, "no_right", message)
 
 
@@ -89,6 +91,7 @@ def _place(loc: tuple[int | str, ...]) -> str:
 
 
 @blueprint.get("")
+@needs(OfToken(SITES_READ))
 def sites() -> ResponseReturnValue:
     """List the sites that the token opens: its one."""
     token = token_with(SITES_READ)
@@ -97,6 +100,7 @@ def sites() -> ResponseReturnValue:
 
 
 @blueprint.get("/<site>")
+@needs(OfToken(SITES_READ))
 def one_site(site: str) -> ResponseReturnValue:
     """Show a site."""
     return jsonify(site_row(caller(SITES_READ, site).site))
@@ -118,24 +122,29 @@ def site_row(site: Site) -> dict[str, Any]:
 
 
 @blueprint.get("/<site>/members")
+@needs(OfToken(SITES_READ, Right.SEE_TEAM))
 def members(site: str) -> ResponseReturnValue:
-    """List who is in the site's team, and as what."""
+    """List who is in the site's team, and as what; a guest of the site is not to know."""
     who = caller(SITES_READ, site)
+    if Right.SEE_TEAM not in rights_in(reading(), who.user_id, who.site.team_id):
+        raise NotYoursError
     query = select(User.id, User.email, Membership.role).join(Membership)
     rows = reading().execute(query.where(Membership.team_id == who.site.team_id).order_by(User.id))
     return jsonify(members=[{"id": i, "email": email, "role": role} for i, email, role in rows])
 
 
 @blueprint.get("/<site>/properties")
+@needs(OfToken(SITES_READ))
 def properties(site: str) -> ResponseReturnValue:
     """List the custom properties that events of the last 91 days had."""
     who = caller(SITES_READ, site)
     since = here().now() - PROPERTY_DAYS
-    found = property_keys(here().store, who.site.id, since)
+    found = property_keys(here().questions(), who.site.id, since)
     return jsonify(properties=[{"name": name, "events": events} for name, events in found])
 
 
 @blueprint.get("/<site>/tokens")
+@needs(OfToken(SITES_READ))
 def tokens(site: str) -> ResponseReturnValue:
     """List the caller's own tokens for a site; their texts are not kept."""
     who = caller(SITES_READ, site)
@@ -155,6 +164,7 @@ def _token_row(row: ApiToken) -> dict[str, Any]:
 
 
 @blueprint.post("/<site>/tokens")
+@needs(OfToken(SITES_WRITE))
 def new_token(site: str) -> ResponseReturnValue:
     """Make a token with some of this one's scopes; its text is shown this once."""
     who = caller(SITES_WRITE, site)
@@ -174,6 +184,7 @@ def new_token(site: str) -> ResponseReturnValue:
 
 
 @blueprint.delete("/<site>/tokens/<int:row_id>")
+@needs(OfToken(SITES_WRITE))
 def end_token(site: str, row_id: int) -> ResponseReturnValue:
     """End one of the caller's own tokens."""
     who = caller(SITES_WRITE, site)
@@ -187,6 +198,7 @@ def end_token(site: str, row_id: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/<site>/<any(goals, funnels, segments, annotations):kept>")
+@needs(OfToken(SITES_READ))
 def listed(site: str, kept: str) -> ResponseReturnValue:
     """List what a site keeps of a kind."""
     who = caller(SITES_READ, site)
@@ -194,6 +206,7 @@ def listed(site: str, kept: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/<site>/<any(goals, funnels, segments, annotations):kept>")
+@needs(OfToken(SITES_WRITE))
 def added(site: str, kept: str) -> ResponseReturnValue:
     """Add one."""
     who, resource, body = _change(site, kept)
@@ -202,6 +215,7 @@ def added(site: str, kept: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/<site>/<any(goals, funnels, segments, annotations):kept>/<int:row_id>")
+@needs(OfToken(SITES_READ))
 def shown(site: str, kept: str, row_id: int) -> ResponseReturnValue:
     """Show one."""
     who = caller(SITES_READ, site)
@@ -210,6 +224,7 @@ def shown(site: str, kept: str, row_id: int) -> ResponseReturnValue:
 
 
 @blueprint.put("/<site>/<any(goals, funnels, segments, annotations):kept>/<int:row_id>")
+@needs(OfToken(SITES_WRITE))
 def changed(site: str, kept: str, row_id: int) -> ResponseReturnValue:
     """Replace one."""
     who, resource, body = _change(site, kept)
@@ -218,6 +233,7 @@ def changed(site: str, kept: str, row_id: int) -> ResponseReturnValue:
 
 
 @blueprint.delete("/<site>/<any(goals, funnels, segments, annotations):kept>/<int:row_id>")
+@needs(OfToken(SITES_WRITE))
 def removed(site: str, kept: str, row_id: int) -> ResponseReturnValue:
     """Remove one."""
     who = _writer(site, BY_NAME[kept])

@@ -10,6 +10,7 @@ from typing import Any
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
+from portal.api.behaviour import QUESTIONS
 from portal.api.bodies import (
     InvitationBody,
     LinkBody,
@@ -22,10 +23,12 @@ from portal.api.callers import PEOPLE_WRITE, SITES_ADMIN, SITES_READ, SITES_WRIT
 from portal.api.kept import RESOURCES, Resource
 from portal.api.older import INTERVALS, PERIODS
 from portal.api.older import MAX_ROWS as MOST_OLDER
+from portal.api.openapi_behaviour import behaviour_schemas, model_of
 from portal.api.shapes import Body, TokenBody
 from portal.commands import SCOPES
+from portal.needs import Who, needs
 from store.query import funnels, journeys, retention
-from store.query.dimensions import BY_NAME, TIME_DIMENSIONS
+from store.query.dimensions import BY_NAME, HIT_PREFIX, TIME_DIMENSIONS
 from store.query.goals import Between, Within
 from store.query.model import ComparisonMode, Metric
 from store.query.parse import KEYS, MAX_DIMENSIONS, MAX_LIMIT, MAX_OFFSET
@@ -39,6 +42,7 @@ _STRING: Schema = {"type": "string"}
 
 
 @blueprint.get("/openapi.json")
+@needs(Who.ANYBODY)
 def openapi() -> ResponseReturnValue:
     """Describe the API."""
     return jsonify(describe())
@@ -72,6 +76,12 @@ def _paths() -> Schema:
         },
         "/api/v2/retention": {
             "post": _operation("Follow cohorts", STATS_READ, _found(), "RetentionQuery")
+        },
+        **{
+            f"/api/v2/{asked.name}": {
+                "post": _operation(asked.summary, STATS_READ, _found(), model_of(asked.name))
+            }
+            for asked in QUESTIONS
         },
         base: {
             "get": _operation("The token's site", SITES_READ, _listed("sites", "Site")),
@@ -281,6 +291,7 @@ def _schemas() -> Schema:
         "FunnelQuery": _funnel_query(),
         "JourneyQuery": _journey_query(),
         "RetentionQuery": _retention_query(),
+        **behaviour_schemas(_common()),
         "Site": _object({"id": {"type": "integer"}, "host": _STRING}, ["id", "host", "timezone"]),
         "Problem": _problem(),
     }
@@ -309,8 +320,17 @@ def _range() -> Schema:
     return {"anyOf": [{"enum": list(NAMED_RANGES)}, pair]}
 
 
-def _dimension(*, times: bool) -> Schema:
-    names = [*BY_NAME, *(TIME_DIMENSIONS if times else ())]
+def _common() -> Schema:
+    return {
+        "site_id": {"type": ["string", "integer"]},
+        "date_range": _range(),
+        "filters": _filters(),
+    }
+
+
+def _dimension(*, of_query: bool) -> Schema:
+    names = [name for name in BY_NAME if of_query or not name.startswith(HIT_PREFIX)]
+    names += TIME_DIMENSIONS if of_query else ()
     return {"anyOf": [{"enum": names}, {"type": "string", "pattern": "^event:props:.+"}]}
 
 
@@ -340,7 +360,7 @@ def _query() -> Schema:
         "date_range": _range(),
         "dimensions": {
             "type": "array",
-            "items": _dimension(times=True),
+            "items": _dimension(of_query=True),
             "maxItems": MAX_DIMENSIONS,
             "uniqueItems": True,
         },
@@ -385,7 +405,7 @@ def _funnel_query() -> Schema:
         "funnel": {"anyOf": [{"type": "integer"}, _closed(written, ["steps"])]},
         "date_range": _range(),
         "filters": _filters(),
-        "dimensions": {"type": "array", "items": _dimension(times=False), "maxItems": 1},
+        "dimensions": {"type": "array", "items": _dimension(of_query=False), "maxItems": 1},
         "limit": {"type": "integer", "minimum": 1, "maximum": funnels.MAX_ROWS},
     }
     return _closed({key: parts[key] for key in funnels.KEYS}, ["site_id", "funnel", "date_range"])

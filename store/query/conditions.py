@@ -17,6 +17,7 @@ from store.query.dimensions import (
     country_names,
     find_dimension,
 )
+from store.query.documents import document_goals, reached_by_document, with_documents
 from store.query.fragments import Binder, Fragment, all_of, any_of
 from store.query.goals import NO_SCROLL, Goal, GoalKind, counted
 from store.query.model import (
@@ -102,6 +103,14 @@ class Scope:
             f"local_day >= (select minOrNull(local_day) {inner})"
             f" and local_day <= (select maxOrNull(local_day) {inner})"
         )
+
+    def around(self) -> Fragment:
+        """Limit documents to the period, with room for visits over its ends."""
+        start, end = (
+            round(moment.timestamp() * 1000) for moment in (self.period.start, self.period.end)
+        )
+        early, late = start - _MARGIN_DAYS * _DAY_MS, end + _MARGIN_DAYS * _DAY_MS
+        return Fragment(f"ts >= {self._moment(early)} and ts < {self._moment(late)}")
 
     def salt_days(self) -> Fragment:
         """Limit visits to the salt periods of all that have an event in the period, whole so far.
@@ -198,10 +207,26 @@ def goal_condition(goal: Goal, scope: Scope) -> Fragment:
             parts.append(_event_leaf(leaf, scope))
         return Fragment(f"({all_of(parts)})")
     page = _path_condition(goal.target, scope)
+    if goal.kind is GoalKind.HTTP:
+        return reached_by_document(goal, page, binder)
     if goal.kind is GoalKind.PAGE:
         return Fragment(f"(name = 'pageview' and {page})")
     deep = f"scroll != {NO_SCROLL} and scroll >= {binder.integer(goal.scroll)}"
     return Fragment(f"(name = 'engagement' and {deep} and {page})")
+
+
+def events_table(scope: Scope, goals: tuple[Goal, ...], times: Fragment) -> Fragment:
+    """Return the events that goals are asked of: with documents, where one is reached by them.
+
+    ``times`` is how events are limited in time.
+    """
+    served = document_goals(goals)
+    if not served:
+        return Fragment("events")
+    conditions = [goal_condition(goal, scope) for goal in served]
+    return with_documents(
+        conditions, scope.site_condition(), (times, scope.around()), scope.visit_days()
+    )
 
 
 def _path_condition(pattern: str, scope: Scope) -> Fragment:
@@ -309,9 +334,11 @@ def _by_visit_state(leaf: Leaf, dimension: Dimension, scope: Scope) -> Fragment:
 def _behaviour(behaviour: Behaviour, scope: Scope) -> Fragment:
     condition = event_condition(behaviour.condition, scope)
     counts = counting(goals_in(behaviour.condition), scope)
-    where = all_of((scope.site_condition(), scope.visit_days(), counts, condition))
+    days = scope.visit_days()
+    where = all_of((scope.site_condition(), days, counts, condition))
     belongs = "in" if behaviour.done else "not in"
-    return Fragment(f"visit_id {belongs} (select visit_id from events where {where})")
+    source = events_table(scope, goals_in(behaviour.condition), days)
+    return Fragment(f"visit_id {belongs} (select visit_id from {source} where {where})")
 
 
 def matching(leaf: Leaf, shown: Fragment, scope: Scope) -> Fragment:

@@ -55,7 +55,7 @@ CREATE TABLE events
     `name` LowCardinality(String),
     `interactive` Bool,
     `hostname` LowCardinality(String),
-    `path` String CODEC(ZSTD(1)),
+    `path` LowCardinality(String) CODEC(ZSTD(1)),
     `props` Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     `revenue_minor` Int64,
     `currency` LowCardinality(String),

@@ -125,10 +125,9 @@ def remove_import(store: Store, found: Import) -> None:
     Raises:
         StoreUnavailable, StoreError: Not done; the same call goes on from here.
     """
-    sql = "select any(digest) from imports where import_id = {import_id:UInt64}"
-    digest = str(store.query(sql, {"import_id": found.id})[0][0])
-    note_import(store, "removed", found, digest)
     params = {"site_id": found.site_id, "import_id": found.id}
+    digest = str(store.query(_DIGEST, params)[0][0])
+    note_import(store, "removed", found, digest)
     if found.kind is Kind.TOTALS:
         _delete(store, "imported_totals", "import_id = {import_id:UInt64}", params)
         return
@@ -141,6 +140,10 @@ def remove_import(store: Store, found: Import) -> None:
     store.command(f"alter table batches delete where {_OWN}", params, settings=_DELETING)
 
 
+_DIGEST = """
+select any(digest) from imports
+where site_id = {site_id:UInt32} and import_id = {import_id:UInt64}
+"""
 _OWN = "shard = {shard:UInt8} and generation = {import_id:UInt64}"
 _TOUCHED = f"select distinct local_day from events where site_id = {{site_id:UInt32}} and {_OWN}"  # noqa: S608
 

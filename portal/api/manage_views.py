@@ -21,6 +21,7 @@ from portal.audit.recording import record_of_store
 from portal.commands import add_site, create_token, remove_site, update_aliases
 from portal.config import here
 from portal.models import ApiToken, ShareLink, Site, User
+from portal.needs import OfToken, needs
 from portal.sessions import end_reading, reading
 from portal.sharing.links import (
     Wanted,
@@ -44,6 +45,7 @@ for kind, handler in kept.error_handler_spec[None][None].items():
 
 
 @blueprint.post("")
+@needs(OfToken(SITES_ADMIN))
 def new_site() -> ResponseReturnValue:
     """Add a site to the team of the token's own, with a token for it like this one."""
     token = token_of(SITES_ADMIN)
@@ -73,6 +75,7 @@ def add(who: Caller, body: SiteBody) -> dict[str, Any]:
 
 
 @blueprint.delete("/<site>")
+@needs(OfToken(SITES_ADMIN))
 def end_site(site: str) -> ResponseReturnValue:
     """Delete a site with its names, tokens and numbers."""
     who = caller(SITES_ADMIN, site)
@@ -83,6 +86,7 @@ def end_site(site: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/<site>/settings")
+@needs(OfToken(SITES_WRITE))
 def settings(site: str) -> ResponseReturnValue:
     """Show a site's settings; keys that are secret are not among them."""
     return jsonify(_settings(caller(SITES_WRITE, site).site))
@@ -94,6 +98,7 @@ def _settings(site: Site) -> dict[str, Any]:
 
 
 @blueprint.patch("/<site>/settings")
+@needs(OfToken(SITES_WRITE))
 def change_settings(site: str) -> ResponseReturnValue:
     """Change the settings that are named."""
     who = caller(SITES_WRITE, site)
@@ -111,6 +116,7 @@ def change_settings(site: str) -> ResponseReturnValue:
 
 
 @blueprint.put("/<site>/public")
+@needs(OfToken(SITES_WRITE))
 def publish(site: str) -> ResponseReturnValue:
     """Make the dashboard public, or private again."""
     who = caller(SITES_WRITE, site)
@@ -121,6 +127,7 @@ def publish(site: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/<site>/links")
+@needs(OfToken(SITES_WRITE))
 def links(site: str) -> ResponseReturnValue:
     """List a site's shared links: a link is worth what it opens, so only who may change it sees."""
     who = caller(SITES_WRITE, site)
@@ -128,6 +135,7 @@ def links(site: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/<site>/links")
+@needs(OfToken(SITES_WRITE))
 def add_link(site: str) -> ResponseReturnValue:
     """Make a shared link."""
     who, body = _wanted(site)
@@ -137,6 +145,7 @@ def add_link(site: str) -> ResponseReturnValue:
 
 
 @blueprint.put("/<site>/links/<int:row_id>")
+@needs(OfToken(SITES_WRITE))
 def replace_link(site: str, row_id: int) -> ResponseReturnValue:
     """Replace what a shared link is; its address and its count stay."""
     who, body = _wanted(site)
@@ -148,6 +157,7 @@ def replace_link(site: str, row_id: int) -> ResponseReturnValue:
 
 
 @blueprint.delete("/<site>/links/<int:row_id>")
+@needs(OfToken(SITES_WRITE))
 def end_link(site: str, row_id: int) -> ResponseReturnValue:
     """Revoke a shared link: it opens nothing from this moment on."""
     who = caller(SITES_WRITE, site)
@@ -195,6 +205,7 @@ def _link_row(row: ShareLink) -> dict[str, Any]:
 
 
 @blueprint.get("/<site>/imports")
+@needs(OfToken(SITES_READ))
 def imports(site: str) -> ResponseReturnValue:
     """List what was imported into a site."""
     who = caller(SITES_READ, site)
@@ -203,6 +214,7 @@ def imports(site: str) -> ResponseReturnValue:
 
 
 @blueprint.delete("/<site>/imports/<name>")
+@needs(OfToken(SITES_WRITE))
 def end_import(site: str, name: str) -> ResponseReturnValue:
     """Remove an import with all its rows."""
     who = caller(SITES_WRITE, site)

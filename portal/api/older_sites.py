@@ -30,6 +30,7 @@ from portal.api.shapes import GoalBody
 from portal.commands import remove_site, rename_site
 from portal.config import here
 from portal.models import Site
+from portal.needs import OfToken, needs
 from portal.sessions import reading
 from portal.sharing.links import Wanted, links_of, make_link
 from portal.sites.fields import FieldError
@@ -64,6 +65,7 @@ def _sent(name: str, *, required: bool = True) -> str:
 
 
 @blueprint.get("")
+@needs(OfToken(SITES_READ))
 def sites() -> ResponseReturnValue:
     """List the token's site."""
     token = token_with(SITES_READ)
@@ -72,6 +74,7 @@ def sites() -> ResponseReturnValue:
 
 
 @blueprint.get("/teams")
+@needs(OfToken(SITES_READ))
 def teams() -> ResponseReturnValue:
     """List the team of the token's site."""
     token = token_with(SITES_READ)
@@ -86,6 +89,7 @@ def _row(site: Site) -> dict[str, Any]:
 
 
 @blueprint.post("")
+@needs(OfToken(SITES_ADMIN))
 def add() -> ResponseReturnValue:
     """Add a site; the answer has a token for it, as a token opens no other."""
     token = token_with(SITES_ADMIN)
@@ -102,6 +106,7 @@ def add() -> ResponseReturnValue:
 
 
 @blueprint.get("/<site>")
+@needs(OfToken(SITES_READ))
 def one(site: str) -> ResponseReturnValue:
     """Show a site, and the custom properties of its last 91 days."""
     who = caller(SITES_READ, site)
@@ -110,6 +115,7 @@ def one(site: str) -> ResponseReturnValue:
 
 
 @blueprint.put("/<site>")
+@needs(OfToken(SITES_ADMIN))
 def rename(site: str) -> ResponseReturnValue:
     """Give a site another name."""
     who = caller(SITES_ADMIN, site)
@@ -123,6 +129,7 @@ def rename(site: str) -> ResponseReturnValue:
 
 
 @blueprint.delete("/<site>")
+@needs(OfToken(SITES_ADMIN))
 def end(site: str) -> ResponseReturnValue:
     """Delete a site."""
     who = caller(SITES_ADMIN, site)
@@ -133,6 +140,7 @@ def end(site: str) -> ResponseReturnValue:
 
 
 @blueprint.put("/shared-links")
+@needs(OfToken(SITES_WRITE))
 def shared_link() -> ResponseReturnValue:
     """Find a shared link by its name, or make it."""
     who = caller(SITES_WRITE, _sent("site_id"))
@@ -145,6 +153,7 @@ def shared_link() -> ResponseReturnValue:
 
 
 @blueprint.get("/goals")
+@needs(OfToken(SITES_READ))
 def goals() -> ResponseReturnValue:
     """List goals."""
     who = caller(SITES_READ, _sent("site_id"))
@@ -163,6 +172,7 @@ def _goal(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.put("/goals")
+@needs(OfToken(SITES_WRITE))
 def add_goal() -> ResponseReturnValue:
     """Find a goal by type and value, or add it."""
     who = caller(SITES_WRITE, _sent("site_id"))
@@ -183,6 +193,7 @@ def add_goal() -> ResponseReturnValue:
 
 
 @blueprint.delete("/goals/<int:row_id>")
+@needs(OfToken(SITES_WRITE))
 def end_goal(row_id: int) -> ResponseReturnValue:
     """Remove a goal."""
     who = caller(SITES_WRITE, _sent("site_id"))
@@ -192,6 +203,7 @@ def end_goal(row_id: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/guests")
+@needs(OfToken(PEOPLE_WRITE))
 def guests() -> ResponseReturnValue:
     """List guests, and who is invited to be one."""
     who = caller(PEOPLE_WRITE, _sent("site_id"))
@@ -209,6 +221,7 @@ def _guests(session: Session, site: Site) -> list[dict[str, Any]]:
 
 
 @blueprint.put("/guests")
+@needs(OfToken(PEOPLE_WRITE))
 def add_guest() -> ResponseReturnValue:
     """Find a guest by address, or invite them."""
     who = caller(PEOPLE_WRITE, _sent("site_id"))
@@ -222,6 +235,7 @@ def add_guest() -> ResponseReturnValue:
 
 
 @blueprint.delete("/guests/<email>")
+@needs(OfToken(PEOPLE_WRITE))
 def end_guest(email: str) -> ResponseReturnValue:
     """Take a guest away, or void the invitation."""
     token = token_with(PEOPLE_WRITE)

@@ -18,6 +18,7 @@ from portal.api.kept_views import blueprint as kept
 from portal.api.kept_views import read_body, small
 from portal.config import here
 from portal.models import Guest, Membership, OneTimeLink, Role, Site
+from portal.needs import OfToken, needs
 from portal.sessions import reading
 from portal.teams import members
 from portal.teams.invitations import invite, open_invitations, withdraw
@@ -34,6 +35,7 @@ def _rights(session: Session, who: Caller) -> frozenset[Right]:
 
 
 @blueprint.put("/members/<int:row_id>")
+@needs(OfToken(PEOPLE_WRITE))
 def change_member(site: str, row_id: int) -> ResponseReturnValue:
     """Give a member of the team another role."""
     who = caller(PEOPLE_WRITE, site)
@@ -45,6 +47,7 @@ def change_member(site: str, row_id: int) -> ResponseReturnValue:
 
 
 @blueprint.delete("/members/<int:row_id>")
+@needs(OfToken(PEOPLE_WRITE))
 def end_member(site: str, row_id: int) -> ResponseReturnValue:
     """Take a member out of the team."""
     who = caller(PEOPLE_WRITE, site)
@@ -62,6 +65,7 @@ def _member(session: Session, who: Caller, row_id: int) -> Membership:
 
 
 @blueprint.get("/guests")
+@needs(OfToken(PEOPLE_WRITE))
 def guests(site: str) -> ResponseReturnValue:
     """List the guests of this site."""
     who = caller(PEOPLE_WRITE, site)
@@ -70,6 +74,7 @@ def guests(site: str) -> ResponseReturnValue:
 
 
 @blueprint.put("/guests/<int:row_id>")
+@needs(OfToken(PEOPLE_WRITE))
 def change_guest(site: str, row_id: int) -> ResponseReturnValue:
     """Give a guest another role."""
     who = caller(PEOPLE_WRITE, site)
@@ -81,6 +86,7 @@ def change_guest(site: str, row_id: int) -> ResponseReturnValue:
 
 
 @blueprint.delete("/guests/<int:row_id>")
+@needs(OfToken(PEOPLE_WRITE))
 def end_guest(site: str, row_id: int) -> ResponseReturnValue:
     """Take a guest away from this site."""
     who = caller(PEOPLE_WRITE, site)
@@ -102,6 +108,7 @@ def _guest_row(row: Guest) -> dict[str, Any]:
 
 
 @blueprint.get("/invitations")
+@needs(OfToken(PEOPLE_WRITE))
 def invitations(site: str) -> ResponseReturnValue:
     """List the invitations into the team and to this site that nobody has taken yet."""
     who = caller(PEOPLE_WRITE, site)
@@ -111,6 +118,7 @@ def invitations(site: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/invitations")
+@needs(OfToken(PEOPLE_WRITE))
 def add_invitation(site: str) -> ResponseReturnValue:
     """Invite somebody: by mail, or by a link that is in this answer alone."""
     who = caller(PEOPLE_WRITE, site)
@@ -153,6 +161,7 @@ def _number(row: OneTimeLink) -> int:
 
 
 @blueprint.delete("/invitations/<int:row_id>")
+@needs(OfToken(PEOPLE_WRITE))
 def end_invitation(site: str, row_id: int) -> ResponseReturnValue:
     """Void an invitation."""
     who = caller(PEOPLE_WRITE, site)

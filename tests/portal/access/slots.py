@@ -64,9 +64,20 @@ MINE = "mine"
 """What belongs to the caller alone; ``Caller.own`` has its number."""
 
 OF_ROUTE: dict[tuple[str, str], Values] = {
-    ("sharing.public", "host"): {OWN: OPEN_HOST, FOREIGN: "own.example", MISSING: "nowhere.example"},
+    ("sharing.public", "host"): {
+        OWN: OPEN_HOST,
+        FOREIGN: "own.example",
+        MISSING: "nowhere.example",
+    },
     ("teams.remove_guest", "user_id"): {OWN: 13, FOREIGN: 22, MISSING: 999},
     ("teams.guest_role", "user_id"): {OWN: 13, FOREIGN: 22, MISSING: 999},
+    ("api_people.change_guest", "row_id"): {OWN: 13, FOREIGN: 22, MISSING: 999},
+    ("api_people.end_guest", "row_id"): {OWN: 13, FOREIGN: 22, MISSING: 999},
+    ("api_manage.end_import", "name"): same("00000000000000ff"),
+    ("api_older_sites.end_guest", "email"): {
+        OWN: "guest@own.example",
+        MISSING: "nobody@own.example",
+    },
     ("account.end", "number"): IDS | {OWN: MINE},
     ("tokens.end", "token_id"): IDS | {OWN: MINE},
     ("sharing.background", "name"): same("ff0000"),
@@ -119,14 +130,43 @@ BODIES: dict[str, dict[str, Any]] = {
     "api.funnel": {"site_id": Slot("site"), "funnel": Slot("row_id"), "date_range": "7d"},
     "api.journeys": {"site_id": Slot("site"), "date_range": "7d"},
     "api.retention": {"site_id": Slot("site"), "date_range": "7d"},
+    "api_manage.new_site": {"host": "new.example", "upstream": "http://203.0.113.5"},
+    "api_manage.change_settings": {"mode": "shadow"},
+    "api_manage.publish": {"public": True},
+    "api_manage.add_link": {"name": "Press"},
+    "api_manage.replace_link": {"name": "Press"},
+    "api_people.change_member": {"role": "editor"},
+    "api_people.change_guest": {"role": "editor"},
+    "api_people.add_invitation": {"email": "new@own.example", "role": "viewer"},
+    "api_older_sites.add": {"domain": "new.example"},
+    "api_older_sites.rename": {"domain": "new.example"},
+    "api_older_sites.shared_link": {"site_id": Slot("site"), "name": "Press"},
+    "api_older_sites.add_goal": {
+        "site_id": Slot("site"),
+        "goal_type": "event",
+        "event_name": "Signup",
+    },
+    "api_older_sites.end_goal": {"site_id": Slot("site")},
+    "api_older_sites.add_guest": {
+        "site_id": Slot("site"),
+        "email": "new@own.example",
+        "role": "viewer",
+    },
     "api_sites.new_token": {"scopes": ["sites:write"]},
 }
 """What is sent, by endpoint; a route without a row is sent an empty form."""
 
-QUERIES: dict[str, dict[str, Any]] = {
-    f"api_older.{name}": {"site_id": Slot("site"), "property": "event:page"}
-    for name in ("realtime", "aggregate", "timeseries", "breakdown")
-} | {"accounts.setup": {"token": "no-token"}}
+QUERIES: dict[str, dict[str, Any]] = (
+    {
+        f"api_older.{name}": {"site_id": Slot("site"), "property": "event:page"}
+        for name in ("realtime", "aggregate", "timeseries", "breakdown")
+    }
+    | {
+        "api_older_sites.goals": {"site_id": Slot("site")},
+        "api_older_sites.guests": {"site_id": Slot("site")},
+    }
+    | {"accounts.setup": {"token": "no-token"}}
+)
 """What stands behind the question mark."""
 
 KEPT_BODIES: dict[str, dict[str, Any]] = {

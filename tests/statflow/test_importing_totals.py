@@ -23,6 +23,7 @@ from tests.statflow.formats.exports import PLAUSIBLE, plausible_archive
 from tests.support.factories import a_site
 from tests.support.store_process import running_store
 
+pytestmark = pytest.mark.timeout(180)
 _ids = count(1)
 
 

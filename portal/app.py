@@ -23,10 +23,10 @@ from portal.funnels import views as funnel_views
 from portal.goals import views as goal_views
 from portal.journeys import views as journey_views
 from portal.live import views as live_views
-from portal.notes import views as note_views
 from portal.messages import leaving
 from portal.messages import views as message_views
 from portal.metrics import install_metrics
+from portal.notes import views as note_views
 from portal.page import install_page
 from portal.properties import views as property_views
 from portal.retention import views as retention_views

@@ -5,6 +5,7 @@ import threading
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from edge.buffer.accounts import read_account
 from edge.buffer.beside import BufferAwayError, open_beside

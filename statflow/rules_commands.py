@@ -4,7 +4,6 @@ The decision is ``edge.explain``'s; here are the question, the answer on a termi
 the site's own page with ``--fetch``.
 """
 
-import asyncio
 import dataclasses
 import json
 import sys

@@ -226,8 +226,8 @@ class _Look:
         try:
             # Whoever may only point it at public upstreams may look at no other place either.
             guarded = bool(self._site.guarded)
-            door = Upstream(host, _HTTPS, tls=True, sni=host, site_id=self._site.id, guarded=guarded)
-            addresses = [address for address, _ in resolve(door, settings.upstream_ranges)]
+            named = Upstream(host, _HTTPS, tls=True, sni=host, guarded=guarded)
+            addresses = [address for address, _ in resolve(named, settings.upstream_ranges)]
         except FetchError as error:
             said = f"{host} {error}. Give it an A or AAAA record with the edge's address."
             yield Check(what, Found.WRONG, "dns", said)

@@ -19,6 +19,7 @@ from portal.admin.operations import Queues
 from portal.commands import CommandError
 from portal.config import here
 from portal.models import User
+from portal.needs import Who, needs
 from portal.sessions import reading
 from portal.sites.fields import MODES
 from portal.sites.publishing import publish_sites
@@ -42,6 +43,7 @@ def only_administrators() -> None:
 
 
 @blueprint.get("")
+@needs(Who.ADMINISTRATOR)
 def overview() -> ResponseReturnValue:
     """Show versions, what waits, and the banner."""
     return render_template(
@@ -64,24 +66,28 @@ def _queues() -> Queues | None:
 
 
 @blueprint.get("/health")
+@needs(Who.ADMINISTRATOR)
 def health() -> ResponseReturnValue:
     """Check every part, as ``statflow doctor`` does."""
     return render_template("admin/health.html", findings=here().config.operations.examine())
 
 
 @blueprint.get("/queues")
+@needs(Who.ADMINISTRATOR)
 def queues() -> ResponseReturnValue:
     """Show every shard of the buffer."""
     return render_template("admin/queues.html", queues=_queues())
 
 
 @blueprint.get("/settings")
+@needs(Who.ADMINISTRATOR)
 def settings() -> ResponseReturnValue:
     """Show the settings in force."""
     return render_template("admin/settings.html", rows=here().config.operations.settings())
 
 
 @blueprint.get("/<any(people, teams, sites):kind>")
+@needs(Who.ADMINISTRATOR)
 def listing(kind: str) -> ResponseReturnValue:
     """List people, teams or sites; found by a part of their name."""
     text = request.args.get("q", "").strip()[:254]
@@ -98,6 +104,7 @@ def listing(kind: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/people/<int:user_id>/<any(lock, unlock):act>")
+@needs(Who.ADMINISTRATOR)
 def lock(user_id: int, act: str) -> ResponseReturnValue:
     """Lock an account or unlock it; the edges forget or learn its tokens for events."""
     locked = act == "lock"
@@ -113,6 +120,7 @@ def lock(user_id: int, act: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/people/<int:user_id>/<any(make, unmake):act>-administrator")
+@needs(Who.ADMINISTRATOR)
 def administrator(user_id: int, act: str) -> ResponseReturnValue:
     """Make somebody an administrator, or no longer."""
     admin = act == "make"
@@ -123,6 +131,7 @@ def administrator(user_id: int, act: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/people/<int:user_id>/sign-out")
+@needs(Who.ADMINISTRATOR)
 def sign_out(user_id: int) -> ResponseReturnValue:
     """End every session of somebody."""
     return _change(
@@ -144,6 +153,7 @@ def _change(act: Callable[[Session], User], done: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/banner")
+@needs(Who.ADMINISTRATOR)
 def banner() -> ResponseReturnValue:
     """Show a line to everybody who is signed in, or take it away."""
     try:

@@ -107,7 +107,7 @@ for _question in QUESTIONS:
     blueprint.add_url_rule(
         f"/v2/{_question.name}",
         _question.name,
-        partial(_behaviour, _question),
+        needs(OfToken(STATS_READ))(partial(_behaviour, _question)),
         methods=["POST"],
     )
 

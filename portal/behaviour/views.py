@@ -22,6 +22,8 @@ from portal.behaviour.tables import (
     metric_cells,
     shown,
 )
+from portal.needs import needs
+from portal.teams.rights import Right
 from store.query.behaviour.questions import WIDTH_CLASSES
 from store.query.behaviour.vitals import THRESHOLDS, rating
 

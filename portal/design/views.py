@@ -11,6 +11,7 @@ from flask import Blueprint, abort, render_template
 from flask.typing import ResponseReturnValue
 
 from portal.config import here
+from portal.needs import Who, needs
 from portal.page import STATIC
 
 blueprint = Blueprint("design", __name__)
@@ -32,6 +33,7 @@ STEPS: tuple[dict[str, Any], ...] = (
 
 
 @blueprint.get("/design")
+@needs(Who.ANYBODY)
 def gallery() -> ResponseReturnValue:
     """Show everything that pages are made of."""
     if not here().config.gallery:

@@ -17,6 +17,7 @@ from portal.dashboard.bar import today_of
 from portal.dashboard.periods import days_of
 from portal.funnels.asking import Answer, ask_funnel
 from portal.funnels.forms import BETWEEN, UNITS, WITHIN, FunnelForm, Steps, as_typed
+from portal.needs import needs
 from portal.security import request_id
 from portal.sessions import reading
 from portal.sites.access import site_or_stop
@@ -46,6 +47,7 @@ def _goals(who: Somebody) -> dict[int, str]:
 
 
 @blueprint.get("")
+@needs(Right.EDIT_SITE)
 def page(host: str) -> ResponseReturnValue:
     """List a site's funnels."""
     who = _editor(host)
@@ -59,12 +61,14 @@ def page(host: str) -> ResponseReturnValue:
 
 
 @blueprint.route("/new", methods=["GET", "POST"])
+@needs(Right.EDIT_SITE)
 def new(host: str) -> ResponseReturnValue:
     """Build a funnel."""
     return _build(_editor(host), None)
 
 
 @blueprint.route("/<int:row_id>", methods=["GET", "POST"])
+@needs(Right.EDIT_SITE)
 def change(host: str, row_id: int) -> ResponseReturnValue:
     """Build on a funnel."""
     who = _editor(host)
@@ -117,6 +121,7 @@ def _form(
 
 
 @blueprint.get("/preview")
+@needs(Right.EDIT_SITE)
 def preview(host: str) -> ResponseReturnValue:
     """Follow the funnel that is being built, as a piece of its page."""
     who = _editor(host)
@@ -149,6 +154,7 @@ def _preview(who: Somebody, form: FunnelForm, steps: Steps) -> Answer:
 
 
 @blueprint.post("/<int:row_id>/delete")
+@needs(Right.EDIT_SITE)
 def delete(host: str, row_id: int) -> ResponseReturnValue:
     """Remove a funnel."""
     who = _editor(host)

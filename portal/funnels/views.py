@@ -12,7 +12,9 @@ from portal.dashboard.filters import DIMENSIONS, GOAL, query_name
 from portal.dashboard.members import page_look
 from portal.dashboard.questions import base_question
 from portal.funnels.asking import Answer, ask_funnel
+from portal.needs import needs
 from portal.security import request_id
+from portal.teams.rights import Right
 from store.query.goals import Funnel
 
 blueprint = Blueprint("funnels", __name__)
@@ -28,6 +30,7 @@ def only_signed_in() -> None:
 
 
 @blueprint.get("/sites/<host>/funnels")
+@needs(Right.VIEW_STATS)
 def page(host: str) -> ResponseReturnValue:
     """Show one of a site's funnels, and the others to choose."""
     look = page_look(host)

@@ -13,6 +13,7 @@ from flask_login import login_required
 from portal.api.kept import BY_NAME, list_rows
 from portal.goals.forms import KINDS, GoalForm, as_typed
 from portal.goals.known import ruled_goals
+from portal.needs import needs
 from portal.sessions import reading
 from portal.sites.access import site_or_stop
 from portal.sites.fields import FieldError
@@ -58,12 +59,14 @@ def _saved(form: GoalForm, who: Somebody, row_id: int | None = None) -> Row | No
 
 
 @blueprint.get("")
+@needs(Right.EDIT_SITE)
 def page(host: str) -> ResponseReturnValue:
     """Show a site's goals, and the form of a new one."""
     return _page(_editor(host), GoalForm())
 
 
 @blueprint.post("")
+@needs(Right.EDIT_SITE)
 def add(host: str) -> ResponseReturnValue:
     """Add a goal."""
     who, form = _editor(host), GoalForm()
@@ -75,6 +78,7 @@ def add(host: str) -> ResponseReturnValue:
 
 
 @blueprint.route("/<int:row_id>", methods=["GET", "POST"])
+@needs(Right.EDIT_SITE)
 def change(host: str, row_id: int) -> ResponseReturnValue:
     """Show and change one goal."""
     who = _editor(host)
@@ -87,6 +91,7 @@ def change(host: str, row_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/<int:row_id>/delete")
+@needs(Right.EDIT_SITE)
 def delete(host: str, row_id: int) -> ResponseReturnValue:
     """Remove a goal; the events that reached it stay."""
     who = _editor(host)

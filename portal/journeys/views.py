@@ -14,7 +14,9 @@ from portal.dashboard.bar import asker_of, bar_context, state_of
 from portal.dashboard.members import page_look
 from portal.dashboard.questions import Asker, base_question
 from portal.journeys.drawing import draw
+from portal.needs import needs
 from portal.security import request_id
+from portal.teams.rights import Right
 from store.query.journeys import parse_journey_question, run_journeys
 
 blueprint = Blueprint("journeys", __name__)
@@ -32,6 +34,7 @@ def only_signed_in() -> None:
 
 
 @blueprint.get("/sites/<host>/journeys")
+@needs(Right.VIEW_STATS)
 def page(host: str) -> ResponseReturnValue:
     """Show the commonest ways of visits."""
     look = page_look(host)

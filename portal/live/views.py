@@ -15,6 +15,7 @@ from portal.dashboard.look import Look
 from portal.dashboard.members import page_look, piece_look
 from portal.live.now import ask_now
 from portal.live.stream import TYPE, pieces
+from portal.needs import needs
 from portal.security import request_id
 from portal.sessions import end_reading, reading
 from portal.teams.rights import Right, find_site
@@ -30,6 +31,7 @@ def only_signed_in() -> None:
 
 
 @blueprint.get("")
+@needs(Right.VIEW_STATS)
 def page(host: str) -> ResponseReturnValue:
     """Show what is happening; ``refresh`` loads the page again by itself, without a script."""
     look = page_look(host)
@@ -47,6 +49,7 @@ def page(host: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/view")
+@needs(Right.VIEW_STATS)
 def view(host: str) -> ResponseReturnValue:
     """Give the inside of the page."""
     return _inside(piece_look(host))
@@ -60,6 +63,7 @@ def _inside(look: Look) -> str:
 
 
 @blueprint.get("/stream")
+@needs(Right.VIEW_STATS)
 def stream(host: str) -> ResponseReturnValue:
     """Give the inside of the page as server-sent events, if there is a seat."""
     look, person, seats = piece_look(host), me().get_id(), here().live_seats

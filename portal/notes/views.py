@@ -15,6 +15,7 @@ from wtforms import BooleanField, StringField
 from portal.accounts.signin import me
 from portal.api.kept import BY_NAME, list_rows
 from portal.dashboard.bar import today_of
+from portal.needs import needs
 from portal.sessions import reading
 from portal.sites.access import site_or_stop
 from portal.sites.rows import Row, Somebody, complain, remove, row_or_stop, save, somebody_at
@@ -63,6 +64,7 @@ def _saved(form: NoteForm, who: Somebody, row_id: int | None = None) -> Row | No
 
 
 @blueprint.get("")
+@needs(Right.VIEW_STATS)
 def page(host: str) -> ResponseReturnValue:
     """Show the notes, and the form of a new one; the URL may name its day."""
     who = _seer(host)
@@ -71,6 +73,7 @@ def page(host: str) -> ResponseReturnValue:
 
 
 @blueprint.post("")
+@needs(Right.VIEW_STATS)
 def add(host: str) -> ResponseReturnValue:
     """Add a note."""
     who, form = _seer(host), NoteForm()
@@ -81,6 +84,7 @@ def add(host: str) -> ResponseReturnValue:
 
 
 @blueprint.route("/<int:row_id>", methods=["GET", "POST"])
+@needs(Right.VIEW_STATS)
 def change(host: str, row_id: int) -> ResponseReturnValue:
     """Show and change one note."""
     who = _seer(host)
@@ -93,6 +97,7 @@ def change(host: str, row_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/<int:row_id>/delete")
+@needs(Right.VIEW_STATS)
 def delete(host: str, row_id: int) -> ResponseReturnValue:
     """Remove a note."""
     who = _seer(host)

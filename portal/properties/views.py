@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal.config import here
 from portal.models import Site, SiteProperty
+from portal.needs import needs
 from portal.properties.known import Property, properties_of, wishes_of
 from portal.sessions import reading
 from portal.sites.access import site_or_stop
@@ -30,6 +31,7 @@ def only_signed_in() -> None:
 
 
 @blueprint.get("")
+@needs(Right.EDIT_SITE)
 def page(host: str) -> ResponseReturnValue:
     """Show the properties that events of the last 91 days had."""
     site = site_or_stop(host, Right.EDIT_SITE)
@@ -53,6 +55,7 @@ def _properties(site: Site) -> list[Property] | None:
 
 
 @blueprint.post("")
+@needs(Right.EDIT_SITE)
 def change(host: str) -> ResponseReturnValue:
     """Save which properties are listed, and their names."""
     site = site_or_stop(host, Right.EDIT_SITE)

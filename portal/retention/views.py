@@ -14,7 +14,9 @@ from portal.dashboard.asking import told
 from portal.dashboard.bar import asker_of, bar_context, state_of
 from portal.dashboard.members import page_look
 from portal.dashboard.questions import Asker, base_question
+from portal.needs import needs
 from portal.security import request_id
+from portal.teams.rights import Right
 from store.query.retention import parse_retention_question, run_retention
 
 blueprint = Blueprint("retention", __name__)
@@ -30,6 +32,7 @@ def only_signed_in() -> None:
 
 
 @blueprint.get("/sites/<host>/retention")
+@needs(Right.VIEW_STATS)
 def page(host: str) -> ResponseReturnValue:
     """Show who came again."""
     look = page_look(host)

@@ -17,6 +17,7 @@ from wtforms import BooleanField, StringField, TextAreaField
 from portal.accounts.signin import me
 from portal.api.kept import BY_NAME, list_rows
 from portal.dashboard.filters import DIMENSIONS, OPERATORS, Chip, chips_of, read_chips
+from portal.needs import needs
 from portal.sessions import reading
 from portal.sites.access import site_or_stop
 from portal.sites.rows import Row, Somebody, complain, remove, row_or_stop, save, somebody_at
@@ -51,6 +52,7 @@ def _may_edit(who: Somebody) -> bool:
 
 
 @blueprint.get("")
+@needs(Right.VIEW_STATS)
 def page(host: str) -> ResponseReturnValue:
     """List the segments that the person may use."""
     who = _seer(host)
@@ -62,6 +64,7 @@ def page(host: str) -> ResponseReturnValue:
 
 
 @blueprint.route("/new", methods=["GET", "POST"])
+@needs(Right.VIEW_STATS)
 def new(host: str) -> ResponseReturnValue:
     """Save filters as a segment; those of the URL are filled in."""
     who, form = _seer(host), SegmentForm()
@@ -75,6 +78,7 @@ def new(host: str) -> ResponseReturnValue:
 
 
 @blueprint.route("/<int:row_id>", methods=["GET", "POST"])
+@needs(Right.VIEW_STATS)
 def change(host: str, row_id: int) -> ResponseReturnValue:
     """Show and change one segment."""
     who = _seer(host)
@@ -90,6 +94,7 @@ def change(host: str, row_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/<int:row_id>/delete")
+@needs(Right.VIEW_STATS)
 def delete(host: str, row_id: int) -> ResponseReturnValue:
     """Remove a segment; links that are locked to it end with it."""
     who = _seer(host)

@@ -11,6 +11,8 @@ from flask_login import login_required
 
 from portal.behaviour.asking import PERIODS, Asked, read_asked
 from portal.behaviour.tables import Cell, Column, Row, Table, cell, filled, metric_cells
+from portal.needs import needs
+from portal.teams.rights import Right
 
 blueprint = Blueprint("served", __name__, url_prefix="/sites/<host>/edge")
 

@@ -16,8 +16,8 @@ from store.query.model import QuerySite
 def site_or_stop(host: str, right: Right | None = None) -> Site:
     """Find the site, if the person holds the right that the route needs, or another one.
 
-    404 if the site is not the person's to see, 403 if it is but the right is lacking. Where only the
-    second factor is missing that the team asks for, lead to setting one up.
+    404 if the site is not the person's to see, 403 if it is but the right is lacking. Where only
+    the second factor is missing that the team asks for, lead to setting one up.
     """
     site = find_site(reading(), me().id, host, right or declared_right())
     if site is not None:

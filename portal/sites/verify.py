@@ -13,6 +13,7 @@ from flask_login import login_required
 from portal.accounts.signin import me
 from portal.config import here
 from portal.models import Site
+from portal.needs import needs
 from portal.sessions import reading
 from portal.sites.access import site_or_stop
 from portal.sites.payload import injection_is_on, site_payload
@@ -30,12 +31,14 @@ def only_signed_in() -> None:
 
 
 @blueprint.get("/sites/<host>/verify")
+@needs(Right.EDIT_SITE)
 def page(host: str) -> ResponseReturnValue:
     """Show what would be looked at."""
     return _show(site_or_stop(host, Right.EDIT_SITE), None)
 
 
 @blueprint.post("/sites/<host>/verify")
+@needs(Right.EDIT_SITE)
 def look(host: str) -> ResponseReturnValue:
     """Look, and show what was found."""
     site = site_or_stop(host, Right.EDIT_SITE)

@@ -267,6 +267,7 @@ def rename(team_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/teams/<int:team_id>/factor")
+@needs(Right.NEED_FACTOR)
 @freshly
 def factor(team_id: int) -> ResponseReturnValue:
     """Ask everybody of the team for a second factor, or no longer; who has none is told."""
@@ -277,7 +278,7 @@ def factor(team_id: int) -> ResponseReturnValue:
         told.extend(members.need_factor(writing, team, me().id, needed=needed))
 
     done = "no longer asks for a second factor" if not needed else "asks for a second factor now"
-    answer = _change(team_id, Right.NEED_FACTOR, f"The team {done}.", do)
+    answer = _change(team_id, f"The team {done}.", do)
     send, name = here().config.send_mail, reading().get_one(Team, team_id).name
     if send is not None:
         for email in told:

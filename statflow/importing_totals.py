@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from hashlib import file_digest
 from itertools import batched
 from pathlib import Path
 from typing import Any, Protocol
 
 from edge.importer import ImportFileError, count_resets, import_number
+from edge.pipeline.page import clean_text, kept_path
 from edge.sites import Site
 from statflow.formats.totals import Total
 from store.client import Store
@@ -31,6 +33,9 @@ from store.query.rolled import INGREDIENTS
 
 CHUNK_ROWS = 50_000
 _MOST_HELD = 200_000
+_REMEMBERED = 50_000
+_LONGEST = 2_000
+_PAGES = frozenset({"event:page", "visit:entry_page", "visit:exit_page"})
 _EPOCH = date(1970, 1, 1)
 _COLUMNS = sorted({name for names in INGREDIENTS.values() for name in names})
 _FIRST_OWN = "select minOrNull(local_day) from sessions where site_id = {site_id:UInt32}"
@@ -83,7 +88,8 @@ def import_totals(  # noqa: PLR0913 - keyword-only past the first three
         for other in list_imports(store, site.id)
         if other.kind is Kind.TOTALS and other.complete and other.id != known
     ]
-    checked = _check(make_reader(), file, covered)
+    clean = _cleaner(site)
+    checked = _check(make_reader(), file, clean, covered)
     number = known if known is not None else _number(store, site.id, digest, covered)
     found = Import(
         site.id, number, Kind.TOTALS, form, file.name, checked.first, checked.last, checked.rows,
@@ -95,7 +101,7 @@ def import_totals(  # noqa: PLR0913 - keyword-only past the first three
     if known is None:
         note_import(store, "begun", found, digest)
         reader = make_reader()
-        totals = _summed(_uncovered(reader.read(file, Counter()), covered, Counter()))
+        totals = _summed(_uncovered(reader.read(file, Counter()), covered, Counter()), clean)
         _write(store, found, totals, progress)
         note_import(store, "added", found, digest, checked.holds)
     return {"import": found.name, **answer, "present": known is not None}
@@ -108,11 +114,26 @@ def _number(store: Store, site_id: int, digest: str, covered: Ranges) -> int:
     return import_number(site_id, name, count_resets(store, site_id))
 
 
-def _check(reader: Reader, file: Path, covered: Ranges) -> _Checked:
+def _cleaner(site: Site) -> Callable[[str, str], str]:
+    """Give what masks a value of a dimension, as the same value of live traffic is masked."""
+
+    @lru_cache(maxsize=_REMEMBERED)
+    def clean(dimension: str, value: str) -> str:
+        text = value[:_LONGEST]
+        if dimension in _PAGES:
+            return kept_path(text, site) if text else ""
+        return clean_text(text)
+
+    return clean
+
+
+def _check(
+    reader: Reader, file: Path, clean: Callable[[str, str], str], covered: Ranges
+) -> _Checked:
     skipped: Counter[str] = Counter()
     days: set[date] = set()
     rows = 0
-    for total in _summed(_uncovered(reader.read(file, skipped), covered, skipped)):
+    for total in _summed(_uncovered(reader.read(file, skipped), covered, skipped), clean):
         days.add(total.day)
         rows += 1
     if not days:
@@ -129,7 +150,7 @@ def _uncovered(totals: Iterable[Total], covered: Ranges, skipped: Counter[str]) 
             yield total
 
 
-def _summed(totals: Iterable[Total]) -> Iterator[Total]:
+def _summed(totals: Iterable[Total], clean: Callable[[str, str], str]) -> Iterator[Total]:
     """Add up totals of the same value as long as they are of one day."""
     held: dict[tuple[str, str, str], Counter[str]] = {}
     day: date | None = None
@@ -138,7 +159,7 @@ def _summed(totals: Iterable[Total]) -> Iterator[Total]:
             yield from _given(day, held)
             held = {}
         day = total.day
-        key = (total.reading, total.dimension, total.value)
+        key = (total.reading, total.dimension, clean(total.dimension, total.value))
         held.setdefault(key, Counter()).update(total.sums)
     if day is not None:
         yield from _given(day, held)

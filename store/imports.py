@@ -20,7 +20,7 @@ _EPOCH = date(1970, 1, 1)
 _DELETING = {"mutations_sync": 1}
 _LOG = """
 select import_id, any(kind), any(format), any(file), max(first_day), max(last_day), max(row_count),
-    min(at), countIf(act = 'added') > 0, countIf(act = 'removed') > 0
+    min(at), toBool(countIf(act = 'added') > 0), toBool(countIf(act = 'removed') > 0)
 from imports where site_id = {site_id:UInt32}
 group by import_id order by min(at), import_id
 """
@@ -75,10 +75,7 @@ def find_import(store: Store, site_id: int, name: str) -> Import | None:
 
 def _every_import(store: Store, site_id: int) -> list[Import]:
     rows = store.query(_LOG, {"site_id": site_id})
-    return [
-        Import(site_id, number, Kind(kind), *known, complete=bool(done), removed=bool(gone))
-        for number, kind, *known, done, gone in rows
-    ]
+    return [Import(site_id, number, Kind(kind), *known) for number, kind, *known in rows]
 
 
 def count_removed(store: Store, site_id: int, digest: str) -> int:
@@ -128,10 +125,9 @@ def remove_import(store: Store, found: Import) -> None:
     Raises:
         StoreUnavailable, StoreError: Not done; the same call goes on from here.
     """
-    sql = "select any(digest) from imports where import_id = {import_id:UInt64}"
-    digest = str(store.query(sql, {"import_id": found.id})[0][0])
-    note_import(store, "removed", found, digest)
     params = {"site_id": found.site_id, "import_id": found.id}
+    digest = str(store.query(_DIGEST, params)[0][0])
+    note_import(store, "removed", found, digest)
     if found.kind is Kind.TOTALS:
         _delete(store, "imported_totals", "import_id = {import_id:UInt64}", params)
         return
@@ -144,6 +140,10 @@ def remove_import(store: Store, found: Import) -> None:
     store.command(f"alter table batches delete where {_OWN}", params, settings=_DELETING)
 
 
+_DIGEST = """
+select any(digest) from imports
+where site_id = {site_id:UInt32} and import_id = {import_id:UInt64}
+"""
 _OWN = "shard = {shard:UInt8} and generation = {import_id:UInt64}"
 _TOUCHED = f"select distinct local_day from events where site_id = {{site_id:UInt32}} and {_OWN}"  # noqa: S608
 

@@ -88,7 +88,8 @@ class Erasure:
         """
         if self.prop is not None or self.visitor is not None:
             return None
-        parts, params = ["site_id = {site_id:UInt32}"], {"site_id": self.site_id}
+        parts = ["site_id = {site_id:UInt32}"]
+        params: dict[str, Any] = {"site_id": self.site_id}
         zone = {"zone": self.zone or "UTC"}
         if self.after_ms is not None:
             parts.append(

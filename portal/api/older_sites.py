@@ -95,11 +95,12 @@ def add() -> ResponseReturnValue:
     token = token_with(SITES_ADMIN)
     who = caller_at(token, SITES_ADMIN, token.site_id)
     domain = _sent("domain")
-    body = SiteBody(
-        host=domain,
-        upstream=_sent("upstream", required=False) or f"https://{domain}",
-        timezone=_sent("timezone", required=False) or "UTC",
-    )
+    fields = {
+        "host": domain,
+        "upstream": _sent("upstream", required=False) or f"https://{domain}",
+        "timezone": _sent("timezone", required=False) or "UTC",
+    }
+    body = SiteBody.model_validate(fields)
     made = manage_views.add(who, body)
     return jsonify(domain=made["host"], timezone=made["timezone"], token=made["token"])
 
@@ -179,9 +180,8 @@ def add_goal() -> ResponseReturnValue:
     if wanted not in {"event", "page"}:
         raise FieldError("goal_type", "goal_type is event or page.")
     target = _sent("event_name" if wanted == "event" else "page_path")
-    body = GoalBody(
-        kind=GoalKind(wanted), target=target, name=_sent("display_name", required=False)
-    )
+    fields = {"kind": wanted, "target": target, "name": _sent("display_name", required=False)}
+    body = GoalBody.model_validate(fields)
     with here().database.writing() as session:
         same = (
             row

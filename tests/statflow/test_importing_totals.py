@@ -23,6 +23,7 @@ from tests.statflow.formats.exports import PLAUSIBLE, plausible_archive
 from tests.support.factories import a_site
 from tests.support.store_process import running_store
 
+pytestmark = pytest.mark.timeout(180)
 _ids = count(1)
 
 
@@ -121,3 +122,15 @@ def test_what_was_removed_may_come_again(store: Store, site: Site, tmp_path: Pat
     again = bring(store, site, file)
     assert again["import"] != first["import"]
     assert visits(store, site) == 18
+
+
+def test_values_are_masked_as_those_of_live_traffic(
+    store: Store, site: Site, tmp_path: Path
+) -> None:
+    heading = PLAUSIBLE["imported_pages"].partition("\n")[0]
+    pages = {"imported_pages": f"{heading}\n2023-02-09,a,/of/ann%40mail.example,1,1,2,0,0,0,0\n"}
+    bring(store, site, plausible_archive(tmp_path, pages))
+    values = "select distinct value from imported_totals where site_id = {s:UInt32}"
+    ((value,),) = store.query(values, {"s": site.id})
+    assert value.startswith("/of/")
+    assert "ann" not in value

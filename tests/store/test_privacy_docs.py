@@ -6,7 +6,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PRIVACY = (ROOT / "docs/privacy.md").read_text()
 SCHEMA = (ROOT / "store/schema/snapshot.sql").read_text()
-NOT_OF_VISITORS = {"erasures", "batches", "schema_migrations", "rollup_builds", "dirty_days"}
+NOT_OF_VISITORS = {
+    "erasures",
+    "batches",
+    "schema_migrations",
+    "rollup_builds",
+    "dirty_days",
+    "imports",
+}
 
 
 def columns_of(table: str) -> set[str]:

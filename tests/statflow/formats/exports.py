@@ -103,7 +103,7 @@ def ga4_event(name: str, at_s: int, *params: dict[str, Any], **changes: Any) -> 
             "language": "fr-fr",
             "web_info": {"browser": "Chrome", "browser_version": "109.0.5414.118"},
         },
-        "geo": {"country": "France", "region": "Provence", "city": "Marseille"},
+        "geo": {"country": "France", "region": "Normandy", "city": "Marseille"},
         "traffic_source": {"name": "(direct)", "medium": "(none)", "source": "(direct)"},
         "collected_traffic_source": {
             "manual_campaign_name": "spring",

@@ -3,6 +3,7 @@
 The one invariant: the site is found by the person's rights before anything is asked.
 """
 
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, render_template, url_for
@@ -284,13 +285,19 @@ def errors(host: str) -> ResponseReturnValue:
             " …" if found["pages"] > len(found["seen_on"]) else ""
         )
         figures = cells(ERRORS[:3], found) + tuple(
-            Cell(column.name, found[column.name], found[column.name][:16].replace("T", " "))
+            Cell(column.name, found[column.name], _moment(found[column.name]))
             for column in ERRORS[3:]
         )
         return Row(f"{found['type']}: {found['message']}", figures, f"{where} · on {seen_on}")
 
     answer = asked.signals("errors", order=order, limit=MOST_ROWS)
     return _render("tables", asked, "errors", tables=[filled(table, answer, row)], has_widths=True)
+
+
+def _moment(text: str) -> str:
+    """Write a moment in the site's own time, its year left out."""
+    moment = datetime.fromisoformat(text)
+    return f"{moment.day} {moment:%b %H:%M}"
 
 
 @blueprint.get("/forms")

@@ -32,7 +32,6 @@ PLACES = (
     ("header>nav>a:nth-of-type(1)", 0.62, 40, 5),
     ("header>nav>a:nth-of-type(2)", 0.71, 40, 3),
     ("header>nav>a:nth-of-type(5)", 0.93, 40, 2),
-    (CARD, 0.5, 900, 4),
     ("#newsletter", 0.85, 1_500, 1),
 )
 """Elements of every page: selector, share of the width, pixels from the top, weight."""
@@ -161,7 +160,11 @@ type _Made = tuple[str, dict[str, Any]]
 
 def _clicks(rng: random.Random, event: Event, height: int) -> Iterator[_Made]:
     product = event.path.startswith("/shop/")
-    places = (*PLACES, (BUTTON, 0.68, 430, 9)) if product else PLACES
+    places: tuple[tuple[str, float, int, int], ...] = PLACES
+    if product:
+        places = (*places, (BUTTON, 0.68, 430, 9))
+    if product or event.path in {"/", "/shop"}:
+        places = (*places, (CARD, 0.5, 900, 4))
     for _ in range(rng.choices((0, 1, 2), (4, 5, 1))[0]):
         selector, across, down, _ = rng.choices(places, [place[3] for place in places])[0]
         x, y = (min(SCALE, max(0, round(rng.gauss(SCALE / 2, SCALE / 6)))) for _ in range(2))

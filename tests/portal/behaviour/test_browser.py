@@ -1,4 +1,4 @@
-"""The pages of behaviour and of the edge in a real browser: axe, the policy, dark, a small phone."""
+"""Behaviour and edge pages in a real browser: axe, the policy, dark, a small phone, no scripts."""
 
 import threading
 from collections.abc import Callable, Iterator

@@ -3,8 +3,11 @@
 Only values and relations live here; who may do what is ``portal.teams.rights``, and how a site
 becomes part of the edges' snapshot is ``portal.sites.payload``. Numbers of visitors are never kept
 here: they live in the store. The one invariant: secrets (passwords, tokens, set-up links) are kept
-only as hashes, and a site's id and host names belong to one site, its id for ever. A shared link's
-slug is no secret of ours: who made it must be able to read it again, and it opens numbers only.
+only as hashes, or sealed where they must be read again (a code app's secret), and a site's id and
+host names belong to one site, its id for ever. A shared link's slug is no secret of ours: who made
+it must be able to read it again, and it opens numbers only.
+
+It is one long list because its classes name each other.
 """
 
 from datetime import UTC, date, datetime
@@ -13,12 +16,15 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     DateTime,
     Dialect,
+    Double,
     Enum,
     ForeignKey,
     MetaData,
     String,
+    Text,
     TypeDecorator,
     UniqueConstraint,
 )
@@ -83,16 +89,108 @@ class User(Base):
     email: Mapped[str] = mapped_column(String(254), unique=True)
     password_hash: Mapped[str] = mapped_column(String(255))
     is_admin: Mapped[bool] = mapped_column(default=False)
+    disabled: Mapped[bool] = mapped_column(default=False)
+    """An administrator has locked the account: it signs in nowhere, and its tokens open nothing."""
     session_key: Mapped[str] = mapped_column(String(43))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     memberships: Mapped[list["Membership"]] = relationship(
         back_populates="user", cascade="all, delete-orphan"
     )
+    code_app: Mapped["CodeApp | None"] = relationship(
+        back_populates="user", cascade="all, delete-orphan"
+    )
+    passkeys: Mapped[list["Passkey"]] = relationship(
+        back_populates="user", cascade="all, delete-orphan", order_by="Passkey.id"
+    )
+
+    @property
+    def has_factor(self) -> bool:
+        """Whether signing in takes more than a password."""
+        return self.code_app is not None or bool(self.passkeys)
+
+
+class CodeApp(Base):
+    """An app that shows codes by the clock (TOTP); ``last_step`` is the newest code's half minute.
+
+    Unlike a password its secret must be read again to check a code, so it is sealed, not hashed.
+    """
+
+    __tablename__ = "code_apps"
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    sealed_secret: Mapped[str] = mapped_column(String(255))
+    last_step: Mapped[int] = mapped_column(BigInteger, default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    user: Mapped[User] = relationship(back_populates="code_app")
+
+
+class RecoveryCode(Base):
+    """A code that stands in for a lost factor, once."""
+
+    __tablename__ = "recovery_codes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    code_hash: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Passkey(Base):
+    """A WebAuthn credential; ids, key and handle in base64url, as browsers write them.
+
+    ``user_handle`` is the account's name to authenticators: random, the same for all its passkeys.
+    """
+
+    __tablename__ = "passkeys"
+    __table_args__ = (UniqueConstraint("credential_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(80))
+    credential_id: Mapped[str] = mapped_column(String(1400))
+    public_key: Mapped[str] = mapped_column(Text)
+    user_handle: Mapped[str] = mapped_column(String(86))
+    sign_count: Mapped[int] = mapped_column(BigInteger, default=0)
+    transports: Mapped[list[str]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    user: Mapped[User] = relationship(back_populates="passkeys")
+
+
+class Identity(Base):
+    """An account at the single sign-on provider that opens one of ours."""
+
+    __tablename__ = "identities"
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    issuer: Mapped[str] = mapped_column(String(500))
+    subject: Mapped[str] = mapped_column(String(255))
+    email: Mapped[str] = mapped_column(String(254))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    user: Mapped[User] = relationship()
+
+
+class SpentNonce(Base):
+    """Something that worked once and is refused from then on, until it is too old anyway."""
+
+    __tablename__ = "spent_nonces"
+
+    nonce_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class Team(Base):
-    """A group of people who share sites; it goes at ``ends_at`` with its sites, unless kept."""
+    """A group of people who share sites; it goes at ``ends_at`` with its sites, unless kept.
+
+    With ``needs_factor`` it is open only to people whose account has a second factor.
+    """
 
     __tablename__ = "teams"
 
@@ -100,6 +198,7 @@ class Team(Base):
     name: Mapped[str] = mapped_column(String(80), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    needs_factor: Mapped[bool] = mapped_column(default=False)
     memberships: Mapped[list["Membership"]] = relationship(
         back_populates="team", cascade="all, delete-orphan"
     )
@@ -107,7 +206,7 @@ class Team(Base):
 
 
 class Membership(Base):
-    """One person's role in one team."""
+    """One person's role in one team; ``by_group`` where the single sign-on's groups gave it."""
 
     __tablename__ = "memberships"
 
@@ -120,6 +219,7 @@ class Membership(Base):
     role: Mapped[Role] = mapped_column(
         Enum(Role, native_enum=False, length=16, values_callable=_values)
     )
+    by_group: Mapped[bool] = mapped_column(default=False)
     user: Mapped[User] = relationship(back_populates="memberships")
     team: Mapped[Team] = relationship(back_populates="memberships")
 
@@ -143,7 +243,11 @@ class Guest(Base):
 
 
 class UserSession(Base):
-    """One browser in which a person is signed in; ``device`` is what people call it."""
+    """One browser in which a person is signed in; ``device`` is what people call it.
+
+    ``way`` is how they came in (``portal.accounts.signin.Way``), ``proved_at`` when they last
+    showed who they are, with everything that their account asks for.
+    """
 
     __tablename__ = "user_sessions"
     __table_args__ = (UniqueConstraint("key_hash"),)
@@ -152,6 +256,8 @@ class UserSession(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     key_hash: Mapped[str] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(80))
+    way: Mapped[str] = mapped_column(String(16), default="password")
+    proved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     user: Mapped[User] = relationship()
@@ -198,10 +304,14 @@ class Site(Base):
     public_key: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     upstreams: Mapped[list[str]] = mapped_column(JSON)
+    guarded_upstreams: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """Those of them that no operator wrote: edges connect to them at public addresses only."""
     timezone: Mapped[str] = mapped_column(String(64), default="UTC")
     prefix: Mapped[str] = mapped_column(String(260), default="/sf")
     mode: Mapped[str] = mapped_column(String(16), default="on")
     hash_routes: Mapped[bool] = mapped_column(default=False)
+    count_downloads: Mapped[bool] = mapped_column(default=True)
+    count_forms: Mapped[bool] = mapped_column(default=True)
     respect_dnt: Mapped[bool] = mapped_column(default=True)
     csp: Mapped[str] = mapped_column(String(16), default="amend")
     client_ip: Mapped[str] = mapped_column(String(32), default="x-forwarded-for")
@@ -225,6 +335,8 @@ class Site(Base):
     city_k: Mapped[int] = mapped_column(default=0)
     rules: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     modules: Mapped[list[str]] = mapped_column(JSON, default=list)
+    retention_days: Mapped[int] = mapped_column(default=0)
+    """Days for which numbers are kept, 0 for good; no field of the snapshot."""
     public: Mapped[bool] = mapped_column(default=False)
     """Anybody may read the dashboard; no field of the snapshot, the edges need not know."""
     team: Mapped[Team] = relationship(back_populates="sites")
@@ -300,6 +412,19 @@ class SiteGoal(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class SiteProperty(Base):
+    """What a site's team said of a custom property; without a row it is listed by its key."""
+
+    __tablename__ = "site_properties"
+    __table_args__ = (UniqueConstraint("site_id", "key", name="uq_site_properties_site_id_key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    key: Mapped[str] = mapped_column(String(300))
+    label: Mapped[str] = mapped_column(String(120), default="")
+    is_listed: Mapped[bool] = mapped_column(default=True)
+
+
 class SiteFunnel(Base):
     """A saved funnel; ``steps`` are ids of the site's goals."""
 
@@ -366,6 +491,79 @@ class ShareLink(Base):
     last_viewed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     site: Mapped[Site] = relationship()
+
+
+class Recipient(Base):
+    """Where a site's reports and alerts go: a mailbox, a chat, an endpoint; and what it ``gets``.
+
+    ``address`` may be shown; ``secret_url`` is posted to, ``secret_key`` signs or lets us in.
+    """
+
+    __tablename__ = "recipients"
+    __table_args__ = (UniqueConstraint("site_id", "target_hash"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(16))
+    address: Mapped[str] = mapped_column(String(254))
+    target_hash: Mapped[str] = mapped_column(String(64))
+    secret_url: Mapped[str] = mapped_column(String(2000), default="")
+    secret_key: Mapped[str] = mapped_column(String(200), default="")
+    gets: Mapped[list[str]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    site: Mapped[Site] = relationship()
+
+
+class AlertRule(Base):
+    """What is watched of a site; what a kind measures is ``portal.alerts.kinds``."""
+
+    __tablename__ = "alert_rules"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(24))
+    threshold: Mapped[float] = mapped_column(Double)
+    goal: Mapped[str] = mapped_column(String(120), default="")
+    quiet_h: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    raised_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Delivery(Base):
+    """One message to one recipient, from before it is sent to what became of it.
+
+    The constraint is the promise that nothing is sent twice; ``portal.messages.outbox`` keeps it.
+    """
+
+    __tablename__ = "deliveries"
+    __table_args__ = (UniqueConstraint("recipient_id", "message"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    recipient_id: Mapped[int | None] = mapped_column(
+        ForeignKey("recipients.id", ondelete="SET NULL")
+    )
+    sent_to: Mapped[str] = mapped_column(String(254))
+    message: Mapped[str] = mapped_column(String(64))
+    title: Mapped[str] = mapped_column(String(200))
+    content: Mapped[dict[str, Any]] = mapped_column(JSON)
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    attempts: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    said: Mapped[str] = mapped_column(String(300), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Lease(Base):
+    """Who alone does some work, and until when unless it is renewed."""
+
+    __tablename__ = "leases"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(64))
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class AuditEntry(Base):

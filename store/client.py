@@ -250,6 +250,28 @@ class Store:
             raise StoreError(0, f"{table}: {rows} rows sent, {written or 'no count'} written")
         return rows
 
+    def insert_lines(self, table: str, columns: Sequence[str], body: bytes, *, token: str) -> int:
+        """Store rows written as ClickHouse's TabSeparated, as ``insert`` does; return how many.
+
+        Raises:
+            StoreUnavailable: Outcome unknown or nothing stored; repeat it with the same token.
+            StoreError: A row does not fit its table, or fewer rows were taken than sent.
+        """
+        rows = body.count(b"\n")
+        settings = {
+            **_ONE_BLOCK,
+            "insert_deduplication_token": token,
+            "input_format_parallel_parsing": 0,
+        }
+        with _told_apart(inserting=True):
+            summary = self._client().raw_insert(
+                table, list(columns), body, settings=settings, fmt="TabSeparated"
+            )
+        written = summary.summary.get("written_rows")
+        if written is None or int(written) not in {0, rows}:
+            raise StoreError(0, f"{table}: {rows} rows sent, {written or 'no count'} written")
+        return rows
+
     def ping(self) -> bool:
         """Whether the store answers; never raises."""
         try:

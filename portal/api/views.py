@@ -16,6 +16,7 @@ from portal.api.behaviour import QUESTIONS, Question
 from portal.api.callers import STATS_READ, RefusedError, caller_at, token_with
 from portal.api.errors import problem
 from portal.config import here
+from portal.needs import OfToken, needs
 from portal.sessions import end_reading
 from store.client import StoreError, StoreUnavailable
 from store.query.funnels import parse_funnel_question, run_funnel
@@ -55,12 +56,14 @@ def store_refused(error: StoreError) -> ResponseReturnValue:
 
 
 @blueprint.post("/v2/query")
+@needs(OfToken(STATS_READ))
 def query() -> ResponseReturnValue:
     """Answer one question."""
     return answered(_query)
 
 
 @blueprint.post("/v2/funnel")
+@needs(OfToken(STATS_READ))
 def funnel() -> ResponseReturnValue:
     """Follow one funnel."""
     return answered(_funnel, funnels=True)
@@ -80,12 +83,14 @@ def answered(
 
 
 @blueprint.post("/v2/journeys")
+@needs(OfToken(STATS_READ))
 def journeys() -> ResponseReturnValue:
     """Follow journeys."""
     return answered(_journeys)
 
 
 @blueprint.post("/v2/retention")
+@needs(OfToken(STATS_READ))
 def retention() -> ResponseReturnValue:
     """Follow cohorts."""
     return answered(_retention)
@@ -102,7 +107,7 @@ for _question in QUESTIONS:
     blueprint.add_url_rule(
         f"/v2/{_question.name}",
         _question.name,
-        partial(_behaviour, _question),
+        needs(OfToken(STATS_READ))(partial(_behaviour, _question)),
         methods=["POST"],
     )
 

@@ -24,6 +24,8 @@ from portal.behaviour.tables import (
     metric_cells,
     shown,
 )
+from portal.needs import needs
+from portal.teams.rights import Right
 from store.query.behaviour.questions import WIDTH_CLASSES
 from store.query.behaviour.vitals import THRESHOLDS, rating
 
@@ -113,6 +115,7 @@ def empty_of(asked: Asked, module: str) -> str:
 
 
 @blueprint.get("")
+@needs(Right.VIEW_STATS)
 def pages(host: str) -> ResponseReturnValue:
     """Show how visitors fare on each page."""
     asked = read_asked(host)
@@ -146,6 +149,7 @@ def _rated(vital: str, figure: Cell) -> Cell:
 
 
 @blueprint.get("/map")
+@needs(Right.VIEW_STATS)
 def page_map(host: str) -> ResponseReturnValue:
     """Draw where one page is clicked, or how far it is seen; the most viewed, if none is named."""
     asked = read_asked(host)
@@ -216,6 +220,7 @@ def _elements(asked: Asked, order: str, by: list[str]) -> Table:
 
 
 @blueprint.get("/clicks")
+@needs(Right.VIEW_STATS)
 def clicks(host: str) -> ResponseReturnValue:
     """Rank what is clicked in anger and in vain."""
     asked = read_asked(host)
@@ -226,6 +231,7 @@ def clicks(host: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/vitals")
+@needs(Right.VIEW_STATS)
 def vitals(host: str) -> ResponseReturnValue:
     """Show vitals with their thresholds, and the pages that hurt."""
     asked = read_asked(host)
@@ -268,6 +274,7 @@ def vitals(host: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/errors")
+@needs(Right.VIEW_STATS)
 def errors(host: str) -> ResponseReturnValue:
     """List errors that nobody caught."""
     asked = read_asked(host)
@@ -302,6 +309,7 @@ def _moment(text: str) -> str:
 
 
 @blueprint.get("/forms")
+@needs(Right.VIEW_STATS)
 def forms(host: str) -> ResponseReturnValue:
     """Show forms, their fields by time, and where people leave."""
     asked = read_asked(host)

@@ -12,6 +12,8 @@ from flask_login import login_required
 
 from portal.behaviour.asking import PERIODS, Asked, read_asked
 from portal.behaviour.tables import Cell, Column, Row, Table, cell, filled, metric_cells
+from portal.needs import needs
+from portal.teams.rights import Right
 
 blueprint = Blueprint("served", __name__, url_prefix="/sites/<host>/edge")
 
@@ -76,6 +78,7 @@ def _render(asked: Asked, tab: str, tiles: list[tuple[str, Cell]], tables: list[
 
 
 @blueprint.get("/crawlers")
+@needs(Right.VIEW_STATS)
 def crawlers(host: str) -> ResponseReturnValue:
     """Show who crawls the site, what for, and how many visits come back for it."""
     asked = read_asked(host)
@@ -148,6 +151,7 @@ def _tiles(answer: dict[str, Any] | str, columns: tuple[Column, ...]) -> list[tu
 
 
 @blueprint.get("/answers")
+@needs(Right.VIEW_STATS)
 def answers(host: str) -> ResponseReturnValue:
     """Show how people's requests were answered: statuses, broken links, slow pages."""
     asked = read_asked(host)

@@ -19,6 +19,7 @@ from portal.config import here
 from portal.dashboard.periods import Choice, days_of
 from portal.dashboard.places import shown as place_name
 from portal.models import Site
+from portal.needs import needs
 from portal.sessions import reading
 from portal.sites.access import query_site, site_or_stop
 from portal.teams.rights import Right, sites_with
@@ -97,6 +98,7 @@ def only_signed_in() -> None:
 
 
 @blueprint.get("/sites/<host>/capture")
+@needs(Right.VIEW_STATS)
 def capture(host: str) -> ResponseReturnValue:
     """Show how much of what was served the script confirmed."""
     site = site_or_stop(host)

@@ -20,6 +20,14 @@ NOT_SET = "(not set)"
 DIRECT_NONE = "Direct / None"
 DIRECT = "Direct"
 HUMAN = "human"
+TOUCHED: dict[str, str] = {
+    "source": DIRECT_NONE,
+    "channel": DIRECT,
+    "utm_source": NOT_SET,
+    "utm_medium": NOT_SET,
+    "utm_campaign": NOT_SET,
+}
+"""Attributes of a visit that a touch is told by, and what a missing one is shown as."""
 MAX_PROP_KEY_CHARACTERS = 300
 
 
@@ -37,7 +45,8 @@ class Dimension:
     ``events`` and ``sessions`` name its column, empty where the table has none. ``changing`` marks
     a sessions column that a late event may still move. ``missing`` is what an empty value is shown
     as; where it is empty and ``omit_missing`` is set, such rows are left out of a list. Where an
-    expression stands for a column, ``reads`` is the one of ``sessions`` that it reads.
+    expression stands for a column, ``reads`` is the one of ``sessions`` that it reads. With
+    ``touch`` it is of another visit of the visitor's, and its column is one of ``touches``.
     """
 
     name: str
@@ -48,6 +57,7 @@ class Dimension:
     missing: str = ""
     omit_missing: bool = False
     reads: str = ""
+    touch: str = ""
 
     @property
     def is_prop(self) -> bool:
@@ -88,6 +98,23 @@ def _expression(name: str, events: str, sessions: str, meaning: str, reads: str 
     return Dimension(f"visit:{name}", events, sessions, meaning, changing=changing, reads=reads)
 
 
+def _touches() -> tuple[Dimension, ...]:
+    """Describe what is told of the visitor's first and last touch (NUMBERS, attribution)."""
+    meanings = {"first": "of the visitor's first visit", "last": "of the last one not direct"}
+    return tuple(
+        Dimension(
+            f"visit:{touch}_{name}",
+            "",
+            f"{touch}_{name}",
+            f"`visit:{name}` {meaning} in the salt period, up to this visit",
+            missing=missing,
+            touch=touch,
+        )
+        for touch, meaning in meanings.items()
+        for name, missing in TOUCHED.items()
+    )
+
+
 def _place(name: str, meaning: str) -> Dimension:
     return Dimension(f"visit:{name}", name, name, meaning, omit_missing=True)
 
@@ -122,6 +149,7 @@ DIMENSIONS: tuple[Dimension, ...] = (
     _fixed("utm_campaign", NOT_SET, "Campaign tag `utm_campaign`"),
     _fixed("utm_content", NOT_SET, "Campaign tag `utm_content`"),
     _fixed("utm_term", NOT_SET, "Campaign tag `utm_term`"),
+    *_touches(),
     _fixed("device", NOT_SET, "Class of device"),
     _fixed("browser", NOT_SET, "Browser"),
     _fixed("browser_version", NOT_SET, "Version of the browser"),

@@ -229,6 +229,7 @@ class Include:
     time_labels: bool = False
     total_rows: bool = False
     totals: bool = False
+    imports: bool = False
     comparisons: Comparison | None = None
 
 

@@ -260,6 +260,7 @@ def _parse_include(value: object, zone: ZoneInfo) -> Include:
         time_labels=body.get("time_labels", False),
         total_rows=body.get("total_rows", False),
         totals=body.get("totals", False),
+        imports=body.get("imports", False),
         comparisons=_parse_comparison(body.get("comparisons"), zone),
     )
 

@@ -217,6 +217,10 @@ def visits_part(ask: Ask, ingredients: set[str], role: PageRole) -> Fragment:
         source = Fragment(f"sessions inner join ({_touched(ask)}) as touched using (visit_id)")
     elif not ask.scope.period.whole_days or not all(map(_speaks_of_visits, ask.conjuncts())):
         where.append(Fragment(f"visit_id in ({_touched(ask)})"))
+    if _names_touch(ask.dimensions):
+        source = Fragment(
+            f"{source} inner join ({ask.scope.touches()}) as earlier using (visit_id)"
+        )
     counts = [
         f"{_visit_ingredient(name, ask)} as n_{name}" for name in sorted(ingredients - {VISITORS})
     ]
@@ -373,11 +377,22 @@ def _hour(ask: Ask) -> Fragment:
 def events_source(ask: Ask, names: tuple[str, ...] | list[str], table: str = "") -> Fragment:
     """Return events, beside them the entry and exit pages of their visits where they are asked."""
     columns = [
-        require(name).reads or require(name).sessions for name in names if _is_sessions_only(name)
+        require(name).reads or require(name).sessions
+        for name in names
+        if _is_sessions_only(name) and not require(name).touch
     ]
     table = table or ask.events()
-    if not columns:
-        return Fragment(table)
+    source = _with_states(ask, columns, table) if columns else Fragment(table)
+    if not _names_touch(names):
+        return source
+    return Fragment(f"{source} inner join ({ask.scope.touches()}) as earlier using (visit_id)")
+
+
+def _names_touch(names: tuple[str, ...] | list[str]) -> bool:
+    return any(not name.startswith("time:") and require(name).touch for name in names)
+
+
+def _with_states(ask: Ask, columns: list[str], table: str) -> Fragment:
     listed = ", ".join(["visit_id", *dict.fromkeys(columns)])
     where = all_of((ask.scope.site_condition(), ask.scope.visit_days()))
     states = f"select {listed} from sessions where {where} group by {listed} having sum(sign) > 0"

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from store.query.captured import captured_part
-from store.query.conditions import Rolled, Scope, names_in, require, shows_bots
+from store.query.conditions import Imported, Rolled, Scope, names_in, require, shows_bots
 from store.query.dimensions import GOAL, PROPS_PREFIX, ROLE_COLUMNS, PageRole
 from store.query.fragments import Binder, Fragment
+from store.query.imported import Need, Needs, with_imported
 from store.query.metrics import BY_METRIC, OUTER_SOURCES, MetricDefinition, Source
 from store.query.model import Metric, Pagination, Query, QuerySite
 from store.query.parts import Ask, engaged_part, events_part, reached_part, visits_part
@@ -70,15 +71,17 @@ def plan(  # noqa: PLR0913 - keyword-only past the first three
     page: Pagination | None = None,
     among: dict[int, list[str]] | None = None,
     rolled: Rolled | None = None,
+    imported: Imported | None = None,
 ) -> Statement:
     """Write the statement of a query.
 
     ``dimensions`` are the query's with ``time`` resolved elsewhere; ``page`` limits the rows;
-    ``among`` limits a dimension, by its place, to some values; ``rolled`` are days rolled up.
+    ``among`` limits a dimension, by its place, to some values; ``rolled`` are days rolled up,
+    ``imported`` totals to add.
     """
     dimensions = dimensions or resolved_dimensions(query, period)
     by_clock = "time:hour" in dimensions or not period.whole_days
-    scope = Scope(site, period, Binder(), by_clock, rolled)
+    scope = Scope(site, period, Binder(), by_clock, rolled, imported)
     bots = shows_bots(query.filters, query.dimensions)
     ask = Ask(scope, dimensions, query.filters, bots)
     body = _joined(ask, query, among or {})
@@ -102,10 +105,14 @@ def currencies_in_play(query: Query, site: QuerySite, period: Period) -> set[str
 
 
 def plan_count(
-    query: Query, site: QuerySite, period: Period, rolled: Rolled | None = None
+    query: Query,
+    site: QuerySite,
+    period: Period,
+    rolled: Rolled | None = None,
+    imported: Imported | None = None,
 ) -> Statement:
     """Write the statement that counts the rows of a query without its limit."""
-    whole = plan(query, site, period, rolled=rolled)
+    whole = plan(query, site, period, rolled=rolled, imported=imported)
     return Statement(Fragment(f"select count() from ({whole.sql})"), whole.params)
 
 
@@ -143,7 +150,34 @@ def _names_events(ask: Ask) -> bool:
     return any(require(name).of_event for name in _names(ask))
 
 
+def needs_of(query: Query, site: QuerySite, period: Period) -> dict[Metric, Needs]:
+    """Tell what each metric of a query of whole days is made of; empty where that needs goals."""
+    scope = Scope(site, period, Binder(), by_clock=False)
+    dimensions = resolved_dimensions(query, period)
+    ask = Ask(scope, dimensions, query.filters, shows_bots(query.filters, dimensions))
+    found: dict[Metric, Needs] = {}
+    for metric in query.metrics:
+        definition = BY_METRIC[metric]
+        needs = {
+            Need(reading_of(source, ask).key, ingredient)
+            for _, source, ingredient in definition.needs
+        }
+        if f"{{{_TOTAL}}}" in definition.expression:
+            whole = Ask(scope, (), query.filters, ask.bots)
+            needs.add(Need(reading_of(Source.MAIN, whole).key, "visitors", of_whole=True))
+        of_goals = f"{{{_EVERYBODY}}}" in definition.expression
+        found[metric] = frozenset() if of_goals or ask.bots else frozenset(needs)
+    return found
+
+
 def _part(reading: Reading, ask: Ask, ingredients: set[str]) -> Fragment:
+    own = _own_part(reading, ask, ingredients)
+    if ask.scope.imported is None:
+        return own
+    return with_imported(reading.key, ask, ingredients, own)
+
+
+def _own_part(reading: Reading, ask: Ask, ingredients: set[str]) -> Fragment:
     if can_roll(reading.key, ask, ingredients):
         return rolled_part(
             reading.key, ask, ingredients, lambda days: raw_part(reading, days, ingredients)
@@ -220,11 +254,15 @@ def _keys(ask: Ask, needed: dict[Reading, set[str]]) -> Fragment:
 
 
 def _joined(ask: Ask, query: Query, among: dict[int, list[str]]) -> str:
-    needed = _needed(ask, query.metrics)
+    imported = ask.scope.imported
+    unknown = imported.unknown if imported is not None else frozenset()
+    needed = _needed(ask, tuple(metric for metric in query.metrics if metric not in unknown))
     places = {reading: f"p{index}" for index, reading in enumerate(needed)}
     columns = [f"p0.d{index} as d{index}" for index in range(len(ask.dimensions))]
     for index, metric in enumerate(query.metrics):
-        columns.append(f"{_expression(BY_METRIC[metric], ask, places)} as m{index}")
+        known = metric not in unknown
+        value = _expression(BY_METRIC[metric], ask, places) if known else "null"
+        columns.append(f"{value} as m{index}")
     text = f"select {', '.join(columns)} from"
     for reading, place in places.items():
         part = _keys(ask, needed) if reading == _KEYS else _part(reading, ask, needed[reading])

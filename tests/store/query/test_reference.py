@@ -65,6 +65,9 @@ FILTERS: list[list[Any]] = [
     [["is_not", "visit:country", ["FR"]]],
     [["contains", "visit:country_name", ["an"]], ["is", "visit:weekday", ["6", "7", "1"]]],
     [["is_not", "visit:hour", ["03", "23"]], ["is", "event:name", ["Signup"]]],
+    [["is", "visit:first_source", ["Google", "Direct / None"]]],
+    [["is_not", "visit:last_channel", ["Direct"]], ["is", "event:page", ["/a", "/"]]],
+    [["contains", "visit:last_source", ["o"]], ["has_done", ["is", "event:name", ["Signup"]]]],
     [["is", "visit:bot", ["ai_training"]]],
     [["is_not", "visit:bot", ["nothing"]], ["matches", "event:page", ["[0-9]$"]]],
 ]  # fmt: skip

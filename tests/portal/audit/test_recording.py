@@ -393,6 +393,11 @@ CHANGES_NOTHING = {
     "/api/v2/funnel": "a question",
     "/api/v2/journeys": "a question",
     "/api/v2/retention": "a question",
+    "/api/v2/clicks": "a question",
+    "/api/v2/scroll": "a question",
+    "/api/v2/vitals": "a question",
+    "/api/v2/errors": "a question",
+    "/api/v2/forms": "a question",
     "/api/<any(event, send, batch):name>": "events, for the collector",
 }
 _KEPT = "<any(goals, funnels, segments, annotations):kept>"

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from flask import Flask, Response, g, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
 _POLICY = {
     "default-src": "'none'",
@@ -50,13 +51,26 @@ def session_settings(*, https: bool) -> dict[str, Any]:
     }
 
 
+class SessionCookie(SecureCookieSessionInterface):
+    """Flask's session in a signed cookie, which files do not carry.
+
+    They may be kept by shared caches, and one that arrives late must not bring back the cookie of
+    before a sign-in.
+    """
+
+    def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
+        """Tell whether an answer carries the cookie."""
+        return request.endpoint != "static" and super().should_set_cookie(app, session)
+
+
 def frame_policy(origins: list[str]) -> str:
     """Write the policy of a page that only those origins may frame."""
     return POLICY.replace(_FRAMES_NOBODY, f"frame-ancestors {' '.join(origins)}")
 
 
 def install_headers(app: Flask, *, https: bool) -> None:
-    """Name every request and put the policy headers on every answer."""
+    """Name every request, put the policy headers on every answer, keep cookies off files."""
+    app.session_interface = SessionCookie()
 
     @app.before_request
     def name_request() -> None:

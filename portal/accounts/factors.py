@@ -30,7 +30,6 @@ def remove_passkey(session: Session, user: User, passkey_id: int) -> Passkey | N
 
 
 def _remove(session: Session, user: User, rows: Sequence[CodeApp | Passkey]) -> None:
-    """Delete factors by name: of what only falls out of its parent's list there is no record."""
     for row in rows:
         session.delete(row)
     session.flush()

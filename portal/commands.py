@@ -17,10 +17,13 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from portal.accounts.passwords import hash_password, password_problem
+from portal.audit.actors import Via, acting
+from portal.config import here
 from portal.models import ApiToken, Membership, Role, Setting, Site, SiteHost, Team, User
 from portal.sites.erasing import mark_for_erasure
 from portal.sites.fields import FieldError, read_host, read_timezone, read_upstream
 from portal.sites.payload import site_payload, sites_payload
+from portal.sites.upstreams import put_upstreams
 from portal.teams.rights import Right, find_site
 
 __all__ = [
@@ -41,6 +44,7 @@ __all__ = [
     "list_sites",
     "normal_email",
     "remove_site",
+    "rename_site",
     "setup_link",
     "site_named",
     "site_payload",
@@ -55,6 +59,8 @@ SCOPES: dict[str, Right] = {
     "events:write": Right.EDIT_SITE,
     "sites:read": Right.VIEW_STATS,
     "sites:write": Right.EDIT_SITE,
+    "sites:admin": Right.DELETE_SITE,
+    "people:write": Right.MANAGE_PEOPLE,
 }
 """What a token may be good for → the right its owner must hold, now and whenever it is used."""
 
@@ -160,15 +166,16 @@ def add_site(  # noqa: PLR0913 - keyword-only past the first three
         dict.fromkeys([read_host(host), *(read_host(name, "aliases") for name in aliases)])
     )
     _refuse_taken(session, names)
+    _refuse_own(names, "host")
     site = Site(
         team=_team_named(session, team, now),
         host=names[0],
         public_key=f"stk_{secrets.token_urlsafe(18)}",
         created_at=now or _now(),
-        upstreams=[read_upstream(upstream)],
         timezone=read_timezone(timezone),
         hosts=[SiteHost(host=name, position=i) for i, name in enumerate(names)],
     )
+    put_upstreams(site, [read_upstream(upstream)], "upstream")
     session.add(site)
     session.flush()
     return site
@@ -183,7 +190,7 @@ def put_site(session: Session, host: str, upstream: str, *, aliases: Iterable[st
     site = session.scalar(select(Site).where(Site.host == read_host(host)))
     if site is None:
         return add_site(session, host, upstream, aliases=aliases)
-    site.upstreams = [read_upstream(upstream)]
+    put_upstreams(site, [read_upstream(upstream)])
     return site
 
 
@@ -208,10 +215,33 @@ def update_aliases(session: Session, site: Site, aliases: Iterable[str]) -> None
     names = list(dict.fromkeys([site.host, *(read_host(name, "aliases") for name in aliases)]))
     _refuse_taken(session, names, except_site=site.id)
     kept = {row.host: row for row in site.hosts}
+    _refuse_own([name for name in names if name not in kept], "aliases")
     site.hosts = [kept.get(name) or SiteHost(host=name) for name in names]
     for position, row in enumerate(site.hosts):
         row.position = position
     session.flush()
+
+
+def _refuse_own(names: list[str], field: str) -> None:
+    """Keep people from giving a site a name of the portal's or of the edge's own."""
+    if acting().via is Via.COMMAND:
+        return
+    own = next((name for name in names if name in here().config.own_hosts), None)
+    if own is not None:
+        raise CommandError(field, f"{own} is a name of this installation, and no site's.")
+
+
+def rename_site(session: Session, site: Site, host: str) -> None:
+    """Give a site another name; the one it had goes on as an alias.
+
+    Raises:
+        FieldError: The name is wrong or belongs to another site.
+    """
+    name = read_host(host)
+    _refuse_taken(session, [name], except_site=site.id)
+    former = [site.host, *site.aliases]
+    site.host = name
+    update_aliases(session, site, [alias for alias in former if alias != name])
 
 
 def _refuse_taken(session: Session, names: list[str], except_site: int = 0) -> None:
@@ -301,11 +331,12 @@ def create_token(  # noqa: PLR0913 - keyword-only past the first four
 
 
 def find_token(session: Session, token: str, now: datetime | None = None) -> ApiToken | None:
-    """Find a token by its text; one past its last moment is none."""
+    """Find a token by its text; one past its last moment, or of a locked account, is none."""
     found = session.scalar(select(ApiToken).where(ApiToken.token_hash == hash_secret(token)))
-    if found is None or (found.expires_at is not None and found.expires_at <= (now or _now())):
+    if found is None or found.user.disabled:
         return None
-    return found
+    is_over = found.expires_at is not None and found.expires_at <= (now or _now())
+    return None if is_over else found
 
 
 def setup_link(session: Session) -> str | None:

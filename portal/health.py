@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.config import here
+from portal.needs import Who, needs
 from store.client import StoreError, StoreUnavailable
 
 blueprint = Blueprint("health", __name__)
@@ -15,20 +16,23 @@ log = logging.getLogger(__name__)
 
 
 @blueprint.get("/healthz")
+@needs(Who.ANYBODY)
 def healthz() -> ResponseReturnValue:
     """Answer as long as the process serves."""
     return {"ok": True}
 
 
 @blueprint.get("/readyz")
+@needs(Who.ANYBODY)
 def readyz() -> ResponseReturnValue:
     """Ask database and store; 503 names the part that does not answer."""
-    parts = {"database": _answers(here().database.ping), "store": _answers(here().store.ping)}
+    parts = {"database": answers(here().database.ping), "store": answers(here().store.ping)}
     ready = all(parts.values())
     return {"ok": ready, "parts": parts}, 200 if ready else 503
 
 
-def _answers(ping: Callable[[], bool]) -> bool:
+def answers(ping: Callable[[], bool]) -> bool:
+    """Ask a part; what it raises means no."""
     try:
         return ping()
     except (SQLAlchemyError, StoreError, StoreUnavailable) as error:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     BigInteger,
     DateTime,
     Dialect,
+    Double,
     Enum,
     ForeignKey,
     MetaData,
@@ -88,6 +89,8 @@ class User(Base):
     email: Mapped[str] = mapped_column(String(254), unique=True)
     password_hash: Mapped[str] = mapped_column(String(255))
     is_admin: Mapped[bool] = mapped_column(default=False)
+    disabled: Mapped[bool] = mapped_column(default=False)
+    """An administrator has locked the account: it signs in nowhere, and its tokens open nothing."""
     session_key: Mapped[str] = mapped_column(String(43))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -301,10 +304,14 @@ class Site(Base):
     public_key: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     upstreams: Mapped[list[str]] = mapped_column(JSON)
+    guarded_upstreams: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """Those of them that no operator wrote: edges connect to them at public addresses only."""
     timezone: Mapped[str] = mapped_column(String(64), default="UTC")
     prefix: Mapped[str] = mapped_column(String(260), default="/sf")
     mode: Mapped[str] = mapped_column(String(16), default="on")
     hash_routes: Mapped[bool] = mapped_column(default=False)
+    count_downloads: Mapped[bool] = mapped_column(default=True)
+    count_forms: Mapped[bool] = mapped_column(default=True)
     respect_dnt: Mapped[bool] = mapped_column(default=True)
     csp: Mapped[str] = mapped_column(String(16), default="amend")
     client_ip: Mapped[str] = mapped_column(String(32), default="x-forwarded-for")
@@ -328,6 +335,8 @@ class Site(Base):
     city_k: Mapped[int] = mapped_column(default=0)
     rules: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     modules: Mapped[list[str]] = mapped_column(JSON, default=list)
+    retention_days: Mapped[int] = mapped_column(default=0)
+    """Days for which numbers are kept, 0 for good; no field of the snapshot."""
     public: Mapped[bool] = mapped_column(default=False)
     """Anybody may read the dashboard; no field of the snapshot, the edges need not know."""
     team: Mapped[Team] = relationship(back_populates="sites")
@@ -398,7 +407,22 @@ class SiteGoal(Base):
     props: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
     scroll: Mapped[int] = mapped_column(default=0)
     currency: Mapped[str] = mapped_column(String(3), default="")
+    method: Mapped[str] = mapped_column(String(16), default="")
+    status: Mapped[str] = mapped_column(String(3), default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SiteProperty(Base):
+    """What a site's team said of a custom property; without a row it is listed by its key."""
+
+    __tablename__ = "site_properties"
+    __table_args__ = (UniqueConstraint("site_id", "key", name="uq_site_properties_site_id_key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    key: Mapped[str] = mapped_column(String(300))
+    label: Mapped[str] = mapped_column(String(120), default="")
+    is_listed: Mapped[bool] = mapped_column(default=True)
 
 
 class SiteFunnel(Base):
@@ -467,6 +491,79 @@ class ShareLink(Base):
     last_viewed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     site: Mapped[Site] = relationship()
+
+
+class Recipient(Base):
+    """Where a site's reports and alerts go: a mailbox, a chat, an endpoint; and what it ``gets``.
+
+    ``address`` may be shown; ``secret_url`` is posted to, ``secret_key`` signs or lets us in.
+    """
+
+    __tablename__ = "recipients"
+    __table_args__ = (UniqueConstraint("site_id", "target_hash"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(16))
+    address: Mapped[str] = mapped_column(String(254))
+    target_hash: Mapped[str] = mapped_column(String(64))
+    secret_url: Mapped[str] = mapped_column(String(2000), default="")
+    secret_key: Mapped[str] = mapped_column(String(200), default="")
+    gets: Mapped[list[str]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    site: Mapped[Site] = relationship()
+
+
+class AlertRule(Base):
+    """What is watched of a site; what a kind measures is ``portal.alerts.kinds``."""
+
+    __tablename__ = "alert_rules"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(24))
+    threshold: Mapped[float] = mapped_column(Double)
+    goal: Mapped[str] = mapped_column(String(120), default="")
+    quiet_h: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    raised_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Delivery(Base):
+    """One message to one recipient, from before it is sent to what became of it.
+
+    The constraint is the promise that nothing is sent twice; ``portal.messages.outbox`` keeps it.
+    """
+
+    __tablename__ = "deliveries"
+    __table_args__ = (UniqueConstraint("recipient_id", "message"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    recipient_id: Mapped[int | None] = mapped_column(
+        ForeignKey("recipients.id", ondelete="SET NULL")
+    )
+    sent_to: Mapped[str] = mapped_column(String(254))
+    message: Mapped[str] = mapped_column(String(64))
+    title: Mapped[str] = mapped_column(String(200))
+    content: Mapped[dict[str, Any]] = mapped_column(JSON)
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    attempts: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    said: Mapped[str] = mapped_column(String(300), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Lease(Base):
+    """Who alone does some work, and until when unless it is renewed."""
+
+    __tablename__ = "leases"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(64))
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class AuditEntry(Base):

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from statflow import __version__
+from statflow.backup_commands import backup, restore
 from statflow.command import Context, command
 from statflow.deadletter_commands import deadletter
 from statflow.front_command import front
@@ -49,6 +50,8 @@ main.add_command(injection)
 main.add_command(erase)
 main.add_command(rules)
 main.add_command(deadletter)
+main.add_command(backup)
+main.add_command(restore)
 
 
 def _serve(
@@ -155,7 +158,13 @@ def forwarder(
 
     config = forwarder_config(context.settings, context.paths, shards)
     _serve(
-        lambda stop: serve_forwarder(config, stop, port=private_port, path=private_socket),
+        lambda stop: serve_forwarder(
+            config,
+            stop,
+            bind=context.settings.private_bind,
+            port=private_port,
+            path=private_socket,
+        ),
         uvloop=True,
     )
 
@@ -165,11 +174,38 @@ def forwarder(
 @click.option("--bind", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True)
 @click.option("--threads", default=8, show_default=True)
-def portal(context: Context, bind: str, port: int, threads: int) -> None:
+@click.option("--private-port", type=int, help="Health and metrics.")
+@click.option("--private-socket", type=click.Path(path_type=Path), hidden=True)
+@click.option(
+    "--reports/--no-reports",
+    default=True,
+    show_default=True,
+    help="Take part in sending reports and alerts; else run `statflow reports`.",
+)
+def portal(context: Context, **options: Any) -> None:
     """Run the portal: accounts, sites, dashboards, API."""
     from statflow.role_portal import serve_portal
 
-    serve_portal(context.settings, context.paths, bind=bind, port=port, threads=threads)
+    serve_portal(context.settings, context.paths, **options)
+
+
+@main.command()
+@command
+@click.option("--private-port", type=int, help="Health and metrics.")
+def reports(context: Context, private_port: int | None) -> None:
+    """Send reports and alerts, and nothing else: for portals run with --no-reports."""
+    from statflow.role_reports import serve_reports
+
+    serve_reports(context.settings, context.paths, private_port)
+
+
+@main.command()
+@click.argument("address", default="http://127.0.0.1:9090/healthz")
+def health(address: str) -> None:
+    """Ask the part at ADDRESS whether it is well: status 0 or 1. For containers."""
+    from statflow.health import is_well
+
+    sys.exit(0 if is_well(address) else 1)
 
 
 @main.command()
@@ -319,20 +355,49 @@ def token_create(context: Context, email: str, host: str, scope: str) -> None:
 @click.argument("host")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
-    "--format", "form", type=click.Choice(["statflow", "umami"]), default="statflow",
-    show_default=True,
+    "--format", "form", type=click.Choice(["statflow", "plausible", "umami", "ga4", "matomo"]),
+    default="statflow", show_default=True,
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Check and count only.")
 def import_file(context: Context, host: str, file: Path, form: str, dry_run: bool) -> None:
-    """Import the events in FILE into HOST; the same file twice changes nothing. Prints JSON.
+    """Import FILE into HOST; the same file twice changes nothing. Prints JSON.
 
-    FILE is NDJSON, or Umami's export (website_event.csv, alone or in its archive).
+    FILE is NDJSON, or an export of another product: Plausible's archive, Umami's website_event.csv,
+    GA4's events of BigQuery or daily reports, Matomo's visits (docs/data.md).
     """
     from statflow.importing import import_events_file
 
     print_json(
         import_events_file(context.settings, context.paths, host, file, form, dry_run=dry_run)
     )
+
+
+@main.group()
+def imports() -> None:
+    """What was imported into a site."""
+
+
+@imports.command("list")
+@command
+@click.argument("host")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def imports_list(context: Context, host: str, as_json: bool) -> None:
+    """List the imports of HOST."""
+    from statflow.import_commands import show_imports
+
+    show_imports(context, host, as_json=as_json)
+
+
+@imports.command("remove")
+@command
+@click.argument("host")
+@click.argument("name", metavar="IMPORT")
+@click.option("--yes", is_flag=True, help="Do not ask whether you are sure.")
+def imports_remove(context: Context, host: str, name: str, yes: bool) -> None:
+    """Remove IMPORT from HOST with all its rows. Prints JSON."""
+    from statflow.import_commands import remove
+
+    remove(context, host, name, yes=yes)
 
 
 @main.command("export")

@@ -47,7 +47,12 @@ def parse_shards(text: str) -> range:
 
 
 async def serve_forwarder(
-    config: ForwarderConfig, stop: asyncio.Event, *, port: int | None, path: Path | None
+    config: ForwarderConfig,
+    stop: asyncio.Event,
+    *,
+    bind: str = "127.0.0.1",
+    port: int | None,
+    path: Path | None,
 ) -> None:
     """Forward until stopped, and answer on the private port."""
     forwarder = Forwarder(config)
@@ -61,7 +66,7 @@ async def serve_forwarder(
     keeper = AccountKeeper(config.redis_url, config.shards, owns)
     hits = HitForwarder(config.redis_url, config.store, config.shards, owns)
     private = PrivatePort(check)
-    await private.start(port=port or 0, path=path)
+    await private.start(host=bind, port=port or 0, path=path)
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(keeper.run(stop))

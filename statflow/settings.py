@@ -57,6 +57,13 @@ def _networks(text: str) -> str:
     return text
 
 
+def _upstream_ranges(text: str) -> str:
+    from edge.upstream_ranges import UpstreamRanges  # noqa: PLC0415 - portals lack it.
+
+    UpstreamRanges(text)
+    return text
+
+
 def _mail_server(text: str) -> str:
     if text and not text.startswith(("smtp://", "smtp+starttls://", "smtps://")):
         raise ValueError("expected smtp://, smtp+starttls:// or smtps://")
@@ -249,9 +256,10 @@ SETTINGS: tuple[Setting, ...] = (
         "UPSTREAM_RANGES",
         "",
         "CIDR list",
-        "Networks that upstreams must lie in once connected, such as `private, loopback`; "
-        "empty: everywhere.",
-        _networks,
+        "Networks that upstreams must lie in once connected, such as `public, 10.0.0.0/8`; empty: "
+        "what was typed into the portal by a team's member must be public, what the operator wrote "
+        "may lie anywhere but at link-local and metadata addresses.",
+        _upstream_ranges,
     ),
     Setting(
         "PROXY_PROTOCOL",
@@ -308,6 +316,14 @@ SETTINGS: tuple[Setting, ...] = (
         "other trackers send to it; empty: the edge of this data folder's `statflow up`.",
         str,
     ),
+    Setting(
+        "PRIVATE_BIND",
+        "127.0.0.1",
+        "address",
+        "Where the private ports (health, metrics, the collector's door for the portal) listen; "
+        "0.0.0.0 in a container. Keep them away from the Internet.",
+        str,
+    ),
     Setting("PUBLIC_URL", "", "URL", "Address of the portal as people reach it, for links.", str),
     Setting(
         "SMTP_URL",
@@ -324,6 +340,21 @@ SETTINGS: tuple[Setting, ...] = (
         "address",
         "Sender of mail; empty: statflow@ and the host of PUBLIC_URL.",
         str,
+    ),
+    Setting(
+        "AUDIT_DAYS",
+        "730",
+        "days",
+        "How long the record of who changed what is kept; 0: for good.",
+        _count,
+    ),
+    Setting(
+        "WEBHOOK_RANGES",
+        "",
+        "CIDR list",
+        "Networks to which reports and alerts may be posted besides the public Internet, such as "
+        "`10.0.5.0/24`, also without TLS; empty: no private address is reached.",
+        _networks,
     ),
     Setting(
         "SIGNUP",
@@ -402,9 +433,12 @@ class Settings:
     drain_s: int
     debug: bool
     collector_url: str
+    private_bind: str
     public_url: str
     smtp_url: str
     mail_from: str
+    audit_days: int
+    webhook_ranges: str
     signup: str
     oidc_issuer: str
     oidc_client_id: str

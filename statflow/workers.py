@@ -73,7 +73,11 @@ async def run_workers(plan: WorkersPlan, stop: asyncio.Event, hangup: asyncio.Ev
             workers.relay,
         )
         try:
-            await private.start(port=config.private_port or 0, path=config.private_socket)
+            await private.start(
+                host=config.private_bind,
+                port=config.private_port or 0,
+                path=config.private_socket,
+            )
             async with workers.serving(stop):
                 log.info("edge: %d workers on %s, port %d", plan.count, config.bind, port)
                 await _pass_on(hangup, stop, workers)

@@ -19,6 +19,7 @@ from portal.commands import CommandError, is_email, normal_email
 from portal.config import here
 from portal.mail import Mail
 from portal.models import User
+from portal.needs import Who, needs
 from portal.sessions import end_reading, reading
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
@@ -67,6 +68,7 @@ def _page(
 
 
 @blueprint.get("")
+@needs(Who.SIGNED_IN)
 def page() -> ResponseReturnValue:
     """Show the account."""
     return _page()
@@ -83,6 +85,7 @@ def _problem(user: User, password: str) -> str:
 
 
 @blueprint.post("/password")
+@needs(Who.SIGNED_IN)
 @freshly
 def password() -> ResponseReturnValue:
     """Set a new password; every other browser is signed out, this one gets a new session."""
@@ -109,6 +112,7 @@ def password() -> ResponseReturnValue:
 
 
 @blueprint.post("/address")
+@needs(Who.SIGNED_IN)
 @freshly
 def address() -> ResponseReturnValue:
     """Send a link that confirms an address, the same one or another; until then nothing changes."""
@@ -135,6 +139,7 @@ def _confirm_mail(email: str, user_id: int) -> Mail | None:
 
 
 @blueprint.post("/sessions/<int:number>/end")
+@needs(Who.SIGNED_IN)
 def end(number: int) -> ResponseReturnValue:
     """Sign another browser out."""
     with here().database.writing() as writing:
@@ -144,6 +149,7 @@ def end(number: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/sessions/end-others")
+@needs(Who.SIGNED_IN)
 def end_others() -> ResponseReturnValue:
     """Sign every other browser out; this one gets a new session."""
     with here().database.writing() as writing:

@@ -19,6 +19,7 @@ from portal.accounts.passwords import is_password
 from portal.accounts.signin import Way, is_fresh, me
 from portal.config import here
 from portal.models import User
+from portal.needs import Who, needs
 from portal.sessions import reading
 
 blueprint = Blueprint("again", __name__, url_prefix="/account/again")
@@ -39,6 +40,7 @@ def only_signed_in() -> None:
 
 
 @blueprint.route("", methods=["GET", "POST"])
+@needs(Who.SIGNED_IN)
 def page() -> ResponseReturnValue:
     """Ask for what signing in asks for."""
     target = safe_path(request.args.get("next"), "/account")

@@ -30,6 +30,7 @@ from portal.accounts.sealing import SealedWithAnotherKeyError, seal, unseal
 from portal.accounts.signin import freshly, go_on, is_fresh, me
 from portal.config import here
 from portal.models import User
+from portal.needs import Who, needs
 from portal.sessions import end_reading, reading
 from portal.teams.rights import teams_that_wait
 
@@ -60,6 +61,7 @@ def only_signed_in() -> None:
 
 
 @blueprint.get("")
+@needs(Who.SIGNED_IN)
 def page() -> ResponseReturnValue:
     """Show the person's factors."""
     user = reading().get_one(User, me().id)
@@ -76,6 +78,7 @@ def page() -> ResponseReturnValue:
 
 
 @blueprint.route("/app", methods=["GET", "POST"])
+@needs(Who.SIGNED_IN)
 @freshly
 def app() -> ResponseReturnValue:
     """Offer a secret as a picture and in letters, and keep it once its first code came."""
@@ -130,6 +133,7 @@ def _added(user: User, what: str, codes: list[str] | None) -> ResponseReturnValu
 
 
 @blueprint.post("/app/remove")
+@needs(Who.SIGNED_IN)
 @freshly
 def remove_app() -> ResponseReturnValue:
     """Take the code app away."""
@@ -139,6 +143,7 @@ def remove_app() -> ResponseReturnValue:
 
 
 @blueprint.post("/passkeys")
+@needs(Who.SIGNED_IN)
 @freshly
 def passkeys() -> ResponseReturnValue:
     """Keep a passkey that the browser made."""
@@ -159,6 +164,7 @@ def passkeys() -> ResponseReturnValue:
 
 
 @blueprint.post("/passkeys/<int:passkey_id>/remove")
+@needs(Who.SIGNED_IN)
 @freshly
 def remove_key(passkey_id: int) -> ResponseReturnValue:
     """Take one of the person's passkeys away."""
@@ -170,6 +176,7 @@ def remove_key(passkey_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/passkeys/<int:passkey_id>/name")
+@needs(Who.SIGNED_IN)
 def rename_key(passkey_id: int) -> ResponseReturnValue:
     """Call one of the person's passkeys by another name."""
     name = " ".join(request.form.get("name", "").split())[:MAX_NAME]
@@ -183,6 +190,7 @@ def rename_key(passkey_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/recovery")
+@needs(Who.SIGNED_IN)
 @freshly
 def recovery() -> ResponseReturnValue:
     """Make new recovery codes; those before work no more."""

@@ -21,12 +21,14 @@ from portal.commands import CommandError, normal_email
 from portal.config import here
 from portal.mail import Mail
 from portal.models import User
+from portal.needs import Who, needs
 from portal.sessions import reading
 
 blueprint = Blueprint("forgotten", __name__)
 
 
 @blueprint.route("/forgot", methods=["GET", "POST"])
+@needs(Who.ANYBODY)
 def forgot() -> ResponseReturnValue:
     """Ask for a link to set a new password."""
     form = EmailForm()
@@ -52,6 +54,7 @@ def _reset_mail(email: str) -> Mail | None:
 
 
 @blueprint.route("/reset/<token>", methods=["GET", "POST"])
+@needs(Who.LINK_HOLDER)
 def reset(token: str) -> ResponseReturnValue:
     """Set a new password; every session of before ends."""
     link = find_link(reading(), LinkKind.RESET, token, here().now())
@@ -75,6 +78,7 @@ def reset(token: str) -> ResponseReturnValue:
 
 
 @blueprint.route("/confirm/<token>", methods=["GET", "POST"])
+@needs(Who.LINK_HOLDER)
 def confirm(token: str) -> ResponseReturnValue:
     """Confirm an address; a click, so that programs that follow links in mail confirm nothing."""
     link = find_link(reading(), LinkKind.CONFIRM, token, here().now())

@@ -9,13 +9,13 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import redirect, session, url_for
+from flask import abort, redirect, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from portal.accounts.once import LIFETIME, spend
 from portal.accounts.people import end_session
-from portal.accounts.signin import Way, sign_in
+from portal.accounts.signin import LOCKED, Way, sign_in
 from portal.commands import hash_secret
 from portal.config import here
 from portal.models import User
@@ -38,6 +38,8 @@ def enter(user_id: int, way: Way, target: str, *, both_steps: bool = False) -> R
     """Sign in who has passed the first step, or lead to the second one if the account has one."""
     end_reading()
     user = reading().get_one(User, user_id)
+    if user.disabled:
+        abort(403, LOCKED)
     if both_steps or not user.has_factor:
         sign_in(user, way, proved_at=here().now())
         return redirect(target)

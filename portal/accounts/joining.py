@@ -16,6 +16,7 @@ from portal.commands import CommandError, add_user, is_email, normal_email
 from portal.config import here
 from portal.mail import Mail
 from portal.models import OneTimeLink, User
+from portal.needs import Who, needs
 from portal.sessions import reading
 from portal.teams.invitations import join, join_as_new, place_of
 
@@ -36,6 +37,7 @@ class EmailForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
 
 
 @blueprint.route("/invitations/<token>", methods=["GET", "POST"])
+@needs(Who.LINK_HOLDER)
 def invitation(token: str) -> ResponseReturnValue:
     """Take an invitation: as who is signed in, or with a new account."""
     link = find_link(reading(), LinkKind.INVITE, token, here().now())
@@ -83,6 +85,7 @@ def _join(token: str, link: OneTimeLink) -> ResponseReturnValue:
 
 
 @blueprint.route("/signup", methods=["GET", "POST"])
+@needs(Who.ANYBODY)
 def signup() -> ResponseReturnValue:
     """Ask for an account; whether there is one for the address is told by mail alone."""
     config = here().config
@@ -108,6 +111,7 @@ def _sign_up_mail(email: str) -> Mail | None:
 
 
 @blueprint.route("/signup/<token>", methods=["GET", "POST"])
+@needs(Who.LINK_HOLDER)
 def finish_signup(token: str) -> ResponseReturnValue:
     """Make the account; whoever has the link has the address."""
     link = find_link(reading(), LinkKind.SIGN_UP, token, here().now())

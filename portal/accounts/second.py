@@ -24,6 +24,7 @@ from portal.accounts.signin import Way
 from portal.audit.actors import note_person
 from portal.config import here
 from portal.models import User
+from portal.needs import Who, needs
 
 blueprint = Blueprint("second", __name__)
 WRONG = "This code is not right, or it was used already. Wait for the next one."
@@ -38,6 +39,7 @@ class CodeForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
 
 
 @blueprint.route("/login/second", methods=["GET", "POST"])
+@needs(Who.ANYBODY)
 def page() -> ResponseReturnValue:
     """Ask for the second factor, and take a code."""
     found = halfway()
@@ -87,6 +89,7 @@ def _over() -> ResponseReturnValue:
 
 
 @blueprint.post("/login/passkey")
+@needs(Who.ANYBODY)
 def passkey() -> ResponseReturnValue:
     """Sign in with a passkey: alone, as the second step, or to show again who one is."""
     found = halfway() if "second" in request.form else None

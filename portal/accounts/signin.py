@@ -7,6 +7,7 @@ no session (``portal.accounts.halfway``). The one invariant: signing in, and eve
 session may, begins a new one.
 """
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -35,6 +36,7 @@ from portal.config import here
 from portal.models import User, UserSession
 from portal.sessions import reading
 
+LOCKED = "An administrator has locked this account."
 FRESH = timedelta(minutes=15)
 """How long a proof of who one is is good for changes of the account."""
 
@@ -45,6 +47,9 @@ class Way(StrEnum):
     PASSWORD = "password"  # noqa: S105 - the name of a way
     PASSKEY = "passkey"
     SSO = "sso"
+
+
+log = logging.getLogger(__name__)
 
 
 class SignedIn(UserMixin):  # type: ignore[misc] # flask_login has no types
@@ -70,7 +75,7 @@ def install_login(app: Flask) -> None:
     manager.login_view = "accounts.login"
     manager.login_message = None
     manager.session_protection = None  # It would keep a hash of the address and the browser.
-    manager.user_loader(_load)
+    manager.user_loader(find_signed_in)
     manager.unauthorized_handler(_to_login)
 
 
@@ -90,14 +95,15 @@ def lead(where: str) -> Response:
     return make_response(redirect(where))
 
 
-def _load(text: str) -> SignedIn | None:
+def find_signed_in(text: str) -> SignedIn | None:
+    """Find who a session belongs to, by what its cookie holds; None if it has ended."""
     number, _, keys = text.partition(".")
     session_key, _, key = keys.rpartition(".")
     if not number.isdecimal() or not key:
         return None
     now = here().now()
     found = find_session(reading(), int(number), key, now)
-    if found is None or found.user.session_key != session_key:
+    if found is None or found.user.session_key != session_key or found.user.disabled:
         return None
     if now - found.seen_at > SEEN_STEP:
         with here().database.writing() as writing:
@@ -115,6 +121,7 @@ def sign_in(user: User, way: Way, *, proved_at: datetime | None) -> None:
         if current_user.is_authenticated and current_user.id == user.id:
             end_session(writing, user.id, current_user.session_id)
         key = begin_session(writing, user.id, device_name(), now, way=way, proved_at=proved_at)
+    log.info("account %d signed in", user.id)
     session.clear()
     session.permanent = True
     login_user(SignedIn(user, key))

@@ -22,6 +22,7 @@ from portal.accounts.signin import Way, freshly, is_fresh, me, prove_again
 from portal.accounts.sso import NotLetInError, link, person_of
 from portal.config import here
 from portal.models import User
+from portal.needs import Who, needs
 
 blueprint = Blueprint("sso", __name__)
 _KEY = "sso"
@@ -39,6 +40,7 @@ def _provider() -> tuple[SingleSignOn, Provider]:
 
 
 @blueprint.get("/login/sso")
+@needs(Who.ANYBODY)
 def start() -> ResponseReturnValue:
     """Send the browser to the provider: to sign in, to do so again, or to link an account."""
     sso, provider = _provider()
@@ -68,6 +70,7 @@ def start() -> ResponseReturnValue:
 
 
 @blueprint.get("/login/sso/answer")
+@needs(Who.ANYBODY)
 def answer() -> ResponseReturnValue:
     """Take the provider's answer."""
     sso, provider = _provider()
@@ -134,6 +137,7 @@ def _away(sso: SingleSignOn, error: ProviderError) -> ResponseReturnValue:
 
 
 @blueprint.post("/account/sso/<int:number>/unlink", endpoint="unlink")
+@needs(Who.SIGNED_IN)
 @login_required  # type: ignore[untyped-decorator] # flask_login has no types
 @freshly
 def unlink_one(number: int) -> ResponseReturnValue:
@@ -147,6 +151,7 @@ def unlink_one(number: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/logout/sso")
+@needs(Who.ANYBODY)
 def sign_out() -> ResponseReturnValue:
     """Sign out at the provider too; here one is signed out already."""
     sso, provider = _provider()

@@ -18,19 +18,22 @@ from wtforms.validators import InputRequired, Length, Optional
 
 from portal.accounts.notices import tell
 from portal.accounts.signin import is_fresh, me, prove_again
-from portal.commands import create_token, site_named
+from portal.commands import create_token
 from portal.config import here
 from portal.models import ApiToken
+from portal.needs import Who, needs
 from portal.sessions import end_reading, reading
 from portal.sites.fields import FieldError
 from portal.sites.publishing import publish_sites
-from portal.teams.rights import Right, sites_with
+from portal.teams.rights import Right, find_site, sites_with
 
 blueprint = Blueprint("tokens", __name__, url_prefix="/tokens")
 SCOPES = {
     "stats:read": "stats:read: ask for numbers",
     "sites:read": "sites:read: see the site, its goals, funnels, segments and members",
-    "sites:write": "sites:write: change goals, funnels, segments and tokens",
+    "sites:write": "sites:write: change settings, links, goals, funnels, segments and tokens",
+    "sites:admin": "sites:admin: add sites to the team, and delete this one",
+    "people:write": "people:write: invite people and guests, change their roles, remove them",
     "events:write": "events:write: send events for visitors, from a server",
 }
 
@@ -53,6 +56,7 @@ def only_signed_in() -> None:
 
 
 @blueprint.route("", methods=["GET", "POST"])
+@needs(Who.SIGNED_IN)
 def page() -> ResponseReturnValue:
     """List the person's tokens; make one, and show it this once."""
     form = TokenForm()
@@ -87,8 +91,9 @@ def _make(form: TokenForm) -> str:
     host, day = form.host.data or "", form.expires_on.data
     with here().database.writing() as session:
         ends = None
-        if day is not None:
-            zone = ZoneInfo(site_named(session, host).timezone)
+        site = find_site(session, me().id, host, Right.VIEW_STATS)
+        if day is not None and site is not None:
+            zone = ZoneInfo(site.timezone)
             ends = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
             if ends <= here().now():
                 raise FieldError("expires_on", "That day is over.")
@@ -104,6 +109,7 @@ def _make(form: TokenForm) -> str:
 
 
 @blueprint.post("/<int:token_id>/end")
+@needs(Who.SIGNED_IN)
 def end(token_id: int) -> ResponseReturnValue:
     """Revoke one of the person's own tokens; it opens nothing from this moment on."""
     person_id = me().id

@@ -14,10 +14,11 @@ from portal.accounts.links import safe_path
 from portal.accounts.passkeys import ask_to_sign_in
 from portal.accounts.passwords import is_password
 from portal.accounts.people import end_session
-from portal.accounts.signin import Way, me, sign_in
+from portal.accounts.signin import LOCKED, Way, me, sign_in
 from portal.commands import consume_setup_link, has_users, is_setup_link, normal_email
 from portal.config import here
 from portal.models import User
+from portal.needs import Who, needs
 from portal.sessions import reading
 from portal.sites.fields import FieldError
 
@@ -36,6 +37,7 @@ class LoginForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
 
 
 @blueprint.route("/login", methods=["GET", "POST"])
+@needs(Who.ANYBODY)
 def login() -> ResponseReturnValue:
     """Sign in; which of the two was wrong is not said."""
     target = safe_path(request.args.get("next"))
@@ -53,6 +55,8 @@ def login() -> ResponseReturnValue:
     password_hash = user.password_hash if user is not None else None
     if not is_password(password_hash, form.password.data or "") or user is None:
         return _door(form, target, WRONG), 401
+    if user.disabled:
+        return _door(form, target, LOCKED), 403
     return enter(user.id, Way.PASSWORD, target)
 
 
@@ -73,6 +77,7 @@ def _door(form: LoginForm, target: str, problem: str = "") -> str:
 
 @blueprint.post("/logout")
 @login_required  # type: ignore[untyped-decorator] # flask_login has no types
+@needs(Who.SIGNED_IN)
 def logout() -> ResponseReturnValue:
     """Sign out; the session ends on our side as well."""
     way = me().way
@@ -81,10 +86,13 @@ def logout() -> ResponseReturnValue:
     logout_user()
     session.clear()
     # A form may lead to no other host (the policy's form-action), so the door offers the link.
-    return redirect(url_for("accounts.login", left="sso" if way == Way.SSO else None))
+    response = redirect(url_for("accounts.login", left="sso" if way == Way.SSO else None))
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
 
 
 @blueprint.route("/setup", methods=["GET", "POST"])
+@needs(Who.LINK_HOLDER)
 def setup() -> ResponseReturnValue:
     """Make the first administrator; opens only with the one-time link."""
     token = request.values.get("token", "")
@@ -107,7 +115,13 @@ def setup() -> ResponseReturnValue:
     return render_template("accounts/setup.html", form=form, token=token)
 
 
+def theme_cookie() -> str:
+    """Name the cookie of the theme."""
+    return "__Host-theme" if here().config.public_url.startswith("https:") else "theme"
+
+
 @blueprint.post("/theme")
+@needs(Who.ANYBODY)
 def theme() -> ResponseReturnValue:
     """Keep the chosen theme in a cookie, so that the first paint is right."""
     chosen = request.form.get("theme", "")
@@ -115,6 +129,6 @@ def theme() -> ResponseReturnValue:
     if chosen in THEMES:
         https = here().config.public_url.startswith("https:")
         response.set_cookie(
-            "theme", chosen, max_age=31_536_000, httponly=True, samesite="Lax", secure=https
+            theme_cookie(), chosen, 31_536_000, httponly=True, samesite="Lax", secure=https
         )
     return response

@@ -25,6 +25,8 @@ from store.query.model import QuerySite
 STATS_READ = "stats:read"
 SITES_READ = "sites:read"
 SITES_WRITE = "sites:write"
+SITES_ADMIN = "sites:admin"
+PEOPLE_WRITE = "people:write"
 _USED_AT_STEP = timedelta(minutes=1)
 _REALM = {"WWW-Authenticate": 'Bearer realm="statflow"'}
 

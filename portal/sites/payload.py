@@ -21,11 +21,14 @@ _SAME_NAME = (
     "host",
     "aliases",
     "upstreams",
+    "guarded_upstreams",
     "public_key",
     "timezone",
     "prefix",
     "mode",
     "hash_routes",
+    "count_downloads",
+    "count_forms",
     "respect_dnt",
     "csp",
     "client_ip",
@@ -72,7 +75,9 @@ def write_tokens(site: Site) -> list[str]:
     return sorted(
         token.token_hash
         for token in site.tokens
-        if _WRITES in token.scopes and may_write_events(token.user, site)
+        if _WRITES in token.scopes
+        and not token.user.disabled
+        and may_write_events(token.user, site)
     )
 
 

@@ -25,6 +25,7 @@ from portal.models import (
 from portal.rules.changes import seal
 from tests.portal.conftest import NOW, PASSWORD, Person, Portal
 from tests.portal.factors import add_app
+from tests.portal.messages.conftest import ways
 
 SITE = "/sites/own.example"
 API = "/api/v2/sites/own.example"
@@ -32,7 +33,10 @@ GOAL = {"name": "Signup", "kind": "event", "target": "Signup"}
 FUNNEL = {"name": "F", "steps": [1, 2]}
 SEGMENT = {"name": "S", "filters": [["is", "visit:country", ["FR"]]]}
 NOTE = {"day": "2026-11-01", "text": "Started"}
+BUILT = {"steps": ["1", "2"], "within": "visit", "between": "any", "window": "1", "unit": "3600"}
+CONDITION = {"cond_op": "is", "cond_dim": "country", "cond_value": "FR"}
 SETTINGS = {"upstreams": "http://10.0.0.9:80", "timezone": "Europe/Paris", "mode": "on"}
+BOT = "12345678:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
 RULES = '[{"id": "admin", "kind": "inject", "action": "exclude", "paths": ["/admin/**"]}]'
 
 Act = Callable[[Portal, Person, dict[str, str]], Any]
@@ -65,6 +69,28 @@ def with_link(path: str, **data: Any) -> Act:
     def act(portal: Portal, person: Person, headers: dict[str, str]) -> Any:
         form(f"{SITE}/sharing", name="Press")(portal, person, headers)
         return form(f"{SITE}/sharing/1{path}", **data)(portal, person, headers)
+
+    return act
+
+
+def with_rows(path: str, **data: Any) -> Act:
+    """Add two goals, a funnel of them, a segment and a note, then do something."""
+
+    def act(portal: Portal, person: Person, headers: dict[str, str]) -> Any:
+        rows = {"goals": GOAL, "funnels": FUNNEL, "segments": SEGMENT, "annotations": NOTE}
+        api("POST", "goals", GOAL | {"name": "Other"})(portal, person, headers)
+        for kind, body in rows.items():
+            api("POST", kind, body)(portal, person, headers)
+        return form(f"{SITE}{path}", **data)(portal, person, headers)
+
+    return act
+
+
+def with_recipient(path: str, **data: Any) -> Act:
+    def act(portal: Portal, person: Person, headers: dict[str, str]) -> Any:
+        typed = {"kind": "telegram", "address": "-1", "key": BOT, "gets": ["weekly"]}
+        form(f"{SITE}/reports/recipients", **typed)(portal, person, headers)
+        return form(f"{SITE}/reports/recipients/1{path}", **data)(portal, person, headers)
 
     return act
 
@@ -104,6 +130,22 @@ def with_guest(path: str, **data: Any) -> Act:
     return act
 
 
+def people(method: str, kind: str) -> Act:
+    """Change or remove a member, or a guest, by REST."""
+
+    def act(portal: Portal, person: Person, headers: dict[str, str]) -> Any:
+        portal.user("other@b.c", Role.VIEWER)
+        with portal.database.writing() as session:
+            other = session.scalars(select(User).where(User.email == "other@b.c")).one()
+            site = site_named(session, "own.example")
+            session.add(Guest(user_id=other.id, site_id=site.id, role=Role.VIEWER))
+            path = f"{kind}/{other.id}"
+        body = {"role": "editor"} if method == "PUT" else None
+        return api(method, path, body)(portal, person, headers)
+
+    return act
+
+
 def after(first: Act, *then: Act) -> Act:
     """Do one thing after another."""
 
@@ -114,6 +156,20 @@ def after(first: Act, *then: Act) -> Act:
         return answer
 
     return act
+
+
+def older(method: str, path: str, **data: str) -> Act:
+    """Send a form to the older Sites API."""
+    fields = {"site_id": "own.example", **data}
+    return lambda _portal, person, headers: person.client.open(
+        f"/api/v1/sites{path}", method=method, data=fields, headers=headers
+    )
+
+
+OLDER_GOAL = older("PUT", "/goals", goal_type="event", event_name="Signup")
+OLDER_GUEST = older("PUT", "/guests", role="viewer", email="g@b.c")
+LINK = api("POST", "links", {"name": "Press"})
+INVITATION = api("POST", "invitations", {"email": "n@b.c", "role": "viewer"})
 
 
 def with_app(*then: Act) -> Act:
@@ -187,6 +243,14 @@ MUTATING: dict[tuple[str, str], Act] = {
     ("POST", "/teams/<int:team_id>/keep"): after(
         ANOTHER, form("/teams/2/delete", name="Blue"), form("/teams/2/keep")
     ),
+    ("POST", "/admin/people/<int:user_id>/<any(lock, unlock):act>"): with_somebody(
+        "/admin/people/{id}/lock"
+    ),
+    ("POST", "/admin/people/<int:user_id>/<any(make, unmake):act>-administrator"): with_somebody(
+        "/admin/people/{id}/make-administrator"
+    ),
+    ("POST", "/admin/people/<int:user_id>/sign-out"): with_somebody("/admin/people/{id}/sign-out"),
+    ("POST", "/admin/banner"): form("/admin/banner", text="Back at nine", level="note"),
     ("POST", "/sites/<host>/move"): after(ANOTHER, form(f"{SITE}/move", team="2")),
     ("POST", "/account/password"): form(
         "/account/password", current=PASSWORD, password="seven lamps over 3 harbours"
@@ -210,22 +274,104 @@ MUTATING: dict[tuple[str, str], Act] = {
     ),
     ("POST", "/injection"): form("/injection", state="off", back="own.example"),
     ("POST", "/sites/<host>/settings"): form(f"{SITE}/settings", **SETTINGS),
+    ("POST", "/sites/<host>/settings/goals"): form(
+        f"{SITE}/settings/goals", kind="event", target="Buy"
+    ),
+    ("POST", "/sites/<host>/settings/goals/<int:row_id>"): with_rows(
+        "/settings/goals/1", kind="event", target="Look"
+    ),
+    ("POST", "/sites/<host>/settings/goals/<int:row_id>/delete"): after(
+        api("POST", "goals", GOAL), form(f"{SITE}/settings/goals/1/delete")
+    ),
+    ("POST", "/sites/<host>/settings/properties"): form(
+        f"{SITE}/settings/properties", key="plan", label="Plan"
+    ),
+    ("POST", "/sites/<host>/settings/funnels/new"): with_rows(
+        "/settings/funnels/new", **BUILT, name="New"
+    ),
+    ("POST", "/sites/<host>/settings/funnels/<int:row_id>"): with_rows(
+        "/settings/funnels/1", **BUILT, name="Renamed"
+    ),
+    ("POST", "/sites/<host>/settings/funnels/<int:row_id>/delete"): with_rows(
+        "/settings/funnels/1/delete"
+    ),
+    ("POST", "/sites/<host>/settings/segments/new"): form(
+        f"{SITE}/settings/segments/new", name="S", **CONDITION
+    ),
+    ("POST", "/sites/<host>/settings/segments/<int:row_id>"): with_rows(
+        "/settings/segments/1", name="Renamed", **CONDITION
+    ),
+    ("POST", "/sites/<host>/settings/segments/<int:row_id>/delete"): with_rows(
+        "/settings/segments/1/delete"
+    ),
+    ("POST", "/sites/<host>/notes"): form(f"{SITE}/notes", **NOTE),
+    ("POST", "/sites/<host>/notes/<int:row_id>"): with_rows(
+        "/notes/1", day="2026-11-02", text="Later"
+    ),
+    ("POST", "/sites/<host>/notes/<int:row_id>/delete"): with_rows("/notes/1/delete"),
     ("POST", "/sites/<host>/rules"): form(f"{SITE}/rules", act="text", text=RULES, seen=seal([])),
     ("POST", "/sites/<host>/delete"): form(f"{SITE}/delete", name="own.example"),
     ("POST", "/sites/<host>/sharing"): form(f"{SITE}/sharing", name="Press"),
     ("POST", "/sites/<host>/sharing/public"): form(f"{SITE}/sharing/public", public="on"),
     ("POST", "/sites/<host>/sharing/<int:link_id>"): with_link("", name="Other"),
     ("POST", "/sites/<host>/sharing/<int:link_id>/end"): with_link("/end"),
+    ("POST", "/sites/<host>/reports/recipients"): with_recipient("", gets=["alerts"]),
+    ("POST", "/sites/<host>/reports/recipients/<int:recipient_id>"): with_recipient(
+        "", gets=["alerts"]
+    ),
+    ("POST", "/sites/<host>/reports/recipients/<int:recipient_id>/remove"): with_recipient(
+        "/remove"
+    ),
+    ("POST", "/sites/<host>/reports/alerts"): form(
+        f"{SITE}/reports/alerts", kind="broken", quiet_h="1"
+    ),
+    ("POST", "/sites/<host>/reports/alerts/<int:alert_id>/remove"): after(
+        form(f"{SITE}/reports/alerts", kind="broken", quiet_h="1"),
+        form(f"{SITE}/reports/alerts/1/remove"),
+    ),
     ("POST", "/tokens"): form("/tokens", name="Report", host="own.example", scopes=["stats:read"]),
     ("POST", "/tokens/<int:token_id>/end"): form("/tokens/1/end"),
     ("POST", "/api/v2/sites/<site>/tokens"): api("POST", "tokens", {"scopes": ["stats:read"]}),
     ("DELETE", "/api/v2/sites/<site>/tokens/<int:row_id>"): api("DELETE", "tokens/1"),
+    ("POST", "/api/v2/sites"): lambda _portal, person, headers: person.client.post(
+        "/api/v2/sites", json={"host": "new.example", "upstream": "http://a:1"}, headers=headers
+    ),
+    ("DELETE", "/api/v2/sites/<site>"): lambda _portal, person, headers: person.client.delete(
+        API, headers=headers
+    ),
+    ("POST", "/api/v1/sites"): older("POST", "", domain="new.example"),
+    ("PUT", "/api/v1/sites/<site>"): older("PUT", "/own.example", domain="new.example"),
+    ("DELETE", "/api/v1/sites/<site>"): older("DELETE", "/own.example"),
+    ("PUT", "/api/v1/sites/shared-links"): older("PUT", "/shared-links", name="Press"),
+    ("PUT", "/api/v1/sites/goals"): OLDER_GOAL,
+    ("DELETE", "/api/v1/sites/goals/<int:row_id>"): after(OLDER_GOAL, older("DELETE", "/goals/1")),
+    ("PUT", "/api/v1/sites/guests"): OLDER_GUEST,
+    ("DELETE", "/api/v1/sites/guests/<email>"): after(
+        OLDER_GUEST, older("DELETE", "/guests/g@b.c")
+    ),
+    ("PATCH", "/api/v2/sites/<site>/settings"): api("PATCH", "settings", {"mode": "off"}),
+    ("PUT", "/api/v2/sites/<site>/public"): api("PUT", "public", {"public": True}),
+    ("POST", "/api/v2/sites/<site>/links"): LINK,
+    ("PUT", "/api/v2/sites/<site>/links/<int:row_id>"): after(
+        LINK, api("PUT", "links/1", {"name": "Other"})
+    ),
+    ("DELETE", "/api/v2/sites/<site>/links/<int:row_id>"): after(LINK, api("DELETE", "links/1")),
+    ("POST", "/api/v2/sites/<site>/invitations"): INVITATION,
+    ("DELETE", "/api/v2/sites/<site>/invitations/<int:row_id>"): after(
+        INVITATION, api("DELETE", "invitations/1")
+    ),
+    **{
+        (method, f"/api/v2/sites/<site>/{kind}/<int:row_id>"): people(method, kind)
+        for method in ("PUT", "DELETE")
+        for kind in ("members", "guests")
+    },
     ("POST", "/api/v2/sites/<site>/KEPT"): kept("POST"),
     ("PUT", "/api/v2/sites/<site>/KEPT/<int:row_id>"): kept("PUT"),
     ("DELETE", "/api/v2/sites/<site>/KEPT/<int:row_id>"): kept("DELETE"),
 }
 BY_LINK = {
     *("/invitations/<token>", "/signup/<token>", "/reset/<token>", "/confirm/<token>"),
+    "/unsubscribe/<token>",
 }
 """Whoever opens a one-time link is nobody yet; what they change is recorded by the same session."""
 CHANGES_NOTHING = {
@@ -233,6 +379,7 @@ CHANGES_NOTHING = {
     "/forgot": "sends a link",
     "/account/address": "sends a link",
     "/login": "a session is the browser's cookie",
+    "/sites/<host>/reports/recipients/<int:recipient_id>/test": "sends a message",
     "/logout": "likewise",
     "/login/second": "likewise; a recovery code that it uses up is recorded",
     "/login/passkey": "likewise",
@@ -240,7 +387,9 @@ CHANGES_NOTHING = {
     "/account/factors/passkeys": "adds what a browser made: tests/portal/accounts/test_passkeys.py",
     "/theme": "a cookie",
     "/share/<slug>": "asks for a password",
+    "/sites/<host>/verify": "a look at the site",
     "/api/v2/query": "a question",
+    "/api/v2/sites/<site>/imports/<name>": "rows of the store; tests/portal/api/test_manage.py",
     "/api/v2/funnel": "a question",
     "/api/v2/journeys": "a question",
     "/api/v2/retention": "a question",
@@ -266,11 +415,12 @@ def test_every_route_that_takes_changes_is_known(portal: Portal) -> None:
 
 @pytest.mark.parametrize(("method", "path"), MUTATING)
 def test_every_change_is_recorded_with_who_and_from_where(
-    portal: Portal, method: str, path: str
+    make_portal: Callable[..., Portal], method: str, path: str
 ) -> None:
+    portal = make_portal(ways=ways())
     portal.site("own.example")
     person = portal.user("a@b.c", Role.OWNER, admin=True)
-    scopes = ("sites:read", "sites:write", "stats:read")
+    scopes = ("sites:read", "sites:write", "sites:admin", "people:write", "stats:read")
     headers = {"Authorization": f"Bearer {portal.token('a@b.c', 'own.example', scopes)}"}
     before = len(changes(portal))
     answer = MUTATING[method, path](portal, person, headers)

@@ -1,0 +1,1 @@
+"""What is watched of a site, and when somebody is told."""

@@ -1,0 +1,91 @@
+"""The reports role: rounds of reports and alerts, in a thread of each portal or as a process.
+
+What a round does, and that only one process does it, is ``portal.messages.rounds``. The one
+invariant: a round that fails is followed by the next.
+"""
+
+import logging
+import secrets
+import signal
+import socket
+import threading
+from datetime import UTC, datetime
+from functools import partial
+from urllib.parse import urlsplit
+
+from portal.database import Database
+from portal.health import answers
+from portal.mail import smtp_poster
+from portal.messages.post import Poster
+from portal.messages.rounds import Rounds
+from portal.messages.unsubscribe import Unsubscriber
+from portal.messages.ways import Ways
+from statflow.accounts import open_accounts
+from statflow.paths import Paths
+from statflow.private_thread import PrivateThread
+from statflow.reach import reach_checker
+from statflow.services import secret_key, store_url
+from statflow.settings import Settings
+from store.client import Store
+
+ROUND_S = 15.0
+log = logging.getLogger(__name__)
+
+
+def ways_out(settings: Settings, paths: Paths, public_url: str) -> Ways:
+    """Build what reports and alerts are sent with."""
+    mail = None
+    if settings.smtp_url:
+        mail = smtp_poster(settings.smtp_url, mail_sender(settings, public_url))
+    return Ways(
+        base=public_url,
+        poster=Poster(reach_checker(settings.webhook_ranges)),
+        unsubscriber=Unsubscriber(secret_key(settings, paths), public_url),
+        mail=mail,
+    )
+
+
+def mail_sender(settings: Settings, public_url: str) -> str:
+    """Name the sender of mail: the setting, else one at the portal's host."""
+    return settings.mail_from or f"statflow@{urlsplit(public_url).hostname or 'localhost'}"
+
+
+def serve_reports(settings: Settings, paths: Paths, private_port: int | None) -> None:
+    """Do rounds until SIGTERM or SIGINT."""
+    stop = threading.Event()
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(wanted, lambda *_: stop.set())
+    public_url = settings.public_url or "http://localhost:8000"
+    with open_accounts(settings, paths) as database:
+        store = Store(store_url(settings, paths))
+        private = PrivateThread(partial(check_services, database, store))
+        private.start(settings.private_bind, private_port, None)
+        keep_reporting(settings, paths, database, public_url, stop)
+
+
+def check_services(database: Database, store: Store) -> dict[str, str]:
+    """Say which of the services does not answer."""
+    pings = {"database": database.ping, "store": store.ping}
+    return {name: "" if answers(ping) else "does not answer" for name, ping in pings.items()}
+
+
+def keep_reporting(
+    settings: Settings, paths: Paths, database: Database, public_url: str, stop: threading.Event
+) -> None:
+    """Do a round every ``ROUND_S`` until stopped."""
+    rounds = Rounds(
+        database,
+        Store(store_url(settings, paths)),
+        ways_out(settings, paths, public_url),
+        f"{socket.gethostname()[:32]}-{secrets.token_hex(8)}",
+        lambda: datetime.now(UTC),
+    )
+    try:
+        while not stop.is_set():
+            try:
+                rounds.run()
+            except Exception:
+                log.exception("a round of reports and alerts failed")
+            stop.wait(ROUND_S)
+    finally:
+        rounds.close()

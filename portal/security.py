@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, g, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from werkzeug.exceptions import HTTPException
 
 from portal.config import here
@@ -66,6 +67,18 @@ def session_settings(*, https: bool) -> dict[str, Any]:
     }
 
 
+class SessionCookie(SecureCookieSessionInterface):
+    """Flask's session in a signed cookie, which files do not carry.
+
+    They may be kept by shared caches, and one that arrives late must not bring back the cookie of
+    before a sign-in.
+    """
+
+    def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
+        """Tell whether an answer carries the cookie."""
+        return request.endpoint != "static" and super().should_set_cookie(app, session)
+
+
 def frame_policy(origins: list[str]) -> str:
     """Write the policy of a page that only those origins may frame."""
     return POLICY.replace(_FRAMES_NOBODY, f"frame-ancestors {' '.join(origins)}")
@@ -73,6 +86,7 @@ def frame_policy(origins: list[str]) -> str:
 
 def install_headers(app: Flask, *, https: bool) -> None:
     """Name every request, refuse what is none of ours, put the policy headers on every answer."""
+    app.session_interface = SessionCookie()
     app.before_request(_name_request)
     app.before_request(_refuse_other_hosts)
     app.before_request(_refuse_files)

@@ -32,7 +32,9 @@ table that views, API, templates and commands ask, `portal/teams/rights.py`.
 
 Only owners make owners, change or remove them. A team always has an owner: the last one cannot
 leave before there is another. A deleted team waits for seven days, in which everything works and an
-owner can keep it; then it goes with its sites. A site moved to another team loses its guests.
+owner can keep it; then it goes with its sites. A site moved to another team loses its guests. A
+team that asks for a second factor gives no right of this table to who has none, guests and owners
+of tokens included ([accounts.md](accounts.md)).
 """
 
 

@@ -148,8 +148,8 @@ def _give_from(connection: Connection, name: str, number: int) -> None:
 def what_is_here(database: Database) -> list[str]:
     """Name what a restore would replace."""
     with database.reading() as session:
-        kinds = {"accounts": User, "sites": Site}
-        return [name for name, kind in kinds.items() if session.scalar(select(kind.id).limit(1))]
+        kinds = {"accounts": select(User.id), "sites": select(Site.id)}
+        return [name for name, ids in kinds.items() if session.scalar(ids.limit(1))]
 
 
 def mark_orphans(database: Database, site_ids: set[int], now: datetime) -> list[int]:

@@ -9,6 +9,9 @@ NPM := build/npm
 DATA ?= build/demo
 T ?= tests
 JOBS ?= 2
+# What accounts are kept in while they are tested; each such test runs on each of them.
+DATABASES ?= sqlite,postgresql
+export DATABASES
 SCALE ?= 1
 PYTEST := $(BIN)/python -m pytest
 
@@ -20,7 +23,7 @@ find_python = for candidate in python3.13 python3.12 python3.14 python3 $$HOME/.
 help: ## show this list
 	@echo "Statflow: privacy-first analytics behind an edge proxy. Targets:"
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
-	@echo "Variables: T=path (tests to run), DATA=folder (of make run), JOBS=n (test processes), SCALE=x (chaos durations)"
+	@echo "Variables: T=path (tests to run), DATABASES=sqlite,postgresql (accounts in tests), DATA=folder (of make run), JOBS=n (test processes), SCALE=x (chaos durations)"
 
 # --- set-up -------------------------------------------------------------------------------------------
 

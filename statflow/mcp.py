@@ -47,7 +47,7 @@ class Asker:
         Raises:
             ToolError: The portal is away or refuses; the words are for the assistant.
         """
-        return await self._ask("POST", path, {"site_id": self._site, **question})
+        return dict(await self._ask("POST", path, {"site_id": self._site, **question}))
 
     async def kept(self, kind: str) -> Any:
         """List what the site keeps, such as its goals.
@@ -60,8 +60,8 @@ class Asker:
     async def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         try:
             answer = await self._client.request(method, path, json=body)
-        except httpx.HTTPError as error:
-            raise ToolError(f"the portal does not answer ({type(error).__name__})") from None
+        except httpx.HTTPError as away:
+            raise ToolError(f"the portal does not answer ({type(away).__name__})") from None
         if answer.is_success:
             return answer.json()
         try:

@@ -6,7 +6,6 @@ and times. The one invariant: it only reads, and a part that does not answer is 
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -28,14 +27,15 @@ class Reading:
     """Sums of all samples at one moment, over the parts that answered; ``at_s`` is monotonic."""
 
     at_s: float
-    samples: Counter[tuple[str, Labels]] = field(default_factory=Counter)
+    samples: dict[tuple[str, Labels], float] = field(default_factory=dict)
     away: list[str] = field(default_factory=list)
 
     def add(self, text: str) -> None:
         """Add one part's exposition."""
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
-                self.samples[sample.name, tuple(sorted(sample.labels.items()))] += sample.value
+                key = (sample.name, tuple(sorted(sample.labels.items())))
+                self.samples[key] = self.samples.get(key, 0.0) + sample.value
 
     def total(self, name: str, **labels: str) -> float:
         """Add up a metric's samples with these labels."""
@@ -46,12 +46,13 @@ class Reading:
             if found == name and wanted <= set(has)
         )
 
-    def by(self, name: str, label: str) -> Counter[str]:
+    def by(self, name: str, label: str) -> dict[str, float]:
         """Add up a metric by one label."""
-        sums: Counter[str] = Counter()
+        sums: dict[str, float] = {}
         for (found, has), value in self.samples.items():
             if found == name:
-                sums[dict(has).get(label, "")] += value
+                key = dict(has).get(label, "")
+                sums[key] = sums.get(key, 0.0) + value
         return sums
 
 
@@ -70,13 +71,16 @@ class Between:
     def rates(self, name: str, label: str) -> list[tuple[str, float]]:
         """Give the growth a second by a label, the most first."""
         now, before = self.now.by(name, label), self.before.by(name, label)
-        found = {key: max(now[key] - before[key], 0.0) / self._seconds for key in now}
+        found = {
+            key: max(value - before.get(key, 0.0), 0.0) / self._seconds
+            for key, value in now.items()
+        }
         return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
 
     def quantile(self, name: str, share: float) -> float | None:
         """Give the end of the bucket below which a share of the newest values lie, in seconds."""
         now, before = self.now.by(f"{name}_bucket", "le"), self.before.by(f"{name}_bucket", "le")
-        buckets = sorted((float(le), now[le] - before[le]) for le in now)
+        buckets = sorted((float(le), now[le] - before.get(le, 0.0)) for le in now)
         count = buckets[-1][1] if buckets else 0.0
         if count <= 0:
             return None

@@ -1,5 +1,6 @@
 """The doctor's faults: each is made, found and told with its remedy; and what is well is well."""
 
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ def paths(tmp_path: Path) -> Paths:
 
 @pytest.fixture
 def server() -> Iterator[RedisServer]:
-    running = RedisServer(maxmemory="64mb").start()
+    running = RedisServer(maxmemory="128mb").start()
     yield running
     running.remove()
 
@@ -61,9 +62,10 @@ def wrong(said: str) -> Iterator[None]:
 
 def test_a_buffer_that_fills_up_is_told(paths: Paths, server: RedisServer) -> None:
     found = settings(paths, redis_url=server.url)
-    assert "of 64" in check_redis_room(found, paths)
+    assert "of 128" in check_redis_room(found, paths)
     with Redis.from_url(server.url) as redis:
-        redis.set("ballast", b"x" * 50_000_000)
+        for number in range(9):
+            redis.set(f"ballast{number}", b"x" * 10_000_000)
     with wrong("edges keep events on their disks"):
         check_redis_room(found, paths)
 
@@ -183,3 +185,9 @@ def test_a_redis_that_is_away_is_one_sentence_in_every_line(paths: Paths) -> Non
 def test_every_check_has_a_name_of_its_own() -> None:
     names = [name for name, _ in CHECKS]
     assert len(set(names)) == len(names) >= 20
+
+
+def test_the_page_on_troubles_has_every_check_that_can_fail() -> None:
+    page = Path("docs/troubleshooting.md").read_text()
+    listed = re.findall(r"^\| ([a-z ]+) \|", page.partition("Not a fault")[0], re.MULTILINE)
+    assert listed[1:] == [name for name, _ in CHECKS if name not in {"python", "up"}]

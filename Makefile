@@ -183,6 +183,10 @@ $(NPM)/clients/installed.json: $(VENV)/.npm $(VENV)/.run tests/support/npm_clien
 	@$(BIN)/python -m tests.support.npm_clients
 	@touch $@
 
+.PHONY: screenshots
+screenshots: setup ## start the demo and write a picture of every view into docs/images
+	$(BIN)/python -m tests.screenshots.take
+
 # --- tracker ------------------------------------------------------------------------------------------
 
 .PHONY: tracker

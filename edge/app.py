@@ -42,6 +42,7 @@ from edge.request_log import RequestLog
 from edge.sites import EMPTY, Site
 from edge.sites_feed import SitesFeed
 from edge.snippet import Snippets
+from edge.upstream_ranges import UpstreamRanges
 from rules.ranges import read_ranges
 
 log = logging.getLogger(__name__)
@@ -81,6 +82,7 @@ async def run_edge(
             stack.push_async_callback(_hear_nginx(config.hits_socket, feed, recorder).close)
         builds = TrackerBuilds(
             config.tracker,
+            cores=config.cores,
             selectors=config.selectors,
             installed_at=config.tracker_at,
             modules=config.modules,
@@ -172,7 +174,7 @@ def _operating(
         snippets=snippets,
         acme_dir=config.acme_dir,
         https_port=config.tls_port,
-        allowed=parse_networks(config.upstream_ranges) if config.upstream_ranges else None,
+        allowed=UpstreamRanges(config.upstream_ranges),
         on_answered=requests,
         proxy_protocol=config.proxy_protocol,
         control=control,

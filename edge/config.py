@@ -17,6 +17,7 @@ class EdgeError(Exception):
 class EdgeConfig:
     """What an edge needs; ``tracker`` is the frozen build, ``tracker_at`` when it was installed.
 
+    ``cores`` are its like with other parts, by the names of those (``edge.collector.builds``).
     ``selectors`` is what the build is followed by for sites with rules by selector.
     ``modules`` are the parts of that build by name, ``older_modules`` those of earlier builds.
 
@@ -57,6 +58,7 @@ class EdgeConfig:
     private_socket: Path | None
     debug: bool
     version: str
+    cores: Mapping[str, bytes] = field(default_factory=dict)
     selectors: bytes = b""
     city_k: int = 10
     modules: Mapping[str, bytes] = field(default_factory=dict)

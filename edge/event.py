@@ -38,6 +38,8 @@ class Revenue:
 class Beacon:
     """One event as a client sent it, parsed and checked but not yet believed.
 
+    ``status``: that of the page's document if it is an error page, else 0.
+
     Units: ``age_ms`` milliseconds before sending; ``engaged_ms`` milliseconds; ``scroll`` percent.
     """
 
@@ -52,6 +54,7 @@ class Beacon:
     scroll: int = NO_SCROLL
     viewport_px: int = 0
     load_id: str = ""
+    status: int = 0
     automation: bool = False
 
 

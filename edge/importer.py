@@ -39,10 +39,9 @@ from edge.pipeline.source import put_campaign, put_channel, put_referrer, put_so
 from edge.sites import Site
 from store.client import Store
 from store.dirty_days import mark_dirty, touched_days
+from store.imports import IMPORT_SHARD
 
 CHUNK_EVENTS = 50_000
-IMPORT_SHARD = 255
-"""Stands for imports where live rows name their shard."""
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
 GIVEN = ("source", *UTM, "language")
 PLACE = ("country", "region", "city")

@@ -1,9 +1,10 @@
 """The number of one load of a document, so that its first page view can be told for what it is.
 
 The edge gives one to each document that no cache keeps and whose script may report (INGESTION 5.6);
-the tracker sends it back with the first page view. 48 bits are random, the lowest of them says that
-the document was fetched ahead; 16 bits are a MAC under the site's ``load_key``, so that nobody else
-makes one up. The one invariant: a number that this module reads back was given out for this site.
+the tracker sends it back with the first page view. Of its 64 bits 48 are drawn, and 16 are a MAC of
+those under the site's ``load_key``, so that nobody else makes one up. Of the drawn ones the lowest
+says that the document was fetched ahead, the next that it is an error page; then the eight above
+hold its status. The one invariant: a number that this module reads back was given out for this site.
 """
 
 from hashlib import blake2b
@@ -12,15 +13,21 @@ from hmac import compare_digest
 from edge.sites import Site
 
 RANDOM_BITS = 48
+_AHEAD, _ERROR = 1, 2
+_STATUS_AT, _STATUS_BITS = 2, 8
+_LEAST_ERROR, _MOST_ERROR = 400, 599
 _MAC_BYTES = 2
 _HEX_DIGITS = 16
 _KEY_BYTES = 64
 """The longest key that BLAKE2b takes."""
 
 
-def make_load_id(site: Site, random_bits: int, *, is_ahead: bool) -> int:
-    """Make the id of a load out of 48 random bits; the lowest gives way to ``is_ahead``."""
-    drawn = (random_bits & ((1 << RANDOM_BITS) - 1)) >> 1 << 1 | is_ahead
+def make_load_id(site: Site, random_bits: int, *, is_ahead: bool, status: int = 200) -> int:
+    """Make the id of a load out of 48 random bits; the lowest give way to what it tells."""
+    drawn = random_bits & ((1 << RANDOM_BITS) - 1) & ~(_AHEAD | _ERROR) | is_ahead
+    if is_error(status):
+        drawn &= ~(((1 << _STATUS_BITS) - 1) << _STATUS_AT)
+        drawn |= _ERROR | (status - _LEAST_ERROR) << _STATUS_AT
     return drawn << 8 * _MAC_BYTES | int.from_bytes(_mac(site, drawn))
 
 
@@ -43,7 +50,20 @@ def read_load_id(site: Site, text: str) -> int:
 
 def was_ahead(load_id: int) -> bool:
     """Tell whether the document was fetched before anybody asked to see it."""
-    return bool(load_id >> 8 * _MAC_BYTES & 1)
+    return bool(load_id >> 8 * _MAC_BYTES & _AHEAD)
+
+
+def error_status(load_id: int) -> int:
+    """Give the status of the document if it was an error page, else 0."""
+    drawn = load_id >> 8 * _MAC_BYTES
+    if not drawn & _ERROR:
+        return 0
+    return _LEAST_ERROR + (drawn >> _STATUS_AT & (1 << _STATUS_BITS) - 1)
+
+
+def is_error(status: int) -> bool:
+    """Tell whether a status says that the page is not what was asked for."""
+    return _LEAST_ERROR <= status <= _MOST_ERROR
 
 
 def _mac(site: Site, drawn: int) -> bytes:

@@ -19,6 +19,7 @@ SCALE = 32_767
 """A place inside an element, or on the page's width, is a whole number up to this."""
 _PIXELS = 10_000_000
 _MILLISECONDS = 86_400_000
+_KEY = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,11 @@ SIGNALS: dict[str, Signal] = {
                 SignalField("v", "value", Real(_MILLISECONDS), "milliseconds; a score for CLS"),
                 SignalField("s", "selector", Text(), "CSS selector of the element", required=False),
                 SignalField("w", "detail", Text(60), "what took the most of it", required=False),
+                SignalField(
+                    "k", "position", Whole(_KEY),
+                    "drawn for each load of the page: of its rows with one `m` the last one counts",
+                    required=False,
+                ),
             ),
         ),
         Signal(

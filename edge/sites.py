@@ -160,6 +160,8 @@ class Site:
     prefix: str = "/sf"
     mode: Mode = Mode.ON
     hash_routes: bool = False
+    count_downloads: bool = True
+    count_forms: bool = True
     respect_dnt: bool = True
     csp: CspMode = CspMode.AMEND
     client_ip: ClientIpSource = ClientIpSource.X_FORWARDED_FOR
@@ -196,6 +198,8 @@ class Site:
     """SHA-256 in hex of the tokens with which a server may send events for its visitors."""
     modules: tuple[Module, ...] = ()
     """Parts of the tracker that pages load besides its core."""
+    guarded: tuple[Origin, ...] = ()
+    """Those of ``origins`` that must be public: somebody of a team typed them, not the operator."""
     snippet_origin: str = ""
     """Set where the script comes from the edge's own host (``edge.snippet``); not published."""
     policy: Policy = field(init=False, compare=False, repr=False)
@@ -426,6 +430,8 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "prefix": ("prefix", _prefix),
     "mode": ("mode", Mode),
     "hash_routes": ("hash_routes", _flag),
+    "count_downloads": ("count_downloads", _flag),
+    "count_forms": ("count_forms", _flag),
     "respect_dnt": ("respect_dnt", _flag),
     "csp": ("csp", CspMode),
     "client_ip": ("client_ip", ClientIpSource),
@@ -450,6 +456,7 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "rules": ("rules", parse_rules),
     "write_tokens": ("write_tokens", lambda v: tuple(_digest(token) for token in _list(v))),
     "modules": ("modules", lambda v: tuple(Module(name) for name in _list(v))),
+    "guarded_upstreams": ("guarded", lambda v: tuple(Origin.parse(_text(url)) for url in _list(v))),
     "former_names": ("former_names", lambda v: tuple(_former(names) for names in _list(v))),
 }
 """Field in the snapshot → attribute of Site and the reader that checks it."""

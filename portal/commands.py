@@ -17,17 +17,22 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from portal.accounts.passwords import hash_password, password_problem
+from portal.audit.actors import Via, acting
+from portal.config import here
 from portal.models import ApiToken, Membership, Role, Setting, Site, SiteHost, Team, User
 from portal.sites.erasing import mark_for_erasure
 from portal.sites.fields import FieldError, read_host, read_timezone, read_upstream
 from portal.sites.payload import site_payload, sites_payload
+from portal.sites.upstreams import put_upstreams
 from portal.teams.rights import Right, find_site
 
 __all__ = [
     "CommandError",
     "SiteExistsError",
+    "add_person",
     "add_site",
     "add_user",
+    "confirm_person",
     "consume_setup_link",
     "create_token",
     "ensure_default_team",
@@ -39,6 +44,7 @@ __all__ = [
     "list_sites",
     "normal_email",
     "remove_site",
+    "rename_site",
     "setup_link",
     "site_named",
     "site_payload",
@@ -53,6 +59,8 @@ SCOPES: dict[str, Right] = {
     "events:write": Right.EDIT_SITE,
     "sites:read": Right.VIEW_STATS,
     "sites:write": Right.EDIT_SITE,
+    "sites:admin": Right.DELETE_SITE,
+    "people:write": Right.MANAGE_PEOPLE,
 }
 """What a token may be good for → the right its owner must hold, now and whenever it is used."""
 
@@ -97,25 +105,46 @@ def add_user(
         CommandError: The address is wrong or taken, or the password is too weak.
     """
     address = normal_email(email)
-    if not is_email(address):
-        raise CommandError("email", f"{email!r} is not an e-mail address.")
-    if problem := password_problem(password, address):
+    if is_email(address) and (problem := password_problem(password, address)):
         raise CommandError("password", problem)
-    if session.scalar(select(exists().where(User.email == address))):
-        raise CommandError("email", f"There is an account for {address} already.")
-    user = User(
-        email=address,
-        password_hash=hash_password(password),
-        is_admin=admin,
-        session_key=secrets.token_urlsafe(24),
-        created_at=now or _now(),
-    )
+    user = add_person(session, address, now or _now())
+    user.password_hash, user.is_admin = hash_password(password), admin
     team = ensure_default_team(session, now)
     if admin:
         user.memberships.append(Membership(team=team, role=Role.OWNER))
+    session.flush()
+    return user
+
+
+def add_person(session: Session, email: str, now: datetime) -> User:
+    """Add an account that no password opens.
+
+    Raises:
+        CommandError: The address is wrong or taken.
+    """
+    address = normal_email(email)
+    if not is_email(address):
+        raise CommandError("email", f"{email!r} is not an e-mail address.")
+    if session.scalar(select(exists().where(User.email == address))):
+        raise CommandError("email", f"There is an account for {address} already.")
+    user = User(
+        email=address, password_hash="", session_key=secrets.token_urlsafe(24), created_at=now
+    )
     session.add(user)
     session.flush()
     return user
+
+
+def confirm_person(session: Session, email: str, now: datetime | None = None) -> None:
+    """Say, as the operator, that an account's address is its person's.
+
+    Raises:
+        CommandError: There is no such account.
+    """
+    user = session.scalar(select(User).where(User.email == normal_email(email)))
+    if user is None:
+        raise CommandError("email", f"There is no account for {email}.")
+    user.confirmed_at = user.confirmed_at or now or _now()
 
 
 def add_site(  # noqa: PLR0913 - keyword-only past the first three
@@ -137,15 +166,16 @@ def add_site(  # noqa: PLR0913 - keyword-only past the first three
         dict.fromkeys([read_host(host), *(read_host(name, "aliases") for name in aliases)])
     )
     _refuse_taken(session, names)
+    _refuse_own(names, "host")
     site = Site(
         team=_team_named(session, team, now),
         host=names[0],
         public_key=f"stk_{secrets.token_urlsafe(18)}",
         created_at=now or _now(),
-        upstreams=[read_upstream(upstream)],
         timezone=read_timezone(timezone),
         hosts=[SiteHost(host=name, position=i) for i, name in enumerate(names)],
     )
+    put_upstreams(site, [read_upstream(upstream)], "upstream")
     session.add(site)
     session.flush()
     return site
@@ -160,7 +190,7 @@ def put_site(session: Session, host: str, upstream: str, *, aliases: Iterable[st
     site = session.scalar(select(Site).where(Site.host == read_host(host)))
     if site is None:
         return add_site(session, host, upstream, aliases=aliases)
-    site.upstreams = [read_upstream(upstream)]
+    put_upstreams(site, [read_upstream(upstream)])
     return site
 
 
@@ -185,10 +215,33 @@ def update_aliases(session: Session, site: Site, aliases: Iterable[str]) -> None
     names = list(dict.fromkeys([site.host, *(read_host(name, "aliases") for name in aliases)]))
     _refuse_taken(session, names, except_site=site.id)
     kept = {row.host: row for row in site.hosts}
+    _refuse_own([name for name in names if name not in kept], "aliases")
     site.hosts = [kept.get(name) or SiteHost(host=name) for name in names]
     for position, row in enumerate(site.hosts):
         row.position = position
     session.flush()
+
+
+def _refuse_own(names: list[str], field: str) -> None:
+    """Keep people from giving a site a name of the portal's or of the edge's own."""
+    if acting().via is Via.COMMAND:
+        return
+    own = next((name for name in names if name in here().config.own_hosts), None)
+    if own is not None:
+        raise CommandError(field, f"{own} is a name of this installation, and no site's.")
+
+
+def rename_site(session: Session, site: Site, host: str) -> None:
+    """Give a site another name; the one it had goes on as an alias.
+
+    Raises:
+        FieldError: The name is wrong or belongs to another site.
+    """
+    name = read_host(host)
+    _refuse_taken(session, [name], except_site=site.id)
+    former = [site.host, *site.aliases]
+    site.host = name
+    update_aliases(session, site, [alias for alias in former if alias != name])
 
 
 def _refuse_taken(session: Session, names: list[str], except_site: int = 0) -> None:
@@ -278,11 +331,12 @@ def create_token(  # noqa: PLR0913 - keyword-only past the first four
 
 
 def find_token(session: Session, token: str, now: datetime | None = None) -> ApiToken | None:
-    """Find a token by its text; one past its last moment is none."""
+    """Find a token by its text; one past its last moment, or of a locked account, is none."""
     found = session.scalar(select(ApiToken).where(ApiToken.token_hash == hash_secret(token)))
-    if found is None or (found.expires_at is not None and found.expires_at <= (now or _now())):
+    if found is None or found.user.disabled:
         return None
-    return found
+    is_over = found.expires_at is not None and found.expires_at <= (now or _now())
+    return None if is_over else found
 
 
 def setup_link(session: Session) -> str | None:

@@ -11,14 +11,19 @@ from typing import Any, cast
 
 from flask import Flask, current_app
 
+from portal.accounts.oidc import Provider, SingleSignOn
+from portal.admin.operations import Operations
 from portal.audit.actors import acting
 from portal.background import Background
 from portal.database import Database
 from portal.limits import Limit
+from portal.live.stream import Seats
 from portal.mail import SendMail
 from portal.messages.ways import Ways
 from portal.sites.payload import Publication
+from portal.sites.verification import Check
 from store.client import Store
+from store.query.remembered import Answers, Remembering
 
 _KEY = "statflow"
 
@@ -28,6 +33,10 @@ def _utc_now() -> datetime:
 
 
 def _explain_nothing(_site: dict[str, Any], _question: dict[str, Any]) -> dict[str, Any]:
+    raise ValueError("This portal was started without what an edge knows.")
+
+
+def _look_at_nothing(_site: dict[str, Any], _injection: bool) -> list[Check]:
     raise ValueError("This portal was started without what an edge knows.")
 
 
@@ -62,10 +71,17 @@ class PortalConfig:
     the edge would do to one request of a site that is given as the snapshot's object, and raises
     ValueError with a sentence for people; ``collect`` passes what other trackers send to a
     collector and gives its answer, and does not raise; ``scripts`` lists the scripts of a site,
-    given as the snapshot's object; ``public_url`` is where browsers reach the portal (https makes
+    given as the snapshot's object; ``verify`` looks at a site, given likewise with whether pages
+    may be touched at all, and says what is wrong; ``operations`` tell administrators of the parts;
+    ``public_url`` is where browsers reach the portal (https makes
     cookies secure); ``edge_url`` is shown to people; ``send_mail`` sends one message and does not
     raise, without it links are shown to who asks; ``open_signup`` lets anybody make an account,
-    which needs mail; ``ways`` sends reports and alerts; without it nothing is sent.
+    which needs mail; ``upstream_problem`` says in a sentence why only the operator may point a site
+    at an upstream, ``own_hosts`` are names that no site may have, and ``trusted_hosts`` those under
+    which the portal is asked for (none: any); ``live_streams`` are the most live pages that are fed
+    at once, each of which holds a thread of the server, ``live_every_s`` the seconds between two
+    pieces; ``gallery`` opens the page of components; ``sso`` is the provider of single sign-on;
+    ``ways`` sends reports and alerts, without it nothing is sent.
     """
 
     database_url: str
@@ -79,13 +95,27 @@ class PortalConfig:
     explain: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]] = _explain_nothing
     collect: Collect = no_collector
     scripts: Callable[[dict[str, Any]], list[Script]] = lambda _: []
+    verify: Callable[[dict[str, Any], bool], list[Check]] = _look_at_nothing
+    operations: Operations = field(default_factory=Operations)
     public_url: str = ""
     edge_url: str = ""
     send_mail: SendMail | None = None
     open_signup: bool = False
+    upstream_problem: Callable[[str], str] = lambda _: ""
+    own_hosts: frozenset[str] = frozenset()
+    trusted_hosts: tuple[str, ...] = ()
+    sso: SingleSignOn | None = None
     ways: Ways | None = None
     api_per_hour: int = 600
+    live_streams: int = 3
+    live_every_s: float = 4.0
+    gallery: bool = False
     now: Callable[[], datetime] = _utc_now
+
+    @property
+    def only_sso(self) -> bool:
+        """Whether passwords are off."""
+        return self.sso is not None and self.sso.only
 
 
 class Surroundings:
@@ -97,9 +127,15 @@ class Surroundings:
         self.login_by_email = Limit(burst=8, per_hour=60)
         self.login_by_device = Limit(burst=8, per_hour=60)
         self.login_by_network = Limit(burst=60, per_hour=3600)
+        self.provider = Provider(config.sso) if config.sso is not None else None
+        self.code_by_email = Limit(burst=5, per_hour=20)
+        self.code_by_device = Limit(burst=5, per_hour=20)
         self.mail_by_email = Limit(burst=3, per_hour=3)
         self.mail_by_network = Limit(burst=20, per_hour=20)
         self.background = Background()
+        self.answers = Answers()
+        self.live_seats = Seats(config.live_streams)
+        self.verify_limit = Limit(burst=10, per_hour=60)
         self.test_messages = Limit(burst=5, per_hour=30)
         self.link_tries = Limit(burst=20, per_hour=120)
         self.api_limit = Limit(burst=config.api_per_hour, per_hour=config.api_per_hour)
@@ -108,6 +144,10 @@ class Surroundings:
     def store(self) -> Store:
         """The store of numbers."""
         return self.config.store
+
+    def questions(self) -> Remembering:
+        """Give one request the store to ask, which may know the answer already."""
+        return Remembering(self.store, self.answers)
 
     def now(self) -> datetime:
         """Tell the time, in UTC."""

@@ -15,7 +15,8 @@ from time import monotonic, sleep
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, create_engine, event, make_url, text
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData, create_engine, event, make_url, text
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.orm import Session
@@ -62,18 +63,50 @@ class Database:
             with session.begin():
                 yield session
 
+    @contextmanager
+    def one_moment(self) -> Iterator[Connection]:
+        """Open a transaction that only reads, and sees one moment however long it lasts."""
+        level = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with self.engine.execution_options(**level).connect() as connection:
+            yield connection
+
     def migrate(self, revision: str = "head") -> None:
         """Bring the tables to a revision; processes that start together take turns."""
-        with self.engine.execution_options(writes=True).begin() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(
-                    text("select pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK}
-                )
+        with self._migrating() as connection:
             config = _alembic_config(connection)
             if revision == "base" or revision.startswith("-"):
                 command.downgrade(config, revision)
             else:
                 command.upgrade(config, revision)
+
+    @contextmanager
+    def replacing(self, revision: str) -> Iterator[Connection]:
+        """Replace all tables by those of a revision, which the block fills; then upgrade them.
+
+        It is one transaction: until the block has ended well, nobody sees any of it.
+        """
+        with self._migrating() as connection:
+            old = MetaData()
+            old.reflect(connection)
+            old.drop_all(connection)
+            config = _alembic_config(connection)
+            command.upgrade(config, revision)
+            yield connection
+            command.upgrade(config, "head")
+
+    @contextmanager
+    def _migrating(self) -> Iterator[Connection]:
+        with self.engine.execution_options(writes=True).begin() as connection:
+            if not self.is_sqlite:
+                connection.execute(
+                    text("select pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK}
+                )
+            yield connection
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a file of ours, and no server's."""
+        return self.engine.dialect.name == "sqlite"
 
     def ping(self) -> bool:
         """Tell whether the database answers."""
@@ -83,6 +116,12 @@ class Database:
     def close(self) -> None:
         """Give every pooled connection back."""
         self.engine.dispose()
+
+
+def revisions() -> list[str]:
+    """List the revisions that this release knows, the oldest first."""
+    script = ScriptDirectory(str(MIGRATIONS))
+    return [step.revision for step in script.walk_revisions()][::-1]
 
 
 def _alembic_config(connection: Connection) -> Config:

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from portal.api.errors import http_problem
-from portal.security import request_id
+from portal.security import MisdirectedError, request_id
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,10 @@ TITLES = {
     ),
     405: ("That did not go through", "The page cannot be used in this way."),
     413: ("That is too large", "Send less at a time."),
+    421: (
+        "The portal has another address",
+        "Open it at the address that its operator gave it (STATFLOW_PUBLIC_URL).",
+    ),
     429: ("Too many requests", "Wait a little, then try again."),
     500: (
         "Something went wrong on our side",
@@ -52,7 +56,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
         title=title,
         advice=advice,
         request_id=request_id(),
-        reader=request.path.startswith(_READERS),
+        reader=request.path.startswith(_READERS) or code == MisdirectedError.code,
     )
     return page, code
 

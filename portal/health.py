@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.config import here
+from portal.needs import Who, needs
 from store.client import StoreError, StoreUnavailable
 
 blueprint = Blueprint("health", __name__)
@@ -15,12 +16,14 @@ log = logging.getLogger(__name__)
 
 
 @blueprint.get("/healthz")
+@needs(Who.ANYBODY)
 def healthz() -> ResponseReturnValue:
     """Answer as long as the process serves."""
     return {"ok": True}
 
 
 @blueprint.get("/readyz")
+@needs(Who.ANYBODY)
 def readyz() -> ResponseReturnValue:
     """Ask database and store; 503 names the part that does not answer."""
     parts = {"database": answers(here().database.ping), "store": answers(here().store.ping)}

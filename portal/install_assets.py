@@ -2,18 +2,25 @@
 
 npm fetches the pinned packages of ``assets.json`` into FOLDER (``tracker.npm``); the files that
 pages load are copied to ``static/vendor``, which is not kept in version control. The portal also
-works without these files, with tables instead of charts.
+works without these files, with tables instead of charts. The shapes of countries come in a script;
+here they become one SVG file, whose parts pages refer to by the countries' codes.
 """
 
 import json
+import re
 import shutil
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 from tracker.npm import NpmError, install_packages
 
 HERE = Path(__file__).parent
 VENDOR = HERE / "static" / "vendor"
+_FEWEST = 4
+"""Points that a shape needs to be seen as one."""
+_STEP = re.compile(r"([Ml])(-?[\d.]+),(-?[\d.]+)")
+_COUNTRY = re.compile(r'\b([A-Z_]\w):\{path:"([-MmLlZz0-9., ]+)"')
 
 
 def install(folder: Path) -> list[Path]:
@@ -26,10 +33,47 @@ def install(folder: Path) -> list[Path]:
     install_packages(folder, wanted["packages"])
     VENDOR.mkdir(parents=True, exist_ok=True)
     modules = folder / "node_modules"
-    return [
+    copies = [
         Path(shutil.copyfile(modules / source, VENDOR / name))
         for name, source in wanted["files"].items()
     ]
+    world = VENDOR / "world.svg"
+    world.write_text(draw_world((modules / wanted["world"]).read_text()))
+    return [*copies, world]
+
+
+def draw_world(script: str) -> str:
+    """Write an SVG of the countries in a map's script: ``#land`` is all of them, ``#FR`` one."""
+    shapes = "".join(
+        f'<path id="{code}" d="{simpler(path)}"/>' for code, path in _COUNTRY.findall(script)
+    )
+    return f'<svg xmlns="http://www.w3.org/2000/svg"><g id="land">{shapes}</g></svg>\n'
+
+
+def simpler(path: str) -> str:
+    """Round a shape to whole units, a third of its bytes; what would be lost by it keeps tenths."""
+    drawn = "".join(_outline(part) for part in path.split("Z") if part)
+    return drawn or path
+
+
+def _outline(part: str) -> str:
+    x = y = 0.0
+    points = []
+    for command, across, down in _STEP.findall(part):
+        first = command == "M"
+        x, y = (0.0 if first else x) + float(across), (0.0 if first else y) + float(down)
+        points.append((x, y))
+    whole = _rounded(points, 0)
+    kept = whole if len(whole) >= _FEWEST else _rounded(points, 1)
+    if len(kept) < _FEWEST:
+        return ""
+    moves = " ".join(f"{b[0] - a[0]:.3g} {b[1] - a[1]:.3g}" for a, b in pairwise(kept))
+    return f"M{kept[0][0]:g} {kept[0][1]:g}l{moves}Z".replace(" -", "-")
+
+
+def _rounded(points: list[tuple[float, float]], digits: int) -> list[tuple[float, float]]:
+    rounded = [(round(x, digits), round(y, digits)) for x, y in points]
+    return [point for i, point in enumerate(rounded) if not i or point != rounded[i - 1]]
 
 
 def main(arguments: list[str]) -> int:

@@ -3,8 +3,11 @@
 Only values and relations live here; who may do what is ``portal.teams.rights``, and how a site
 becomes part of the edges' snapshot is ``portal.sites.payload``. Numbers of visitors are never kept
 here: they live in the store. The one invariant: secrets (passwords, tokens, set-up links) are kept
-only as hashes, and a site's id and host names belong to one site, its id for ever. A shared link's
-slug is no secret of ours: who made it must be able to read it again, and it opens numbers only.
+only as hashes, or sealed where they must be read again (a code app's secret), and a site's id and
+host names belong to one site, its id for ever. A shared link's slug is no secret of ours: who made
+it must be able to read it again, and it opens numbers only.
+
+It is one long list because its classes name each other.
 """
 
 from datetime import UTC, date, datetime
@@ -13,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     DateTime,
     Dialect,
     Double,
@@ -20,6 +24,7 @@ from sqlalchemy import (
     ForeignKey,
     MetaData,
     String,
+    Text,
     TypeDecorator,
     UniqueConstraint,
 )
@@ -84,16 +89,108 @@ class User(Base):
     email: Mapped[str] = mapped_column(String(254), unique=True)
     password_hash: Mapped[str] = mapped_column(String(255))
     is_admin: Mapped[bool] = mapped_column(default=False)
+    disabled: Mapped[bool] = mapped_column(default=False)
+    """An administrator has locked the account: it signs in nowhere, and its tokens open nothing."""
     session_key: Mapped[str] = mapped_column(String(43))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     memberships: Mapped[list["Membership"]] = relationship(
         back_populates="user", cascade="all, delete-orphan"
     )
+    code_app: Mapped["CodeApp | None"] = relationship(
+        back_populates="user", cascade="all, delete-orphan"
+    )
+    passkeys: Mapped[list["Passkey"]] = relationship(
+        back_populates="user", cascade="all, delete-orphan", order_by="Passkey.id"
+    )
+
+    @property
+    def has_factor(self) -> bool:
+        """Whether signing in takes more than a password."""
+        return self.code_app is not None or bool(self.passkeys)
+
+
+class CodeApp(Base):
+    """An app that shows codes by the clock (TOTP); ``last_step`` is the newest code's half minute.
+
+    Unlike a password its secret must be read again to check a code, so it is sealed, not hashed.
+    """
+
+    __tablename__ = "code_apps"
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    sealed_secret: Mapped[str] = mapped_column(String(255))
+    last_step: Mapped[int] = mapped_column(BigInteger, default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    user: Mapped[User] = relationship(back_populates="code_app")
+
+
+class RecoveryCode(Base):
+    """A code that stands in for a lost factor, once."""
+
+    __tablename__ = "recovery_codes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    code_hash: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Passkey(Base):
+    """A WebAuthn credential; ids, key and handle in base64url, as browsers write them.
+
+    ``user_handle`` is the account's name to authenticators: random, the same for all its passkeys.
+    """
+
+    __tablename__ = "passkeys"
+    __table_args__ = (UniqueConstraint("credential_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(80))
+    credential_id: Mapped[str] = mapped_column(String(1400))
+    public_key: Mapped[str] = mapped_column(Text)
+    user_handle: Mapped[str] = mapped_column(String(86))
+    sign_count: Mapped[int] = mapped_column(BigInteger, default=0)
+    transports: Mapped[list[str]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    user: Mapped[User] = relationship(back_populates="passkeys")
+
+
+class Identity(Base):
+    """An account at the single sign-on provider that opens one of ours."""
+
+    __tablename__ = "identities"
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    issuer: Mapped[str] = mapped_column(String(500))
+    subject: Mapped[str] = mapped_column(String(255))
+    email: Mapped[str] = mapped_column(String(254))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    user: Mapped[User] = relationship()
+
+
+class SpentNonce(Base):
+    """Something that worked once and is refused from then on, until it is too old anyway."""
+
+    __tablename__ = "spent_nonces"
+
+    nonce_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class Team(Base):
-    """A group of people who share sites; it goes at ``ends_at`` with its sites, unless kept."""
+    """A group of people who share sites; it goes at ``ends_at`` with its sites, unless kept.
+
+    With ``needs_factor`` it is open only to people whose account has a second factor.
+    """
 
     __tablename__ = "teams"
 
@@ -101,6 +198,7 @@ class Team(Base):
     name: Mapped[str] = mapped_column(String(80), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    needs_factor: Mapped[bool] = mapped_column(default=False)
     memberships: Mapped[list["Membership"]] = relationship(
         back_populates="team", cascade="all, delete-orphan"
     )
@@ -108,7 +206,7 @@ class Team(Base):
 
 
 class Membership(Base):
-    """One person's role in one team."""
+    """One person's role in one team; ``by_group`` where the single sign-on's groups gave it."""
 
     __tablename__ = "memberships"
 
@@ -121,6 +219,7 @@ class Membership(Base):
     role: Mapped[Role] = mapped_column(
         Enum(Role, native_enum=False, length=16, values_callable=_values)
     )
+    by_group: Mapped[bool] = mapped_column(default=False)
     user: Mapped[User] = relationship(back_populates="memberships")
     team: Mapped[Team] = relationship(back_populates="memberships")
 
@@ -144,7 +243,11 @@ class Guest(Base):
 
 
 class UserSession(Base):
-    """One browser in which a person is signed in; ``device`` is what people call it."""
+    """One browser in which a person is signed in; ``device`` is what people call it.
+
+    ``way`` is how they came in (``portal.accounts.signin.Way``), ``proved_at`` when they last
+    showed who they are, with everything that their account asks for.
+    """
 
     __tablename__ = "user_sessions"
     __table_args__ = (UniqueConstraint("key_hash"),)
@@ -153,6 +256,8 @@ class UserSession(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     key_hash: Mapped[str] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(80))
+    way: Mapped[str] = mapped_column(String(16), default="password")
+    proved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     user: Mapped[User] = relationship()
@@ -199,10 +304,14 @@ class Site(Base):
     public_key: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     upstreams: Mapped[list[str]] = mapped_column(JSON)
+    guarded_upstreams: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """Those of them that no operator wrote: edges connect to them at public addresses only."""
     timezone: Mapped[str] = mapped_column(String(64), default="UTC")
     prefix: Mapped[str] = mapped_column(String(260), default="/sf")
     mode: Mapped[str] = mapped_column(String(16), default="on")
     hash_routes: Mapped[bool] = mapped_column(default=False)
+    count_downloads: Mapped[bool] = mapped_column(default=True)
+    count_forms: Mapped[bool] = mapped_column(default=True)
     respect_dnt: Mapped[bool] = mapped_column(default=True)
     csp: Mapped[str] = mapped_column(String(16), default="amend")
     client_ip: Mapped[str] = mapped_column(String(32), default="x-forwarded-for")
@@ -226,6 +335,8 @@ class Site(Base):
     city_k: Mapped[int] = mapped_column(default=0)
     rules: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     modules: Mapped[list[str]] = mapped_column(JSON, default=list)
+    retention_days: Mapped[int] = mapped_column(default=0)
+    """Days for which numbers are kept, 0 for good; no field of the snapshot."""
     public: Mapped[bool] = mapped_column(default=False)
     """Anybody may read the dashboard; no field of the snapshot, the edges need not know."""
     team: Mapped[Team] = relationship(back_populates="sites")
@@ -296,7 +407,22 @@ class SiteGoal(Base):
     props: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
     scroll: Mapped[int] = mapped_column(default=0)
     currency: Mapped[str] = mapped_column(String(3), default="")
+    method: Mapped[str] = mapped_column(String(16), default="")
+    status: Mapped[str] = mapped_column(String(3), default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SiteProperty(Base):
+    """What a site's team said of a custom property; without a row it is listed by its key."""
+
+    __tablename__ = "site_properties"
+    __table_args__ = (UniqueConstraint("site_id", "key", name="uq_site_properties_site_id_key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    key: Mapped[str] = mapped_column(String(300))
+    label: Mapped[str] = mapped_column(String(120), default="")
+    is_listed: Mapped[bool] = mapped_column(default=True)
 
 
 class SiteFunnel(Base):

@@ -6,12 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, request, url_for
+from flask_login import current_user
 
-from portal.accounts.views import THEMES
+from portal.accounts.views import THEMES, theme_cookie
+from portal.admin.banner import banner_of
 from portal.config import here
 from portal.dashboard import figures, places
+from portal.sessions import reading
+from portal.sites.tabs import GROUPS
 
 STATIC = Path(__file__).with_name("static")
+STYLE_SHEETS = (
+    *("tokens", "base", "forms", "rules", "edge"),
+    *("sites", "bar", "headline", "chart", "cards", "reports", "live"),
+)
+"""In the order in which they are laid over one another."""
+WORLD_BOX = "0 8 900 400"
+"""The part of the map of the world that is drawn: without what lies south of all cities."""
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -32,8 +43,13 @@ def has_asset(name: str) -> bool:
 
 
 def _theme() -> str:
-    chosen = request.cookies.get("theme", "system")
+    chosen = request.cookies.get(theme_cookie(), "system")
     return chosen if chosen in THEMES else "system"
+
+
+def _banner() -> dict[str, Any] | None:
+    """Give what administrators tell everybody; those who are not signed in are not told."""
+    return banner_of(reading()) if current_user.is_authenticated else None
 
 
 def install_page(app: Flask) -> None:
@@ -48,13 +64,17 @@ def install_page(app: Flask) -> None:
         flag=places.flag,
         UNITS=figures.UNITS,
         COLUMNS=figures.COLUMNS,
+        HINTS=figures.HINTS,
+        SITE_TABS=GROUPS,
+        WORLD_BOX=WORLD_BOX,
+        STYLE_SHEETS=STYLE_SHEETS,
     )
 
     @app.context_processor
     def put_theme() -> dict[str, Any]:
         config = here().config
         signup = config.open_signup and config.send_mail is not None
-        return {"theme": _theme(), "open_signup": signup}
+        return {"theme": _theme(), "open_signup": signup, "banner": _banner}
 
     @app.after_request
     def keep_files(response: Response) -> Response:

@@ -4,11 +4,18 @@ Authorization is ``portal.teams.rights``; forms are guarded by Flask-WTF. The on
 runs or styles anything that is not a file of ours: no inline script, no inline style, no eval.
 """
 
+import logging
 import secrets
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, abort, g, request
+from werkzeug.exceptions import HTTPException
+
+from portal.config import here
+
+log = logging.getLogger(__name__)
 
 _POLICY = {
     "default-src": "'none'",
@@ -32,8 +39,25 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
+_ASKED_BY_ANY_NAME = frozenset({"health.healthz", "health.readyz"})
+_REFUSALS = frozenset({400, 401, 403, 404, 413, 421, 429})
 _FRAMES_NOBODY = "frame-ancestors 'none'"
 _HSTS = "max-age=31536000"
+
+
+class MisdirectedError(HTTPException):
+    """The portal was asked for under a name that is not its own."""
+
+    code = 421
+    description = "This is not a name of the portal."
+
+
+def _named_by(authority: str) -> str | None:
+    """Give the host of an authority, without its port."""
+    try:
+        return urlsplit(f"//{authority}").hostname
+    except ValueError:
+        return None
 
 
 def session_settings(*, https: bool) -> dict[str, Any]:
@@ -61,6 +85,29 @@ def install_headers(app: Flask, *, https: bool) -> None:
     @app.before_request
     def name_request() -> None:
         g.request_id = secrets.token_hex(8)
+
+    @app.before_request
+    def refuse_other_hosts() -> None:
+        """Answer under our own names only; whether we live is anybody's to ask, by any name."""
+        hosts = here().config.trusted_hosts
+        if not hosts or request.endpoint in _ASKED_BY_ANY_NAME:
+            return
+        if _named_by(request.headers.get("Host", "")) not in hosts:
+            raise MisdirectedError
+
+    @app.before_request
+    def refuse_files() -> None:
+        """No form of ours takes a file, and no field is to be given one."""
+        if request.files:
+            abort(400)
+
+    @app.after_request
+    def log_refusal(response: Response) -> Response:
+        """Note what was refused, by route and request id: no address, no name, no path."""
+        if response.status_code in _REFUSALS:
+            values = (request_id(), request.method, request.endpoint or "-", response.status_code)
+            log.info("request %s: %s %s was refused with %d", *values)
+        return response
 
     @app.after_request
     def put_headers(response: Response) -> Response:

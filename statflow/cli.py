@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from statflow import __version__
+from statflow.backup_commands import backup, restore
 from statflow.command import Context, command
 from statflow.deadletter_commands import deadletter
 from statflow.front_command import front
@@ -49,6 +50,8 @@ main.add_command(injection)
 main.add_command(erase)
 main.add_command(rules)
 main.add_command(deadletter)
+main.add_command(backup)
+main.add_command(restore)
 
 
 def _serve(
@@ -304,6 +307,53 @@ def user_reset(context: Context, email: str) -> None:
     click.echo(context.settings.public_url.rstrip("/") + path)
 
 
+@user.command("confirm")
+@command
+@click.argument("email")
+def user_confirm(context: Context, email: str) -> None:
+    """Say that the address EMAIL is its account's, so that single sign-on may open it."""
+    from portal.commands import confirm_person
+    from statflow.accounts import open_accounts
+
+    with (
+        open_accounts(context.settings, context.paths) as accounts,
+        accounts.writing() as session,
+    ):
+        confirm_person(session, email)
+    click.echo(f"{email} is confirmed")
+
+
+@user.command("factors")
+@command
+@click.argument("email")
+@click.option("--remove", is_flag=True, help="Take all of them away, for a lost phone or key.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def user_factors(context: Context, email: str, remove: bool, as_json: bool) -> None:
+    """List what EMAIL signs in with besides a password, or take the second factors away."""
+    from portal.accounts.factors import list_factors, remove_factors
+    from statflow.accounts import open_accounts
+
+    with (
+        open_accounts(context.settings, context.paths) as accounts,
+        accounts.writing() as session,
+    ):
+        removed = remove_factors(session, email) if remove else None
+        rows = list_factors(session, email)
+    if as_json:
+        print_json({"factors": rows} | ({"removed": removed} if remove else {}))
+        return
+    if remove:
+        click.echo(f"removed {removed}; a password alone opens the account of {email} now")
+    table = []
+    for row in rows:
+        used = row.get("last_used") or "never"
+        told = f"{row['left']} left" if "left" in row else f"since {row['since']}, used {used}"
+        table.append((str(row["kind"]), str(row["name"]), told))
+    print_table(table)
+    if not rows and not remove:
+        click.echo("none")
+
+
 def _ask_password() -> str:
     if sys.stdin.isatty():
         return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
@@ -339,20 +389,49 @@ def token_create(context: Context, email: str, host: str, scope: str) -> None:
 @click.argument("host")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
-    "--format", "form", type=click.Choice(["statflow", "umami"]), default="statflow",
-    show_default=True,
+    "--format", "form", type=click.Choice(["statflow", "plausible", "umami", "ga4", "matomo"]),
+    default="statflow", show_default=True,
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Check and count only.")
 def import_file(context: Context, host: str, file: Path, form: str, dry_run: bool) -> None:
-    """Import the events in FILE into HOST; the same file twice changes nothing. Prints JSON.
+    """Import FILE into HOST; the same file twice changes nothing. Prints JSON.
 
-    FILE is NDJSON, or Umami's export (website_event.csv, alone or in its archive).
+    FILE is NDJSON, or an export of another product: Plausible's archive, Umami's website_event.csv,
+    GA4's events of BigQuery or daily reports, Matomo's visits (docs/data.md).
     """
     from statflow.importing import import_events_file
 
     print_json(
         import_events_file(context.settings, context.paths, host, file, form, dry_run=dry_run)
     )
+
+
+@main.group()
+def imports() -> None:
+    """What was imported into a site."""
+
+
+@imports.command("list")
+@command
+@click.argument("host")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def imports_list(context: Context, host: str, as_json: bool) -> None:
+    """List the imports of HOST."""
+    from statflow.import_commands import show_imports
+
+    show_imports(context, host, as_json=as_json)
+
+
+@imports.command("remove")
+@command
+@click.argument("host")
+@click.argument("name", metavar="IMPORT")
+@click.option("--yes", is_flag=True, help="Do not ask whether you are sure.")
+def imports_remove(context: Context, host: str, name: str, yes: bool) -> None:
+    """Remove IMPORT from HOST with all its rows. Prints JSON."""
+    from statflow.import_commands import remove
+
+    remove(context, host, name, yes=yes)
 
 
 @main.command("export")

@@ -75,6 +75,8 @@ EXPECTED = frozenset(
         "NginxError",
         "BufferAwayError",
         "DeadLetterError",
+        "BackupError",
+        "RestoreError",
     }
 )
 """Errors whose message is written for the person at the terminal. Named, not imported: most come

@@ -9,11 +9,11 @@ import asyncio
 import datetime as dt
 from pathlib import Path
 
-from edge.collector.client_ip import parse_networks
 from edge.fronts.mitm_certificates import Certificates
 from edge.fronts.origins import Origins, UpstreamRefusedError
 from edge.fronts.reception import Upstream
 from edge.sites import Origin, Site, Snapshot
+from edge.upstream_ranges import UpstreamRanges
 
 _PATIENCE_S = 3.0
 _SOON = dt.timedelta(days=7)
@@ -21,7 +21,7 @@ _SOON = dt.timedelta(days=7)
 
 async def find_dead_upstreams(snapshot: Snapshot, ranges: str) -> list[str]:
     """Say for each site none of whose upstreams lets us connect why that is."""
-    origins = Origins(allowed=parse_networks(ranges) if ranges else None)
+    origins = Origins(allowed=UpstreamRanges(ranges))
     said = await asyncio.gather(*(_try_site(site, origins) for site in snapshot.sites))
     return [problem for problem in said if problem]
 
@@ -29,16 +29,17 @@ async def find_dead_upstreams(snapshot: Snapshot, ranges: str) -> list[str]:
 async def _try_site(site: Site, origins: Origins) -> str:
     problems = []
     for origin in site.origins:
-        problem = await _try_origin(origin, origins)
+        problem = await _try_origin(origin, origins, guarded=origin in site.guarded)
         if not problem:
             return ""
         problems.append(f"{origin} {problem}")
     return f"{site.host}: {', '.join(problems)}"
 
 
-async def _try_origin(origin: Origin, origins: Origins) -> str:
+async def _try_origin(origin: Origin, origins: Origins, *, guarded: bool) -> str:
     """Connect and let go; the answer is empty when that works."""
-    upstream = Upstream(origin.host, origin.port, origin.scheme == "https", origin.host)
+    tls = origin.scheme == "https"
+    upstream = Upstream(origin.host, origin.port, tls, origin.host, guarded=guarded)
     try:
         async with asyncio.timeout(_PATIENCE_S):
             problem = "has no address"
@@ -54,7 +55,11 @@ async def _try_origin(origin: Origin, origins: Origins) -> str:
     except TimeoutError:
         return "does not connect in time"
     except UpstreamRefusedError:
-        return "is outside STATFLOW_UPSTREAM_RANGES"
+        return (
+            "is not public: `statflow site set` lets it be, or STATFLOW_UPSTREAM_RANGES"
+            if guarded and not origins.has_list
+            else "is outside STATFLOW_UPSTREAM_RANGES"
+        )
     except OSError:
         return "does not resolve"
 

@@ -46,7 +46,7 @@ def erase_rows(context: Context, host: str, *, dry_run: bool, **chosen: Any) -> 
     conditions = _conditions(zone, **chosen)
     if not conditions:
         raise click.UsageError("say what: --before, --after, --path, --property or --visitor")
-    erasure = Erasure(site_id, _now_ms(), **conditions)
+    erasure = Erasure(site_id, _now_ms(), **conditions, zone=zone.key)
     if not dry_run:
         _carry_out(context, host, erasure, wait_s=wait_s, yes=yes)
         return

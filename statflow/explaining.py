@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from edge.collector.builds import TrackerBuilds
 from edge.collector.client_ip import parse_networks
 from edge.collector.proof import LABELS
 from edge.explain import PLAIN_FIELDS, Explanation, Knowledge, Question, explain
@@ -22,9 +21,9 @@ from edge.outcomes import REASONS
 from edge.pipeline.agents import Agents
 from edge.pipeline.geo import Geo
 from edge.sites import Snapshot, parse_site
+from statflow.scripts import open_builds
 from statflow.services import geo_database
 from statflow.settings import Settings
-from tracker import newest_build, selectors_build
 
 if TYPE_CHECKING:
     from edge.wire.fields import Field
@@ -34,7 +33,7 @@ _MEANINGS = {str(row.reason): row.meaning for row in REASONS}
 
 def open_knowledge(settings: Settings, sites: Callable[[], Snapshot]) -> Knowledge:
     """Open what explaining asks: the tracker's build, the databases, the way of a request."""
-    builds = TrackerBuilds(newest_build().read_bytes(), selectors=selectors_build().read_bytes())
+    builds = open_builds()
     return Knowledge(
         reception=Reception(
             sites,

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -115,9 +116,11 @@ def _options(
     run_dir: Path | None,
     **given: Any,
 ) -> "NginxOptions":
-    from edge.collector.client_ip import list_networks, parse_networks
+    from edge.collector.client_ip import list_networks
     from edge.fronts import nginx
     from edge.fronts.nginx_certificates import find_certificates
+    from edge.sites import normal_host
+    from edge.upstream_ranges import UpstreamRanges
 
     settings = context.settings
     now_s = time.time()
@@ -126,18 +129,18 @@ def _options(
             "STATFLOW_PROXY_PROTOCOL: nginx speaks plain HTTP to the edge; take it out"
         )
     folder = tls_dir or settings.tls_dir
-    ranges = settings.upstream_ranges
     return nginx.NginxOptions(
         inject=inject,
         certificates=find_certificates(folder) if folder else {},
         trusted=tuple(map(str, list_networks(settings.trusted_proxies))),
-        allowed=parse_networks(ranges) if ranges else None,
+        allowed=UpstreamRanges(settings.upstream_ranges),
         acme_dir=str(settings.acme_dir or ""),
         authorities=str(_first_file(_AUTHORITIES)),
         run_dir=str(run_dir.absolute()) if run_dir else "",
         njs_module=str(_first_file(tuple(path / _NJS_MODULE for path in _MODULE_FOLDERS))),
         scripts=str(NGINX_SCRIPTS),
         tags=_tags(snapshot) if inject is not nginx.Inject.EDGE else {},
+        snippet_host=normal_host(urlsplit(settings.edge_host).netloc),
         drain_s=settings.drain_s,
         names=_quiet_names(snapshot, now_s),
         names_until=_date(now_s + _WEEKS_AHEAD * _WEEK_S) if _has_quiet(snapshot) else "",
@@ -182,9 +185,7 @@ def _first_file(places: tuple[Path, ...]) -> Path:
 
 def _tags(snapshot: "Snapshot") -> "dict[int, Tag]":
     """Build each site's script as the edge does, to know its name."""
-    from edge.collector.builds import TrackerBuilds
-    from tracker import newest_build, selectors_build
+    from statflow.scripts import open_builds
 
-    selectors = selectors_build().read_bytes()
-    builds = TrackerBuilds(newest_build().read_bytes(), selectors=selectors, now=time.time)
+    builds = open_builds()
     return {site.id: builds.for_site(site).tag for site in snapshot.sites}

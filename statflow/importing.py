@@ -1,6 +1,7 @@
 """Read events from a file or from the demo's generator, and import them.
 
-Exports of other products become lines of ours first (``statflow.umami``).
+Exports of other products become lines of ours first, or totals (``statflow.formats``,
+``statflow.importing_totals``).
 
 Deriving and writing is ``edge.importer``. A file is checked whole before its first row is written,
 and is taken in order of time without being held in memory: only each line's time and place are.
@@ -9,16 +10,18 @@ and is taken in order of time without being held in memory: only each line's tim
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import batched
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
 from edge.event import Event
+from edge.forwarder.hits import hit_columns
 from edge.importer import (
     ImportFileError,
     Summary,
@@ -31,16 +34,29 @@ from edge.importer import (
 from edge.sites import Site, parse_site
 from edge.sites_feed import write_atomically
 from portal.commands import sites_payload
-from statflow import umami
 from statflow.accounts import open_accounts
+from statflow.demo.edge import DemoEdge
 from statflow.demo.traffic import generate
+from statflow.formats import ga4, ga4_reports, matomo, plausible, umami
+from statflow.formats.files import NoExportError, lines_of, members_of
+from statflow.importing_totals import Reader, import_totals
 from statflow.paths import Paths
 from statflow.services import open_store
 from statflow.settings import Settings
+from store.client import Store
+from store.imports import Import, Kind, count_removed, note_import
 
+type Convert = Callable[[Path, Counter[str]], Iterator[dict[str, Any]]]
+LINES: dict[str, Convert] = {"umami": umami.lines, "ga4": ga4.lines, "matomo": matomo.lines}
+"""Formats whose events become lines of ours."""
+TOTALS: dict[str, Callable[[], Reader]] = {"plausible": plausible.Reader}
+"""Formats that hold totals of days; a table of GA4's does too."""
+PRODUCTS = {"plausible": "Plausible", "umami": "Umami", "ga4": "GA4", "matomo": "Matomo"}
+FORMATS = ("statflow", *PRODUCTS)
 DEMO_DAYS = 90
 DEMO_EVENTS = 150_000
 DEMO_SEED = 7
+DEMO_HITS_AT_ONCE = 20_000
 
 
 def import_events_file(
@@ -52,31 +68,46 @@ def import_events_file(
         ImportFileError: No such site, or a line cannot be imported; nothing was written.
     """
     site = find_site(settings, paths, host)
-    if form == "statflow":
-        return _import_lines(settings, paths, site, file, dry_run=dry_run)
-    with TemporaryDirectory(prefix="import-", dir=paths.data) as folder:
-        lines = Path(folder) / "lines.ndjson"
-        skipped = _convert(file, lines, site)
-        return _import_lines(settings, paths, site, lines, dry_run=dry_run) | {
-            "skipped": dict(skipped)
-        }
+    named = f"{file.name} is no export of {PRODUCTS.get(form, 'ours')}"
+    try:
+        if form in TOTALS or (form == "ga4" and _is_table(file)):
+            reader = TOTALS.get(form, ga4_reports.Reader)
+            with open_store(settings, paths) as store:
+                return import_totals(
+                    store, site, file, form=form, make_reader=reader, dry_run=dry_run,
+                    progress=lambda rows: _show(rows, "totals"),
+                )  # fmt: skip
+        if form == "statflow":
+            return _import_lines(settings, paths, site, file, (form, file.name), dry_run=dry_run)
+        with TemporaryDirectory(prefix="import-", dir=paths.data) as folder:
+            lines = Path(folder) / "lines.ndjson"
+            skipped = _convert(LINES[form], file, lines, site)
+            named_as = (form, file.name)
+            done = _import_lines(settings, paths, site, lines, named_as, dry_run=dry_run)
+            return done | {"skipped": dict(skipped)}
+    except NoExportError as error:
+        raise ImportFileError(f"{named}: {error}") from None
 
 
-def _convert(file: Path, lines: Path, site: Site) -> Counter[str]:
+def _is_table(file: Path) -> bool:
+    """Tell a report of GA4 from events: these are JSON, one a line."""
+    with members_of(file) as members:
+        for _, stream in members:
+            return not stream.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+    return False
+
+
+def _convert(export: Convert, file: Path, lines: Path, site: Site) -> Counter[str]:
     """Write another product's export as lines; what cannot be imported is counted with why.
 
     Raises:
-        ImportFileError: It is no such export.
+        NoExportError: It is no such export.
     """
     skipped: Counter[str] = Counter()
-    try:
-        with umami.rows_of(file) as rows, lines.open("wb") as out:
-            for row in rows:
-                line = umami.as_line(row, skipped)
-                if line is not None and _can_be_imported(line, site, skipped):
-                    out.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-    except (umami.NoExportError, UnicodeDecodeError) as error:
-        raise ImportFileError(f"{file.name} is no export of Umami: {error}") from None
+    with lines.open("wb") as out:
+        for line in export(file, skipped):
+            if _can_be_imported(line, site, skipped):
+                out.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
     return skipped
 
 
@@ -90,8 +121,15 @@ def _can_be_imported(line: dict[str, Any], site: Site, skipped: Counter[str]) ->
 
 
 def _import_lines(
-    settings: Settings, paths: Paths, site: Site, file: Path, *, dry_run: bool
+    settings: Settings,
+    paths: Paths,
+    site: Site,
+    file: Path,
+    named: tuple[str, str],
+    *,
+    dry_run: bool,
 ) -> dict[str, Any]:
+    """Import a file of lines; ``named`` are the format and the name that people gave it."""
     with file.open("rb") as opened:
         digest = sha256()
         order: list[tuple[int, int]] = []
@@ -109,9 +147,29 @@ def _import_lines(
                 yield parse_line(orjson.loads(opened.readline()), site)
 
         with open_store(settings, paths) as store:
-            name = import_number(site.id, digest.hexdigest(), count_resets(store, site.id))
-            summary = import_events(store, name, events(), _show)
-    return _answer(name, summary)
+            found = _as_import(store, site, digest.hexdigest(), order, named)
+            note_import(store, "begun", found, digest.hexdigest())
+            summary = import_events(store, found.id, events(), lambda s: _show(s.events, "events"))
+            note_import(store, "added", found, digest.hexdigest())
+    return _answer(found.id, summary)
+
+
+def _as_import(
+    store: Store,
+    site: Site,
+    digest: str,
+    order: list[tuple[int, int]],
+    named: tuple[str, str],
+) -> Import:
+    removed = count_removed(store, site.id, digest)
+    name = f"{digest}~{removed}" if removed else digest
+    number = import_number(site.id, name, count_resets(store, site.id))
+    now = datetime.now(UTC)
+    times = (order[0][0], order[-1][0]) if order else (0, 0)
+    first, last = (datetime.fromtimestamp(ms / 1000, site.zone).date() for ms in times)
+    return Import(
+        site.id, number, Kind.EVENTS, *named, first, last, len(order), now, complete=False
+    )
 
 
 def _foreseen(order: list[tuple[int, int]]) -> dict[str, Any]:
@@ -140,9 +198,13 @@ def seed_demo(settings: Settings, paths: Paths, host: str) -> None:
         seed=DEMO_SEED,
         zone=site.zone,
     )
+    edge = DemoEdge(site, DEMO_SEED)
     with open_store(settings, paths) as store:
         number = import_number(site.id, f"demo {state['now']}")
-        summary = import_events(store, number, (parse_line(line, site) for line in lines), _show)
+        events = edge.watch(parse_line(line, site) for line in lines)
+        summary = import_events(store, number, events, lambda s: _show(s.events, "events"))
+        for first, hits in enumerate(batched(edge.hits, DEMO_HITS_AT_ONCE)):
+            store.insert("hits", hit_columns(hits), token=f"demo-{number}-{first}")
     write_atomically(mark, json.dumps(state | {"done": True}).encode())
     print(f"{summary.events} events of the last {DEMO_DAYS} days", flush=True)  # noqa: T201
 
@@ -162,9 +224,9 @@ def find_site(settings: Settings, paths: Paths, host: str) -> Site:
     raise ImportFileError(f"there is no site {host!r}; add it with: statflow site add")
 
 
-def _lines(opened: Any) -> Iterator[tuple[int, int, bytes]]:
+def _lines(opened: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
     offset = 0
-    for number, line in enumerate(opened, 1):
+    for number, line in enumerate(lines_of(opened), 1):
         yield number, offset, line
         offset += len(line)
 
@@ -185,9 +247,9 @@ def _checked(line: bytes, site: Site, number: int) -> int:
         raise ImportFileError(f"line {number}: {error}") from None
 
 
-def _show(summary: Summary) -> None:
+def _show(done: int, what: str) -> None:
     if sys.stderr.isatty():
-        print(f"\r{summary.events:,} events", end="", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"\r{done:,} {what}", end="", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _answer(number: int, summary: Summary) -> dict[str, Any]:

@@ -54,6 +54,11 @@ class Paths:
         return self.data / "up.lock"
 
     @property
+    def restoring(self) -> Path:
+        """There while a restore has begun and not ended."""
+        return self.data / "restoring"
+
+    @property
     def accounts(self) -> Path:
         """The embedded accounts database."""
         return self.data / "accounts.sqlite3"

@@ -9,7 +9,7 @@ from statflow.paths import Paths
 from statflow.services import geo_database, redis_url
 from statflow.settings import Settings
 from statflow.workers import WorkersPlan
-from tracker import modules_of, newest_build, older_modules, selectors_build
+from tracker import cores_of, modules_of, newest_build, older_modules, selectors_build
 
 
 def edge_config(  # noqa: PLR0913 - one argument an option of the command
@@ -55,6 +55,7 @@ def edge_config(  # noqa: PLR0913 - one argument an option of the command
         rate_site=settings.rate_site,
         default_site=settings.default_site,
         tracker=newest_build().read_bytes(),
+        cores=cores_of(newest_build()),
         selectors=selectors_build().read_bytes(),
         tracker_at=newest_build().stat().st_mtime,
         edge_origin=settings.edge_host,

@@ -5,6 +5,7 @@ import threading
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from edge.buffer.accounts import read_account
 from edge.buffer.beside import BufferAwayError, open_beside
@@ -13,24 +14,31 @@ from edge.forwarder.erasure import Erasure
 from edge.health_feed import read_health
 from edge.inject.decide import REASONS
 from edge.outcomes import REASONS as DROP_REASONS
+from portal.accounts.oidc import GroupRole, SingleSignOn
 from portal.app import create_app
 from portal.config import PortalConfig
 from portal.database import Database
 from portal.mail import SendMail, smtp_sender
+from portal.models import Role
 from portal.serve import serve
 from portal.sites.erasing import due_erasures, forget_erasure
+from portal.sites.retention import end_round, forget_changes, is_round_due, outdated
 from portal.teams.members import end_due_teams, has_due_teams
 from statflow.accounts import open_accounts, publish_sites, send
 from statflow.collector_client import CollectorClient
 from statflow.explaining import Explainer
+from statflow.installation import operations
 from statflow.paths import Paths
 from statflow.private_thread import PrivateThread
 from statflow.role_reports import check_services, keep_reporting, mail_sender, ways_out
 from statflow.scripts import SiteScripts
 from statflow.services import database_url, redis_url, secret_key, store_url
-from statflow.settings import Settings
+from statflow.settings import PREFIX, Settings, SettingsError
+from statflow.upstream_problem import UpstreamProblem
+from statflow.verifying import Verifier
 from store.client import Store
 
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 PUBLISH_CHECK_S = 1.0
 log = logging.getLogger(__name__)
 
@@ -90,11 +98,54 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         edge_health=partial(read_health, redis_url(settings, paths)),
         edge_reasons={str(row.reason): row.meaning for row in REASONS},
         explain=Explainer(settings),
+        verify=lambda site, on: Verifier(settings, paths)(site, injection=on),
+        operations=operations(settings, paths),
         public_url=public_url,
         send_mail=_mail(settings, public_url),
         open_signup=settings.signup == "open",
+        upstream_problem=UpstreamProblem(settings.upstream_ranges),
+        own_hosts=_own_hosts(settings),
+        trusted_hosts=_trusted_hosts(settings),
+        gallery=settings.debug,
+        sso=_single_sign_on(settings),
         ways=ways_out(settings, paths, public_url),
     )
+
+
+def _single_sign_on(settings: Settings) -> SingleSignOn | None:
+    """Build what the portal knows of the provider, if one is set.
+
+    Raises:
+        SettingsError: Half of it is set.
+    """
+    if not settings.oidc_issuer and not settings.oidc_only:
+        return None
+    for name in ("OIDC_ISSUER", "OIDC_CLIENT_ID", "PUBLIC_URL"):
+        if not getattr(settings, name.lower()):
+            raise SettingsError(f"{PREFIX}{name} is needed for single sign-on")
+    return SingleSignOn(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret,
+        name=settings.oidc_name,
+        groups_claim=settings.oidc_groups_claim,
+        roles=tuple(
+            GroupRole(group, team, Role(role)) for group, team, role in settings.oidc_roles
+        ),
+        only=settings.oidc_only,
+    )
+
+
+def _own_hosts(settings: Settings) -> frozenset[str]:
+    """List the names of the installation itself, which no team may give to a site."""
+    addresses = (settings.public_url, settings.edge_host)
+    return frozenset(host for url in addresses if (host := urlsplit(url).hostname))
+
+
+def _trusted_hosts(settings: Settings) -> tuple[str, ...]:
+    """List the hosts under which the portal answers, once its operator has said where it is."""
+    host = urlsplit(settings.public_url).hostname
+    return (host, *LOOPBACK_NAMES) if host else ()
 
 
 def _mail(settings: Settings, public_url: str) -> SendMail | None:
@@ -120,11 +171,13 @@ def _keep_published(
             log.warning("sites: %s", problem)
         said = problem
         try:
-            erase_deleted(redis_url(settings, paths), database, datetime.now(UTC))
+            now = datetime.now(UTC)
+            erase_deleted(redis_url(settings, paths), database, now)
+            keep_retention(redis_url(settings, paths), database, settings.audit_days, now)
         except BufferAwayError:
             pass  # It is asked for again, and the sites' own problem says that Redis is away.
         except Exception:
-            log.exception("the numbers of a deleted site could not be erased")
+            log.exception("numbers that are to go could not be erased")
 
 
 def erase_deleted(buffer_url: str, database: Database, now: datetime) -> None:
@@ -140,6 +193,28 @@ def erase_deleted(buffer_url: str, database: Database, now: datetime) -> None:
             send_erasure(redis, Erasure(site_id, round(now.timestamp() * 1000)))
         with database.writing() as session:
             forget_erasure(session, site_id)
+
+
+def keep_retention(buffer_url: str, database: Database, audit_days: int, now: datetime) -> None:
+    """Once a day, ask for the erasure of what sites no longer keep, and forget old changes.
+
+    Several portals may both ask: to erase twice finds nothing the second time.
+
+    Raises:
+        BufferAwayError: Redis is away; it is asked for again.
+    """
+    with database.reading() as session:
+        if not is_round_due(session, now):
+            return
+        due = outdated(session, now)
+    asked_ms = round(now.timestamp() * 1000)
+    with open_beside(buffer_url) as redis:
+        for old in due:
+            before_ms = round(old.before.timestamp() * 1000)
+            send_erasure(redis, Erasure(old.site_id, asked_ms, before_ms=before_ms))
+    with database.writing() as session:
+        forget_changes(session, now, audit_days)
+        end_round(session, now)
 
 
 def _end_teams(database: Database) -> None:

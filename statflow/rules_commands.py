@@ -5,9 +5,7 @@ the site's own page with ``--fetch``.
 """
 
 import dataclasses
-import http.client
 import json
-import ssl
 import sys
 import time
 from pathlib import Path
@@ -22,9 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sized
 
     from edge.explain import Explanation, Knowledge, Question
-
-FETCH_TIMEOUT_S = 10.0
-MOST_BYTES = 1_000_000
 
 
 class ExplainError(Exception):
@@ -59,7 +54,7 @@ def rules_explain(context: Context, as_json: bool, fetch: bool, **options: objec
     knowledge = _knowledge(context)
     try:
         if fetch:
-            question = _fetched(question, knowledge)
+            question = _fetched(question, knowledge, context.settings.upstream_ranges)
         explanation = explain(question, knowledge, time.time_ns() // 1_000_000)
     except ValueError as error:
         raise ExplainError(str(error)) from None
@@ -114,32 +109,13 @@ def _knowledge(context: Context) -> "Knowledge":
     return open_knowledge(settings, feed.current)
 
 
-def _fetched(question: "Question", knowledge: "Knowledge") -> "Question":
-    """Ask the upstream what it answers to the question, as the edge would."""
-    from edge.explain import fetch_plan
+def _fetched(question: "Question", knowledge: "Knowledge", ranges: str) -> "Question":
+    from statflow.fetching import FetchError, ask_upstream
 
-    plan = fetch_plan(question, knowledge)
-    if plan is None:
-        return question
-    upstream, target, headers = plan
-    connection = http.client.HTTPConnection(upstream.host, upstream.port, timeout=FETCH_TIMEOUT_S)
     try:
-        connection.connect()
-        if upstream.tls:
-            tls = ssl.create_default_context()
-            connection.sock = tls.wrap_socket(connection.sock, server_hostname=upstream.sni)
-        connection.putrequest(question.method, target, skip_host=True, skip_accept_encoding=True)
-        for name, value in headers:
-            connection.putheader(name.decode("latin-1"), value)
-        connection.endheaders()
-        answer = connection.getresponse()
-        body = answer.read(MOST_BYTES)
-    except (OSError, http.client.HTTPException) as error:
-        raise ExplainError(f"the upstream cannot be asked: {error}") from None
-    finally:
-        connection.close()
-    fields = tuple((k.encode("latin-1"), v.encode("latin-1")) for k, v in answer.getheaders())
-    return dataclasses.replace(question, status=answer.status, answer_headers=fields, body=body)
+        return ask_upstream(question, knowledge, ranges)
+    except FetchError as error:
+        raise ExplainError(f"the upstream cannot be asked: it {error}") from None
 
 
 def _print(explanation: "Explanation") -> None:

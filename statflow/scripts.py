@@ -1,4 +1,4 @@
-"""What the portal shows of a site's scripts: where they are, and the integrity of what is served.
+"""The scripts as commands and the portal know them: where they are, and the integrity of each.
 
 Made by the same code as the edge serves them with. The one invariant: nothing here is served.
 """
@@ -14,7 +14,19 @@ from edge.names import names_of
 from edge.sites import Site, SnapshotError, parse_site
 from edge.snippet import as_snippet
 from portal.config import Script
-from tracker import modules_of, newest_build, selectors_build
+from tracker import cores_of, modules_of, newest_build, selectors_build
+
+
+def open_builds(now: Callable[[], float] = time.time) -> TrackerBuilds:
+    """Read the newest frozen build, with all that a site's script may be made of."""
+    newest = newest_build()
+    return TrackerBuilds(
+        newest.read_bytes(),
+        cores=cores_of(newest),
+        selectors=selectors_build().read_bytes(),
+        modules=modules_of(newest),
+        now=now,
+    )
 
 
 class SiteScripts:
@@ -26,11 +38,7 @@ class SiteScripts:
     def __init__(self, edge_origin: str, now: Callable[[], float] = time.time) -> None:
         self._origin = edge_origin
         self._now = now
-        self._builds = TrackerBuilds(
-            newest_build().read_bytes(),
-            selectors=selectors_build().read_bytes(),
-            modules=modules_of(newest_build()),
-        )
+        self._builds = open_builds(now)
 
     def __call__(self, payload: dict[str, Any]) -> list[Script]:
         """List them; none for a site that the edges would refuse."""

@@ -104,6 +104,7 @@ def open_store(settings: Settings, paths: Paths) -> Iterator[Store]:
     if url:
         yield Store(url)
         return
+    paths.store_json.unlink(missing_ok=True)  # Of a process that is gone: nobody need try it.
     process = start_store(paths, port=0)
     try:
         yield Store(wait_for_store(process, paths))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 PREFIX = "STATFLOW_"
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,6 +57,13 @@ def _networks(text: str) -> str:
     return text
 
 
+def _upstream_ranges(text: str) -> str:
+    from edge.upstream_ranges import UpstreamRanges  # noqa: PLC0415 - portals lack it.
+
+    UpstreamRanges(text)
+    return text
+
+
 def _mail_server(text: str) -> str:
     if text and not text.startswith(("smtp://", "smtp+starttls://", "smtps://")):
         raise ValueError("expected smtp://, smtp+starttls:// or smtps://")
@@ -66,6 +74,25 @@ def _signup(text: str) -> str:
     if text not in {"invite", "open"}:
         raise ValueError("expected invite or open")
     return text
+
+
+def _issuer(text: str) -> str:
+    parts = urlsplit(text)
+    if text and parts.scheme != "https" and parts.hostname not in {"localhost", "127.0.0.1"}:
+        raise ValueError("expected an https:// address")
+    return text
+
+
+def _group_roles(text: str) -> tuple[tuple[str, str, str], ...]:
+    """Read ``group=team:role, …`` into rows of group, team and role."""
+    rows = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        group, _, right = part.rpartition("=")
+        team, _, role = (word.strip() for word in right.rpartition(":"))
+        if not group.strip() or not team or role not in {"owner", "admin", "editor", "viewer"}:
+            raise ValueError(f"expected group=team:role with a role of a team, got {part!r}")
+        rows.append((group.strip(), team, role))
+    return tuple(rows)
 
 
 def _edge_origin(text: str) -> str:
@@ -230,9 +257,10 @@ SETTINGS: tuple[Setting, ...] = (
         "UPSTREAM_RANGES",
         "",
         "CIDR list",
-        "Networks that upstreams must lie in once connected, such as `private, loopback`; "
-        "empty: everywhere.",
-        _networks,
+        "Networks that upstreams must lie in once connected, such as `public, 10.0.0.0/8`; empty: "
+        "what was typed into the portal by a team's member must be public, what the operator wrote "
+        "may lie anywhere but at link-local and metadata addresses.",
+        _upstream_ranges,
     ),
     Setting(
         "PROXY_PROTOCOL",
@@ -315,6 +343,13 @@ SETTINGS: tuple[Setting, ...] = (
         str,
     ),
     Setting(
+        "AUDIT_DAYS",
+        "730",
+        "days",
+        "How long the record of who changed what is kept; 0: for good.",
+        _count,
+    ),
+    Setting(
         "WEBHOOK_RANGES",
         "",
         "CIDR list",
@@ -328,6 +363,40 @@ SETTINGS: tuple[Setting, ...] = (
         "invite or open",
         "Who may make an account: who was invited, or anybody who can read mail at the address.",
         _signup,
+    ),
+    Setting(
+        "OIDC_ISSUER",
+        "",
+        "URL",
+        "Single sign-on: the OpenID Connect provider's issuer, whose "
+        "/.well-known/openid-configuration says the rest; empty: none (docs/accounts.md).",
+        _issuer,
+    ),
+    Setting("OIDC_CLIENT_ID", "", "text", "What the provider calls this portal.", str),
+    Setting(
+        "OIDC_CLIENT_SECRET",
+        "",
+        "text",
+        "The portal's secret at the provider; empty: a public client, with PKCE alone.",
+        str,
+        secret=True,
+    ),
+    Setting("OIDC_NAME", "single sign-on", "text", "What the button calls the provider.", str),
+    Setting("OIDC_GROUPS_CLAIM", "groups", "text", "Claim that lists the groups of a person.", str),
+    Setting(
+        "OIDC_ROLES",
+        "",
+        "group=team:role list",
+        "Roles in teams that the provider's groups stand for, such as "
+        "`staff=Default:viewer, web=Default:admin`.",
+        _group_roles,
+    ),
+    Setting(
+        "OIDC_ONLY",
+        "0",
+        "0 or 1",
+        "Let nobody in but through the provider: passwords are off, passkeys are a second step.",
+        _flag,
     ),
 )
 
@@ -370,8 +439,16 @@ class Settings:
     public_url: str
     smtp_url: str
     mail_from: str
+    audit_days: int
     webhook_ranges: str
     signup: str
+    oidc_issuer: str
+    oidc_client_id: str
+    oidc_client_secret: str
+    oidc_name: str
+    oidc_groups_claim: str
+    oidc_roles: tuple[tuple[str, str, str], ...]
+    oidc_only: bool
 
     def __repr__(self) -> str:
         """Write what can stand in a log: secrets only as set or not."""

@@ -96,6 +96,32 @@ def site_set(context: Context, host: str, changes: tuple[str, ...]) -> None:
         click.echo(f"statflow: {problem}", err=True)
 
 
+@site.command("verify")
+@command
+@click.argument("host")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def site_verify(context: Context, host: str, as_json: bool) -> None:
+    """Look at HOST through the edge, as a visitor does; status 1 if something is wrong."""
+    from portal.commands import site_named, site_payload
+    from portal.sites.payload import injection_is_on
+    from portal.sites.verification import Found
+    from statflow.accounts import open_accounts
+    from statflow.verifying import Verifier, as_rows
+
+    with (
+        open_accounts(context.settings, context.paths) as accounts,
+        accounts.reading() as session,
+    ):
+        payload, on = site_payload(site_named(session, host)), injection_is_on(session)
+    checks = Verifier(context.settings, context.paths)(payload, injection=on)
+    if as_json:
+        print_json(as_rows(checks))
+    else:
+        print_table([[check.found.upper(), check.what, check.said] for check in checks])
+    if any(check.found is Found.WRONG for check in checks):
+        raise SystemExit(1)
+
+
 @site.command("reset")
 @command
 @click.argument("host")

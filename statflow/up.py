@@ -15,6 +15,8 @@ import secrets
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import IO, Any
 
 import aiohttp
@@ -24,7 +26,9 @@ from edge.private import PrivatePort
 from edge.sites_feed import write_atomically
 from portal.commands import CommandError, add_user, put_site, setup_link
 from portal.database import Database
+from portal.sites.switches import MODULES
 from statflow.accounts import open_accounts, publish_sites
+from statflow.demo.examples import put_examples
 from statflow.paths import Paths
 from statflow.private_client import fetch_private
 from statflow.services import free_port, redis_url, running_store_url
@@ -55,6 +59,7 @@ async def run_up(settings: Settings, options: UpOptions) -> None:
     paths = Paths(settings.data_dir)
     paths.prepare()
     with _lock(paths):
+        _refuse_half_restored(paths)
         options = with_demo_certificate(options, paths)
         check_options(options, paths)
         if not settings.redis_url and is_answering(redis_url(settings, paths)):
@@ -80,6 +85,14 @@ def _lock(paths: Paths) -> IO[str]:
             "Stop it first, or name another folder with --data-dir."
         ) from None
     return file
+
+
+def _refuse_half_restored(paths: Paths) -> None:
+    if paths.restoring.exists():
+        file = paths.restoring.read_text().strip()
+        raise UpError(
+            f"A restore of {file} has not ended: give the command again (statflow restore)."
+        )
 
 
 class Stack:
@@ -144,7 +157,10 @@ class Stack:
             with accounts.writing() as session:
                 if self._options.demo:
                     origin = f"http://127.0.0.1:{self._options.shop_port}"
-                    put_site(session, DEMO_HOST, origin, aliases=DEMO_ALIASES)
+                    site = put_site(session, DEMO_HOST, origin, aliases=DEMO_ALIASES)
+                    put_examples(session, site, datetime.now(UTC))
+                    if not self._demo_login_file.exists():
+                        site.modules = list(MODULES)
                 elif self._options.upstream:
                     put_site(session, self._options.host, self._options.upstream)
             if self._options.demo:
@@ -156,9 +172,13 @@ class Stack:
         if problem:
             log.warning("sites: %s", problem)
 
+    @property
+    def _demo_login_file(self) -> Path:
+        return self._paths.data / "demo_login.json"
+
     def _demo_login(self, accounts: Database) -> dict[str, str] | None:
         """Make the demo's account once; its password is kept in the data folder."""
-        file = self._paths.data / "demo_login.json"
+        file = self._demo_login_file
         try:
             with accounts.writing() as session:
                 login = {"email": DEMO_EMAIL, "password": secrets.token_urlsafe(12)}

@@ -30,10 +30,13 @@ from clickhouse_connect.driver.exceptions import (
     OperationalError,
 )
 from clickhouse_connect.driver.exceptions import Error as DriverError
+from clickhouse_connect.driver.insert import InsertContext
 
-# The driver imports pandas at the first insert to see whether it is given a data frame: 1.3 s and
-# 60 MB for a question whose answer is no. chdb brings pandas, so it is there to be found.
+# The driver imports pandas and numpy at the first insert to see whether it is given a data frame or
+# an array: seconds and 60 MB for questions whose answer is no. chdb brings both, so they are there
+# to be found.
 options.pd = None
+options.np = None
 
 # It logs what it raises, with a trace, for each column that does not fit; callers tell it once.
 logging.getLogger("clickhouse_connect.driver.transform").setLevel(logging.CRITICAL)
@@ -236,13 +239,35 @@ class Store:
                     settings={**_ONE_BLOCK, "insert_deduplication_token": token},
                     data=list(columns.values()),
                 )
-                written = client.data_insert(context).summary.get("written_rows")
+                written = _send(client, context)
             except DatabaseError:
                 self._types.pop(table, None)
                 raise
             except _BAD_VALUE as error:
                 message = f"{table}: a value does not fit its column: {error}"
                 raise DataRefused(0, message) from error
+        if written is None or int(written) not in {0, rows}:
+            raise StoreError(0, f"{table}: {rows} rows sent, {written or 'no count'} written")
+        return rows
+
+    def insert_lines(self, table: str, columns: Sequence[str], body: bytes, *, token: str) -> int:
+        """Store rows written as ClickHouse's TabSeparated, as ``insert`` does; return how many.
+
+        Raises:
+            StoreUnavailable: Outcome unknown or nothing stored; repeat it with the same token.
+            StoreError: A row does not fit its table, or fewer rows were taken than sent.
+        """
+        rows = body.count(b"\n")
+        settings = {
+            **_ONE_BLOCK,
+            "insert_deduplication_token": token,
+            "input_format_parallel_parsing": 0,
+        }
+        with _told_apart(inserting=True):
+            summary = self._client().raw_insert(
+                table, list(columns), body, settings=settings, fmt="TabSeparated"
+            )
+        written = summary.summary.get("written_rows")
         if written is None or int(written) not in {0, rows}:
             raise StoreError(0, f"{table}: {rows} rows sent, {written or 'no count'} written")
         return rows
@@ -285,6 +310,16 @@ class Store:
             self._types.pop(table, None)
             raise StoreError(NO_SUCH_COLUMN, f"{table} has no column {', '.join(unknown)}")
         return [known[name] for name in names]
+
+
+def _send(client: Client, context: InsertContext) -> str | None:
+    """Insert what the context holds, and take it away from there; return the count told."""
+    try:
+        written: str | None = client.data_insert(context).summary.get("written_rows")
+    finally:
+        # A context holds a method of its own: a cycle, and in it all rows until a collection.
+        vars(context).clear()
+    return written
 
 
 def _count_rows(columns: Mapping[str, Sequence[Any]]) -> int:

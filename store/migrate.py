@@ -27,13 +27,13 @@ from store.client import Store
 
 LOCK_LIFE_S = 900
 LOCK_WAIT_S = 60.0
+LOCK_PREFIX = "migration_lock_"
 MIN_WINDOW_PARTS = 10_000
 MIN_WINDOW_S = 604_800
 TOKEN_TABLES = ("events", "signals", "sessions", "batches", "erasures")
 """Tables that are written with deduplication tokens (INGESTION 3.5)."""
 
 _FILE = re.compile(r"(\d{4})_\w+\.sql")
-_LOCK_PREFIX = "migration_lock_"
 
 
 class MigrationError(Exception):
@@ -160,7 +160,7 @@ def render_schema(store: Store) -> str:
         "select formatQuery(create_table_query) from system.tables"
         " where database = currentDatabase() and not startsWith(name, {lock:String})"
         " order by name",
-        {"lock": _LOCK_PREFIX},
+        {"lock": LOCK_PREFIX},
     )
     database = store.query("select currentDatabase()")[0][0]
     return "\n".join(f"{text.replace(f'TABLE {database}.', 'TABLE ', 1)};\n" for (text,) in rows)
@@ -211,7 +211,7 @@ def _locked(store: Store) -> Iterator[Callable[[], None]]:
     """Hold the lock for a block; what is yielded raises once the lock has run out."""
     deadline = time.monotonic() + LOCK_WAIT_S
     while True:
-        name = f"{_LOCK_PREFIX}{secrets.token_hex(8)}"
+        name = f"{LOCK_PREFIX}{secrets.token_hex(8)}"
         until = time.monotonic() + LOCK_LIFE_S
         _announce(store, name)
         if not _others(store, name):
@@ -242,7 +242,7 @@ def _others(store: Store, own: str) -> list[str]:
         "select name, toUInt64OrZero(comment) < toUnixTimestamp(now()) from system.tables"
         " where database = currentDatabase() and startsWith(name, {lock:String})"
         " and name != {own:String}",
-        {"lock": _LOCK_PREFIX, "own": own},
+        {"lock": LOCK_PREFIX, "own": own},
     )
     for name, is_over in rows:
         if is_over:

@@ -29,6 +29,15 @@ def selectors_build() -> Path:
     return build
 
 
+def cores_of(build: Path) -> dict[str, bytes]:
+    """Read the cores of a build that have other parts than itself, by the names of their parts.
+
+    A name is such as ``downloads+hash``, or ``none``.
+    """
+    folder = build.with_suffix("") / "core"
+    return {path.stem: path.read_bytes() for path in sorted(folder.glob("*.js"))}
+
+
 def modules_of(build: Path) -> dict[str, bytes]:
     """Read the modules of a build, by name."""
     return {path.stem: path.read_bytes() for path in sorted(build.with_suffix("").glob("*.js"))}

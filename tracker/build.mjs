@@ -1,7 +1,8 @@
 /**
  * Build dist/<version>.js from src/: one file, smallest, with one placeholder for the site's
- * settings; dist/<version>/<module>.js from src/modules/, each an ES module that is loaded only where
- * a site has it on; and dist/selectors/<version>.js, which the edge appends to the first for sites with
+ * settings; dist/<version>/core/<parts>.js, the same with other parts built in or left out;
+ * dist/<version>/<module>.js from src/modules/, each an ES module that is loaded only where
+ * a site has it on; and dist/selectors/<version>.js, which the edge appends to the core for sites with
  * rules by selector.
  *
  * It serves nothing and knows no site: the edge puts the settings in. The one invariant: a version
@@ -30,7 +31,11 @@ const MODULES = ["clicks", "errors", "forms", "scroll", "vitals"];
  * What is one file with a placeholder: how large `gzip -9` at most, which placeholder, and what the edge
  * puts there for most sites, for sizes are those of the script as it is served.
  */
-const CORE = { budget: 1536, mark: "__SF__", usual: '{"e":"/sf/e","p":"/sf/p.gif","h":0}' };
+const CORE = { budget: 1536, mark: "__SF__", usual: '["/sf/e","/sf/p.gif"]' };
+/** The parts of the core that a site may do without; edge/collector/builds.py has the same names. */
+const PARTS = ["downloads", "forms", "hash"];
+/** What a site has that changed nothing: this is dist/<version>.js. */
+const USUAL_PARTS = "downloads+forms";
 const SELECTORS = { budget: 256, mark: "__SF_RULES__", usual: "[]" };
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -46,7 +51,12 @@ function checkTypes() {
   execFileSync(process.execPath, [compiler, "--project", project], { stdio: "inherit" });
 }
 
-async function minify(entry, options) {
+/** Every other choice of parts, the empty one `none`. */
+const OTHERS = PARTS.reduce((found, part) => [...found, ...found.map((one) => [...one, part])], [[]])
+  .map((parts) => parts.join("+") || "none")
+  .filter((choice) => choice != USUAL_PARTS);
+
+async function minify(entry, options, define = {}) {
   const bundled = await tools("esbuild").build({
     entryPoints: [join(here, "src", ...entry)],
     bundle: true,
@@ -54,6 +64,8 @@ async function minify(entry, options) {
     format: "esm",
     target: "es2019",
     charset: "ascii",
+    define,
+    minifySyntax: true,
   });
   const { code } = await tools("terser").minify(bundled.outputFiles[0].text, {
     ecma: 2019,
@@ -64,10 +76,15 @@ async function minify(entry, options) {
   return code;
 }
 
-async function buildCore() {
-  // Conditionals are left as they are written: alike, they compress better.
-  const code = await minify(["main.js"], { booleans_as_integers: true, conditionals: false });
-  return enclose(code, CORE);
+async function buildCores() {
+  const built = {};
+  for (const choice of [USUAL_PARTS, ...OTHERS]) {
+    const isIn = (part) => [`WITH_${part.toUpperCase()}`, String(choice.split("+").includes(part))];
+    const options = { booleans_as_integers: true };
+    const code = await minify(["main.js"], options, Object.fromEntries(PARTS.map(isIn)));
+    built[choice] = enclose(code, CORE);
+  }
+  return built;
 }
 
 async function buildSelectors() {
@@ -113,6 +130,7 @@ function describe(code, { mark, usual }) {
 /** List everything that a version is made of, with its budget. */
 const parts = (row) => [
   ["core", row, CORE.budget],
+  ...OTHERS.map((name) => [`core ${name}`, row?.cores?.[name], CORE.budget]),
   ["selectors", row?.selectors, SELECTORS.budget],
   ...MODULES.map((name) => [name, row?.modules?.[name], MODULE_BUDGET]),
 ];
@@ -130,10 +148,12 @@ function guard(row, old, checkOnly) {
     throw new Error(`tracker/dist/ of ${version} is not what tracker/src builds: run make tracker`);
 }
 
-function write(code, selectors, modules) {
-  for (const folder of [version, "selectors"])
+function write(cores, selectors, modules) {
+  for (const folder of [join(version, "core"), "selectors"])
     mkdirSync(join(here, "dist", folder), { recursive: true });
-  writeFileSync(target, code);
+  writeFileSync(target, cores[USUAL_PARTS]);
+  for (const name of OTHERS)
+    writeFileSync(join(here, "dist", version, "core", `${name}.js`), cores[name]);
   writeFileSync(join(here, "dist", "selectors", `${version}.js`), selectors);
   for (const name of MODULES) writeFileSync(join(here, "dist", version, `${name}.js`), modules[name]);
 }
@@ -142,21 +162,22 @@ async function main(flags) {
   checkTypes();
   const versions = existsSync(ledger) ? JSON.parse(readFileSync(ledger, "utf8")) : {};
   const old = versions[version];
-  const [code, selectors] = [await buildCore(), await buildSelectors()];
+  const [cores, selectors] = [await buildCores(), await buildSelectors()];
   const modules = await buildModules();
   const row = {
-    ...describe(code, CORE),
+    ...describe(cores[USUAL_PARTS], CORE),
     published: Boolean(old?.published || flags.includes("--publish")),
+    cores: Object.fromEntries(OTHERS.map((name) => [name, describe(cores[name], CORE)])),
     selectors: describe(selectors, SELECTORS),
     modules: Object.fromEntries(MODULES.map((name) => [name, describeModule(modules[name])])),
   };
-  console.log(`tracker ${version}        raw  gzip -9    br`);
+  console.log(`tracker ${version}${" ".repeat(19)}raw  gzip -9    br`);
   for (const [name, { bytes, gzip_bytes, br_bytes }] of parts(row))
-    console.log(name.padEnd(14), ...[bytes, gzip_bytes, br_bytes].map((n) => String(n).padStart(6)));
+    console.log(name.padEnd(25), ...[bytes, gzip_bytes, br_bytes].map((n) => String(n).padStart(6)));
   const checkOnly = flags.includes("--check");
   guard(row, old, checkOnly);
   if (checkOnly) return;
-  write(code, selectors, modules);
+  write(cores, selectors, modules);
   writeFileSync(ledger, JSON.stringify({ ...versions, [version]: row }, null, 2) + "\n");
 }
 

@@ -1,7 +1,8 @@
 """From the frozen tracker build and a site's settings to the bytes that are served, and the tag.
 
-The frozen file has one placeholder; the served script is that file with the site's settings put in
-and, where the site has modules on, one line more that loads them.
+A frozen file has one placeholder; the served script is that file with the site's settings put in
+and, where the site has modules on, one line more that loads them. What a site does without is not
+in its file: there is one for each choice of parts (``core_of``).
 Which request gets it, and with what headers, is ``edge.collector.script``; the names in it come
 from ``edge.names``. The one invariant: a hash names exactly the bytes served, so whatever lies in a
 cache under it never changes, and a tag's version stands for everything that a page may hold of it.
@@ -69,6 +70,7 @@ class TrackerBuilds:
         self,
         source: bytes,
         *,
+        cores: Mapping[str, bytes] | None = None,
         selectors: bytes = b"",
         now: Callable[[], float] = time.time,
         installed_at: float | None = None,
@@ -77,18 +79,21 @@ class TrackerBuilds:
     ) -> None:
         """Take the frozen build; without ``installed_at`` it counts as installed now.
 
-        ``selectors`` is appended for sites that have rules by selector.
+        ``cores`` are its like with other parts, by the names of ``core_of``; ``source`` serves for
+        whichever is not there. ``selectors`` is appended for sites that have rules by selector.
         ``modules`` are those of this build by name; ``older_modules``, of earlier builds, answer
         for the scripts that lie in caches.
 
         Raises:
             ValueError: One does not hold its placeholder exactly once.
         """
-        _check_placeholder(source, PLACEHOLDER)
+        for core in (source, *(cores or {}).values()):
+            _check_placeholder(core, PLACEHOLDER)
         if selectors:
             _check_placeholder(selectors, RULES_PLACEHOLDER)
         self.names = NameBook(now)
         self._source = source
+        self._cores = dict(cores or {})
         self._selectors = selectors
         self._now = now
         self._installed_at = now() if installed_at is None else installed_at
@@ -96,7 +101,7 @@ class TrackerBuilds:
         served = (*map(_compress, older_modules), *self._modules.values())
         self._module_by_hash = {module.hash: module for module in served}
         self._made: dict[int, _Made] = {}
-        self._scripts: dict[tuple[bytes, bytes, bytes], Script] = {}
+        self._scripts: dict[tuple[str, bytes, bytes, bytes], Script] = {}
 
     def for_site(self, site: Site) -> Build:
         """Give the build that new pages of a site get."""
@@ -113,24 +118,24 @@ class TrackerBuilds:
 
         It sends to the endpoint of its time, the one that such a page's policy allows.
         """
-        settings, rules = script_settings(site, names), selector_rules(site)
-        loader = self._loader(site, names)
-        found = self._scripts.get((settings, rules, loader))
+        made_of = self._made_of(site, names)
+        found = self._scripts.get(made_of)
         if found is None:
             if len(self._scripts) >= _MOST_VARIANTS:
                 self._scripts.clear()
-            body = self._body(settings, rules, loader)
-            found = self._scripts[settings, rules, loader] = _compress(body)
+            found = self._scripts[made_of] = _compress(self._body(*made_of))
         return found
 
     def script_hash(self, site: Site) -> str:
         """Name the script of a site's new pages, without making ready to serve it."""
-        names = self.names.known(site).current
-        settings, rules = script_settings(site, names), selector_rules(site)
-        return _digest(self._body(settings, rules, self._loader(site, names)))
+        return _digest(self._body(*self._made_of(site, self.names.known(site).current)))
 
-    def _body(self, settings: bytes, rules: bytes, loader: bytes) -> bytes:
-        body = self._source.replace(PLACEHOLDER, settings)
+    def _made_of(self, site: Site, names: Names) -> tuple[str, bytes, bytes, bytes]:
+        settings, rules = script_settings(site, names), selector_rules(site)
+        return core_of(site), settings, rules, self._loader(site, names)
+
+    def _body(self, core: str, settings: bytes, rules: bytes, loader: bytes) -> bytes:
+        body = self._cores.get(core, self._source).replace(PLACEHOLDER, settings)
         if rules:
             body += self._selectors.replace(RULES_PLACEHOLDER, rules)
         return body + loader
@@ -179,28 +184,32 @@ def _check_placeholder(source: bytes, mark: bytes) -> None:
         raise ValueError(f"tracker build: expected {mark.decode()} exactly once")
 
 
+def core_of(site: Site) -> str:
+    """Name the parts of the core that a site has, as ``tracker/build.mjs`` names its files."""
+    parts = (
+        ("downloads", site.count_downloads),
+        ("forms", site.count_forms),
+        ("hash", site.hash_routes),
+    )
+    return "+".join(name for name, is_in in parts if is_in) or "none"
+
+
 def script_settings(site: Site, names: Names) -> bytes:
-    """Write what the tracker must know of a site; it names the keys in tracker/src/settings.js.
+    """Write what the tracker must know of a site, as tracker/src/settings.js lists it.
 
-    A JavaScript object, not JSON: the quotes of the keys, and zeros, would cost bytes.
-
-    ``h``: what follows ``#`` is a page of its own.
-    ``k``: the site keeps parameters of its own, so the script leaves the query to the pipeline.
-    ``n``: the site does not follow Do Not Track and Global Privacy Control.
+    The endpoint, the pixel, and two flags, which are absent where nothing follows them: that the
+    site keeps parameters of its own, so the script leaves the query to the pipeline; and that it
+    does not follow Do Not Track and Global Privacy Control.
     """
-    keeps = site.kept_params or site.policy.kept_params
-    flags = (("k", keeps), ("n", not site.respect_dnt), ("h", site.hash_routes))
     beacon, pixel = names.beacon, names.pixel
     if site.snippet_origin:
         end = f"?k={site.public_key}"
         beacon = f"{site.snippet_origin}{names.beacon}{end}"
         pixel = f"{site.snippet_origin}{names.prefix}/{PIXEL_ALIAS}{end}"
-    pairs = [
-        b"e:" + orjson.dumps(beacon),
-        b"p:" + orjson.dumps(pixel),
-        *(b"%s:1" % key.encode() for key, is_set in flags if is_set),
-    ]
-    return b"{%s}" % b",".join(pairs)
+    flags = [int(bool(site.kept_params or site.policy.kept_params)), int(not site.respect_dnt)]
+    while flags and not flags[-1]:
+        flags.pop()
+    return orjson.dumps([beacon, pixel, *flags])
 
 
 def selector_rules(site: Site) -> bytes:

@@ -17,6 +17,7 @@ import orjson
 
 from edge.collector.money import parse_revenue
 from edge.event import NO_SCROLL, Beacon, Revenue, Scalar
+from edge.load_id import is_error
 from edge.outcomes import DropReason
 from edge.signals import SIGNALS, check_signal
 
@@ -33,6 +34,7 @@ _MAX_ENGAGED_MS = 86_400_000
 _MAX_VIEWPORT_PX = 65_535
 _MAX_SCROLL = 100
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+_STATUS = re.compile(r"[1-9][0-9]{2}", re.ASCII)
 _LOAD_ID = re.compile(r"[A-Za-z0-9_-]{0,64}", re.ASCII)
 
 
@@ -253,6 +255,18 @@ def _load_id(raw: Mapping[str, Any]) -> str:
     return value
 
 
+def _status(raw: Mapping[str, Any]) -> int:
+    """Read the document's status; the tracker writes it as it found it, as text."""
+    value = raw.get("s")
+    if value is None:
+        return 0
+    if isinstance(value, str) and _STATUS.fullmatch(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _FaultError("wrong_type", "s", "The status has three digits.")
+    return value if is_error(value) else 0
+
+
 def _interactive(raw: Mapping[str, Any]) -> bool:
     return _name(raw) not in SIGNALS and _flag(raw, "i", "interactive", True)
 
@@ -322,6 +336,10 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "l", "", "load_id", lambda raw, _: _load_id(raw), "string | 0",
         "The edge's id of this load of the document, with its first page view.",
+    ),
+    Field(
+        "s", "", "status", lambda raw, _: _status(raw), "string | number",
+        "Status of the document if it is an error page (400 to 599), with its first page view.",
     ),
     Field(
         "b", "", "automation", lambda raw, _: _flag(raw, "b", "b", False), "boolean | 0 | 1",

@@ -12,7 +12,7 @@ from redis import Redis
 from edge.buffer.keys import ShardKeys
 from edge.forwarder.erasure import CONTROL, Erasure
 from edge.forwarder.visit import StreamId
-from edge.sites import shard_of
+from edge.sites import SHARDS, shard_of
 
 
 class Ticket(NamedTuple):
@@ -35,6 +35,16 @@ def send_erasure(redis: Redis, erasure: Erasure) -> Ticket:
     pipe.hincrby(keys.counts, f"{erasure.site_id}:control", 1)
     at, _ = pipe.execute()
     return Ticket(shard, StreamId.parse(at))
+
+
+def holds_events(redis: Redis) -> bool:
+    """Tell whether any shard has events that wait, or visits that it would go on with.
+
+    Raises:
+        RedisError: Redis is away.
+    """
+    shards = map(ShardKeys.of, range(SHARDS))
+    return any(redis.exists(keys.visits, keys.events) for keys in shards)
 
 
 def is_done(redis: Redis, ticket: Ticket) -> bool:

@@ -5,7 +5,8 @@ Steps, each of which may be repeated as often as the writer dies in it:
     2  delete all rows of ``sessions`` of the visits touched; record that it is done
     3  write those visits anew, one +1 row each, from the events that stay
     4  delete the events, and rows of ``signals`` and ``hits`` where those have the columns; then
-       the rollups of the days touched, which are marked before step 2 and once more here
+       imported totals of the days or pages, and the rollups of the days touched, which are marked
+       before step 2 and once more here
     5  a row of ``erasures``, the marker, and the commit with the states of the open visits
 
 In steps 1 to 3 the events are still there and say which visits are touched; step 3 is inserted
@@ -146,6 +147,17 @@ class Eraser:
                 f" and (({await self._meant(table)}) or ({also}))"
             )
             await self._mutate(table, sql, params | {"engagement": ENGAGEMENT})
+
+    async def delete_totals(self) -> None:
+        """Delete imported totals of the days and pages meant; with a reset all, and their log."""
+        found = self.erasure.totals_conditions()
+        if found is None:
+            return
+        await self._mutate(
+            "imported_totals", f"alter table imported_totals delete where {found[0]}", found[1]
+        )
+        if self.erasure.is_reset:
+            await self._mutate("imports", f"alter table imports delete where {found[0]}", found[1])
 
     async def mark_days(self) -> None:
         """Mark the days touched, so that no build of them is read any more (INGESTION 5.4)."""

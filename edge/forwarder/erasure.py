@@ -26,7 +26,8 @@ class Erasure:
     """Rows of one site. Without any condition it is the site as a whole: a reset.
 
     ``path`` is a pattern in which ``*`` stands for any text; ``prop`` a name and a value;
-    ``visitor`` a hash as the tables hold it.
+    ``visitor`` a hash as the tables hold it. ``zone`` tells to which days the times belong, where
+    only totals of days are kept.
     """
 
     site_id: int
@@ -36,6 +37,7 @@ class Erasure:
     path: str | None = None
     prop: tuple[str, str] | None = None
     visitor: int | None = None
+    zone: str | None = None
 
     @property
     def chosen_by(self) -> list[str]:
@@ -77,6 +79,31 @@ class Erasure:
         for sql, given in self._conditions():
             parts.append(sql)
             params |= given
+        return " and ".join(parts), params
+
+    def totals_conditions(self) -> tuple[str, dict[str, Any]] | None:
+        """Write the conditions over imported totals: days touched, or pages; None for neither.
+
+        Totals tell of no property and no visitor; with one of those, none of them is meant.
+        """
+        if self.prop is not None or self.visitor is not None:
+            return None
+        parts, params = ["site_id = {site_id:UInt32}"], {"site_id": self.site_id}
+        zone = {"zone": self.zone or "UTC"}
+        if self.after_ms is not None:
+            parts.append(
+                "local_day >= toDate(fromUnixTimestamp64Milli({after_ms:Int64}), {zone:String})"
+            )
+            params |= {"after_ms": self.after_ms} | zone
+        if self.before_ms is not None:
+            parts.append(
+                "local_day <= toDate(fromUnixTimestamp64Milli({last_ms:Int64}), {zone:String})"
+            )
+            params |= {"last_ms": self.before_ms - 1} | zone
+        if self.path is not None:
+            parts.append("dimension in ('event:page', 'visit:entry_page', 'visit:exit_page')")
+            parts.append("value like {path:String}")
+            params["path"] = _like(self.path)
         return " and ".join(parts), params
 
     def _conditions(self) -> list[tuple[str, dict[str, Any]]]:

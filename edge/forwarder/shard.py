@@ -231,6 +231,7 @@ class ShardWriter:
                 await eraser.rewrite_sessions(plan, {visit.visit_id: visit for visit in kept})
                 plan = await self._go_on(plan, Phase.SESSIONS_REWRITTEN)
             await eraser.delete_events()
+            await eraser.delete_totals()
             await eraser.delete_rollups()
         changed, ended = await eraser.renew(kept)
         left = {visit.visit_id: visit for visit in kept} | {v.visit_id: v for v in changed}

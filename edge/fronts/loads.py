@@ -76,9 +76,10 @@ def can_confirm(asked: Asked) -> bool:
     )
 
 
-def draw_load(asked: Asked, draw: Callable[[int], int]) -> tuple[int, Field]:
+def draw_load(asked: Asked, status: int, draw: Callable[[int], int]) -> tuple[int, Field]:
     """Draw an id and the field that carries it."""
-    load_id = make_load_id(asked.site, draw(RANDOM_BITS), is_ahead=is_fetched_ahead(asked.headers))
+    is_ahead = is_fetched_ahead(asked.headers)
+    load_id = make_load_id(asked.site, draw(RANDOM_BITS), is_ahead=is_ahead, status=status)
     return load_id, (b"Server-Timing", b'sf;desc="%s"' % render_load_id(load_id).encode())
 
 

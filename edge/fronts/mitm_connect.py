@@ -33,19 +33,19 @@ async def connect(
     """
     first, *others = await origins.addresses(upstream)
     if not others:
-        return await _attempt(origins, first)
+        return await _attempt(origins, upstream, first)
     try:
-        return await _attempt(origins, first)
+        return await _attempt(origins, upstream, first)
     except OSError:
-        return await _attempt(origins, others[0])
+        return await _attempt(origins, upstream, others[0])
 
 
 async def _attempt(
-    origins: Origins, address: tuple[str, int]
+    origins: Origins, upstream: Upstream, address: tuple[str, int]
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     async with asyncio.timeout(CONNECT_TIMEOUT_S):
         reader, writer = await asyncio.open_connection(*address)
-    if not origins.allows(writer.get_extra_info("peername")[0]):
+    if not origins.allows(writer.get_extra_info("peername")[0], upstream):
         writer.transport.abort()
         raise UpstreamRefusedError("the connected address is not in the allowed ranges")
     return reader, writer

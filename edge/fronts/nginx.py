@@ -12,7 +12,12 @@ from edge.fronts.nginx_inject import http_lines, module_lines
 from edge.fronts.nginx_maps import render_maps
 from edge.fronts.nginx_notes import head_notes, log_notes
 from edge.fronts.nginx_options import Inject, NginxOptions
-from edge.fronts.nginx_servers import error_pages, render_nobody, render_site
+from edge.fronts.nginx_servers import (
+    error_pages,
+    render_nobody,
+    render_site,
+    render_snippet_host,
+)
 from edge.fronts.nginx_site_maps import (
     render_quiet_maps,
     render_redirect_maps,
@@ -77,6 +82,7 @@ def _sites(snapshot: Snapshot, options: NginxOptions) -> Lines:
         *render_upstreams(snapshot, options),
         "",
         *render_nobody(snapshot, options),
+        *render_snippet_host(snapshot, options),
     ]
     for site in snapshot.sites:
         lines += ["", *render_site(snapshot, site, options)]

@@ -15,6 +15,10 @@ from edge.fronts.nginx_text import NginxError
 from edge.fronts.reception import upstream_name
 from edge.sites import ClientIpSource, CspMode, Mode, Site, Snapshot
 
+_ASKED_BY = {
+    True: "an upstream that somebody of a team typed (or vouch for it: `statflow site set`)",
+    False: "STATFLOW_UPSTREAM_RANGES",
+}
 _AUTHORITY = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
@@ -47,20 +51,27 @@ def _one_name(site: Site, _options: NginxOptions) -> str:
 
 
 def _in_ranges(site: Site, options: NginxOptions) -> str:
-    """Hold addresses to the operator's ranges; where a name leads is known at connect time only."""
-    if options.allowed is None:
-        return ""
+    """Hold addresses to what is allowed; where a name leads is known at connect time only."""
     for origin in site.origins:
-        try:
-            inside = ip_address(origin.host) in options.allowed
-        except ValueError:
-            return (
-                f"upstreams: {origin.host} is a name, and nginx does not check where it leads, "
-                "as STATFLOW_UPSTREAM_RANGES asks; give its address"
-            )
-        if not inside:
-            return f"upstreams: {origin.host} lies outside STATFLOW_UPSTREAM_RANGES"
+        guarded = origin in site.guarded
+        if not _is_address(origin.host):
+            if guarded or options.allowed:
+                return (
+                    f"upstreams: {origin.host} is a name, and nginx does not check where it leads, "
+                    f"as {_ASKED_BY[guarded]} asks; give its address"
+                )
+        elif not options.allowed.allows(origin.host, guarded=guarded):
+            rule = "STATFLOW_UPSTREAM_RANGES" if options.allowed else "what is allowed"
+            return f"upstreams: {origin.host} lies outside {rule}"
     return ""
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _upstream_host(site: Site, _options: NginxOptions) -> str:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from edge.collector.client_ip import Networks
 from edge.fronts.nginx_text import NginxError
 from edge.inject.tag import Tag
+from edge.upstream_ranges import UpstreamRanges
 
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}")
 _BIND = re.compile(r"[0-9.]{7,15}|\[[0-9A-Fa-f:.]{2,45}\]|")
@@ -46,7 +46,7 @@ class NginxOptions:
         tls_port: Port for HTTPS; used where there are certificates.
         certificates: Host, or ``*.`` and a domain, to its certificate.
         trusted: Networks of proxies whose forwarding fields are believed, as CIDR.
-        allowed: Where addresses of origins must lie; None is everywhere.
+        allowed: Where addresses of origins must lie.
         acme_dir: Folder of ACME challenges; empty: origins answer them.
         authorities: File of the certificate authorities that vouch for origins.
         run_dir: Folder for the pid file and temporary files of an nginx without root; empty:
@@ -55,6 +55,7 @@ class NginxOptions:
         scripts: Folder of the njs scripts.
         hits_socket: Unix socket of a syslog reader that is told of pages; empty: nobody is.
         tags: Site id to its tag; what ``njs`` and ``sub_filter`` insert.
+        snippet_host: The edge's own host, for sites that are not behind it; empty: there is none.
         drain_s: How long a leaving worker waits for running requests.
         names: Site id to further paths of ours than those under the prefix (quiet mode).
         names_until: Until when ``names`` are complete, for people to read.
@@ -67,7 +68,7 @@ class NginxOptions:
     tls_port: int = 443
     certificates: Mapping[str, Pair] = field(default_factory=dict)
     trusted: tuple[str, ...] = ()
-    allowed: Networks | None = None
+    allowed: UpstreamRanges = field(default_factory=UpstreamRanges)
     acme_dir: str = ""
     authorities: str = "/etc/ssl/certs/ca-certificates.crt"
     run_dir: str = ""
@@ -75,6 +76,7 @@ class NginxOptions:
     scripts: str = ""
     hits_socket: str = ""
     tags: Mapping[int, Tag] = field(default_factory=dict)
+    snippet_host: str = ""
     drain_s: int = 30
     names: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     names_until: str = ""

@@ -18,7 +18,7 @@ from edge.fronts.reception import upstream_name
 from edge.sites import ClientIpSource, Https, Measure, Mode, Site, Snapshot
 from edge.wire.limits import FIRST_BYTE_TIMEOUT_S
 
-_OWN_NAMES = r"e|p\.gif|opt-out|(?:[0-9a-f]{8,12}|tracker)\.js|m/[^/]+\.js"
+_OWN_NAMES = r"e|p(?:\.gif)?|opt-out|(?:[0-9a-f]{8,12}|tracker)\.js|m/[^/]+\.js"
 _REAL_IP_HEADERS = {
     ClientIpSource.X_FORWARDED_FOR: "X-Forwarded-For",
     ClientIpSource.CF_CONNECTING_IP: "CF-Connecting-IP",
@@ -62,19 +62,44 @@ def render_site(snapshot: Snapshot, site: Site, options: NginxOptions) -> Lines:
     lines: Lines = []
     for pair, hosts in by_pair.items():
         default = " default_server" if is_default and not lines else ""
-        head = [*_listen(options, options.port, default)]
-        if options.certificates:
-            head += _listen(options, options.tls_port, " ssl http2")
-        if options.certificates and pair is None:
-            head.append("ssl_reject_handshake on;")
-        if pair is not None:
-            head += [
-                f"ssl_certificate {literal(pair.chain, 'TLS folder')};",
-                f"ssl_certificate_key {literal(pair.key, 'TLS folder')};",
-            ]
-        head.append(f"server_name {' '.join(hosts)};")
+        head = _head(hosts, pair, options, default)
         lines += block("server", head, [""], _site_body(snapshot, site, options))
     return lines
+
+
+def render_snippet_host(snapshot: Snapshot, options: NginxOptions) -> Lines:
+    """Write the server of the edge's own host, for sites that are not behind it.
+
+    The edge finds the site of a request (``edge.snippet``); which field its proxy tells the address
+    in cannot be known here, so before nginx it is X-Forwarded-For.
+    """
+    host = options.snippet_host
+    if not host or host in snapshot.by_host:
+        return []
+    real_ip = ["real_ip_header X-Forwarded-For;"] if options.trusted else []
+    own = [*_check_host(), *error_pages(), *_to_edge(frozenset(_REAL_IP_HEADERS.values()))]
+    return block(
+        "server",
+        _head([host], _find_certificate(host, options), options, ""),
+        [*real_ip, "client_max_body_size 0;"],
+        block("location ^~ /sf/", own),
+        block("location /", [*_check_host(), "return 421;"]),
+        _error_location(hsts=False),
+    )
+
+
+def _head(hosts: list[str], pair: Pair | None, options: NginxOptions, default: str) -> Lines:
+    head = [*_listen(options, options.port, default)]
+    if options.certificates:
+        head += _listen(options, options.tls_port, " ssl http2")
+    if options.certificates and pair is None:
+        head.append("ssl_reject_handshake on;")
+    if pair is not None:
+        head += [
+            f"ssl_certificate {literal(pair.chain, 'TLS folder')};",
+            f"ssl_certificate_key {literal(pair.key, 'TLS folder')};",
+        ]
+    return [*head, f"server_name {' '.join(hosts)};"]
 
 
 def _find_certificate(host: str, options: NginxOptions) -> Pair | None:
@@ -181,13 +206,16 @@ def _hop() -> Lines:
     ]
 
 
-def _to_edge(site: Site) -> Lines:
+def _to_edge_of(site: Site) -> Lines:
+    return _to_edge(frozenset({_REAL_IP_HEADERS.get(site.client_ip, "")}))
+
+
+def _to_edge(told: frozenset[str]) -> Lines:
     """Tell the edge who the client is: one address, which nginx has found already.
 
-    With STATFLOW_TRUSTED_PROXIES=loopback the edge believes it, in the field its site names, and
-    for ``X-Sf-Front`` adds no hop of its own to what the origin is told.
+    With STATFLOW_TRUSTED_PROXIES=loopback the edge believes it, in the field its site names, which
+    is one of ``told``, and for ``X-Sf-Front`` adds no hop of its own to what the origin is told.
     """
-    told = frozenset({_REAL_IP_HEADERS.get(site.client_ip, "")})
     return [
         f"proxy_pass http://{EDGE};",
         "proxy_connect_timeout 1s;",
@@ -226,20 +254,20 @@ def _prefix_location(
     own = re.escape(prefix).replace("\\-", "-")
     names = "|".join((_OWN_NAMES, *(f"{name}\\.js" for name in scripts)))
     surely = block(
-        f'location ~ "^{own}/(?:{names})$"', [*_check_host(), *error_pages(), *_to_edge(site)]
+        f'location ~ "^{own}/(?:{names})$"', [*_check_host(), *error_pages(), *_to_edge_of(site)]
     )
     fallback = "$sf_fallback" if options.inject is Inject.EDGE else "@failed"
     rest = [
         *_check_host(),
         f"error_page 502 504 = {fallback};",
         *error_pages(but=frozenset({502, 504})),
-        *_to_edge(site),
+        *_to_edge_of(site),
     ]
     return block(f"location ^~ {prefix}/", ["client_max_body_size 0;"], surely, rest)
 
 
 def _quiet_location(site: Site) -> Lines:
-    return block("location @ours", error_pages(), _to_edge(site))
+    return block("location @ours", error_pages(), _to_edge_of(site))
 
 
 def _inject_locations(site: Site, options: NginxOptions) -> Lines:
@@ -248,7 +276,7 @@ def _inject_locations(site: Site, options: NginxOptions) -> Lines:
     return block(
         "location @edge",
         ["error_page 502 504 = $sf_fallback;", *error_pages(but=frozenset({502, 504}))],
-        _to_edge(site),
+        _to_edge_of(site),
     )
 
 

@@ -5,12 +5,12 @@ settings is ``statflow``'s. The one invariant: the default value changes nothing
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.collector.client_ip import Networks
 from edge.fronts.control import Control
 from edge.snippet import Snippets
+from edge.upstream_ranges import UpstreamRanges
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Operating:
     Args:
         acme_dir: Folder of ACME challenges; None: the origin answers them.
         https_port: Port of HTTPS for browsers that came with an explicit port; None: 443.
-        allowed: Where connected upstream addresses must lie; None is everywhere.
+        allowed: Where connected upstream addresses must lie.
         on_answered: Told of every request when its answer has ended; None: nobody is.
         proxy_protocol: Plain connections begin with a PROXY protocol header.
         control: Switches injection off, shared by all fronts of a process; None: a front makes its
@@ -52,7 +52,7 @@ class Operating:
 
     acme_dir: Path | None = None
     https_port: int | None = None
-    allowed: Networks | None = None
+    allowed: UpstreamRanges = field(default_factory=UpstreamRanges)
     on_answered: OnAnswered | None = None
     proxy_protocol: bool = False
     control: Control | None = None

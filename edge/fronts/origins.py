@@ -19,8 +19,8 @@ from ipaddress import ip_address
 
 from prometheus_client import Counter
 
-from edge.collector.client_ip import Networks, unmapped
 from edge.fronts.reception import Upstream
+from edge.upstream_ranges import UpstreamRanges
 from edge.wire.limits import CONNECT_TIMEOUT_S
 
 FAILURES_IN_A_ROW = 3
@@ -50,14 +50,17 @@ class Origins:
     """The health of upstreams, and their addresses.
 
     Args:
-        allowed: Where a connected address must lie; None is everywhere.
+        allowed: Where a connected address must lie.
         now: Monotonic seconds.
     """
 
     def __init__(
-        self, *, allowed: Networks | None = None, now: Callable[[], float] = time.monotonic
+        self,
+        *,
+        allowed: UpstreamRanges | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._allowed = allowed
+        self._allowed = allowed or UpstreamRanges()
         self._now = now
         self._health: dict[Upstream, _Health] = {}
         self._lookups: dict[tuple[str, int], asyncio.Task[list[tuple[str, int]]]] = {}
@@ -82,6 +85,11 @@ class Origins:
         """Note that a connection was made; what failed before is forgotten."""
         self._health.pop(upstream, None)
 
+    @property
+    def has_list(self) -> bool:
+        """Whether the operator listed ranges, which then are the whole answer."""
+        return bool(self._allowed)
+
     async def addresses(self, upstream: Upstream) -> list[tuple[str, int]]:
         """Resolve an upstream now; the second address is of the other family where there is one.
 
@@ -90,19 +98,14 @@ class Origins:
             OSError: The name does not resolve, or not within the time for connecting.
         """
         found = await self._resolve(upstream.host, upstream.port)
-        kept = [pair for pair in found if self.allows(pair[0])]
+        kept = [pair for pair in found if self.allows(pair[0], upstream)]
         if not kept:
             raise UpstreamRefusedError("no address of the upstream is in the allowed ranges")
         return _families_in_turn(kept)
 
-    def allows(self, address: str) -> bool:
-        """Tell whether the operator lets the edge talk to a connected peer's address."""
-        if self._allowed is None:
-            return True
-        try:
-            return unmapped(ip_address(address.partition("%")[0])) in self._allowed
-        except ValueError:
-            return False
+    def allows(self, address: str, upstream: Upstream) -> bool:
+        """Tell whether the edge may talk to a connected peer's address for an upstream."""
+        return self._allowed.allows(address, guarded=upstream.guarded)
 
     def _is_skipped(self, upstream: Upstream) -> bool:
         health = self._health.get(upstream)

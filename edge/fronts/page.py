@@ -153,7 +153,7 @@ class Page:
             self._shows_copy = shows_tag
         if not (shows_tag and can_confirm(asked)) or is_kept(original):
             return planned
-        self._load_id, field = draw_load(asked, self.draw)
+        self._load_id, field = draw_load(asked, status, self.draw)
         return [*planned, field]
 
     def _is_copy_tagged(self) -> bool:

@@ -57,13 +57,18 @@ class Incoming(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Where and as whom to connect; ``site_id`` only labels what is counted."""
+    """Where and as whom to connect; ``site_id`` only labels what is counted.
+
+    A ``guarded`` one was typed by somebody of a team, and must be public (``edge.upstream_ranges``);
+    it never shares a connection with one that need not be.
+    """
 
     host: str
     port: int
     tls: bool
     sni: str
     site_id: int = field(default=0, compare=False)
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +269,8 @@ def _as_the_origin_is_asked(fields: list[Field], host: bytes) -> list[Field]:
 
 def _upstream(origin: Origin, site: Site) -> Upstream:
     name = upstream_name(origin, site)
-    return Upstream(origin.host, origin.port, origin.scheme == "https", name, site.id)
+    tls, guarded = origin.scheme == "https", origin in site.guarded
+    return Upstream(origin.host, origin.port, tls, name, site.id, guarded)
 
 
 def _ascii(target: bytes) -> bytes:

@@ -13,6 +13,7 @@ from edge.event import PAGEVIEW, Address, Beacon, Sender
 from edge.fronts.loads import is_fetched_ahead, is_in_frame, refusal_of
 from edge.fronts.served import Asked, Served
 from edge.hits.hit import Capture, Hit, Kind
+from edge.load_id import is_error
 from edge.outcomes import DropReason
 from edge.pipeline.bots import put_bot
 from edge.pipeline.device import put_device
@@ -97,10 +98,11 @@ def sender_of(asked: Asked, address: Address, at_ms: int) -> Sender:
     return Sender(asked.site, address, agent, _named(asked.headers), at_ms, is_document=True)
 
 
-def view_of(asked: Asked) -> Beacon:
+def view_of(served: Served) -> Beacon:
     """Write the page view that a document amounts to."""
+    asked, status = served.asked, served.status if is_error(served.status) else 0
     referrer = b"".join(values_of(asked.headers, b"referer")[:1])
-    return Beacon(PAGEVIEW, page_url(asked), referrer.decode("latin-1"))
+    return Beacon(PAGEVIEW, page_url(asked), referrer.decode("latin-1"), status=status)
 
 
 def page_url(asked: Asked) -> str:
@@ -111,7 +113,7 @@ def page_url(asked: Asked) -> str:
 def derive_hit(served: Served, sender: Sender, context: Context) -> Hit | DropReason:
     """Make the hit of a document, or say which shield of the site keeps it out."""
     asked, refusal = served.asked, refusal_of(served.asked)
-    draft = Draft(view_of(asked), sender, context)
+    draft = Draft(view_of(served), sender, context)
     steps = _STEPS if refusal else (*_STEPS, *_STEPS_OF_THE_WILLING)
     reason = _run(steps, draft)
     if reason is not None:

@@ -135,7 +135,7 @@ class HitRecorder:
         try:
             sender = sender_of(asked, address, noted.at_ms)
             if site.measure is Measure.EDGE and is_view(noted.served):
-                await views.observe(view_of(asked), sender, opted_out=asked.opted_out)
+                await views.observe(view_of(noted.served), sender, opted_out=asked.opted_out)
             if not site.hits:
                 return
             context = await views.context_of(sender)

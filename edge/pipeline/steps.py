@@ -16,7 +16,7 @@ from edge.pipeline.consent import drop_dnt, drop_gpc, drop_opted_out
 from edge.pipeline.device import put_device, put_language, put_screen
 from edge.pipeline.draft import Context, Draft
 from edge.pipeline.identity import put_place, put_visitor
-from edge.pipeline.load import put_load
+from edge.pipeline.load import put_load, put_status
 from edge.pipeline.moment import drop_day_without_salt, drop_too_old, put_moment
 from edge.pipeline.page import drop_foreign_host, put_page, put_props
 from edge.pipeline.shields import (
@@ -67,6 +67,7 @@ STEPS: tuple[Step, ...] = (
     drop_shielded_country,
     put_visitor,
     put_load,
+    put_status,
     put_bot,
     put_city,
 )

@@ -1,6 +1,6 @@
 """The page of one's own account: address, password, the browsers in which one is signed in."""
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 from flask_wtf import FlaskForm
@@ -8,15 +8,18 @@ from wtforms import EmailField, PasswordField
 from wtforms.validators import InputRequired
 
 from portal.accounts import messages
+from portal.accounts.factors import identities_of
 from portal.accounts.mailing import mail_later
+from portal.accounts.notices import tell
 from portal.accounts.one_time import LinkKind, make_link
 from portal.accounts.passwords import is_password
 from portal.accounts.people import end_session, end_sessions, is_free, sessions_of, set_password
-from portal.accounts.signin import me, sign_in
+from portal.accounts.signin import freshly, go_on, is_fresh, me
 from portal.commands import CommandError, is_email, normal_email
 from portal.config import here
 from portal.mail import Mail
 from portal.models import User
+from portal.needs import Who, needs
 from portal.sessions import end_reading, reading
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
@@ -27,15 +30,14 @@ SLOW = "Too many tries. Wait a little."
 class ChangePasswordForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """The password of now and the next one."""
 
-    current = PasswordField("Password now", [InputRequired("Type your password of now.")])
+    current = PasswordField("Password now")
     password = PasswordField("New password", [InputRequired("Choose a new password.")])
 
 
 class AddressForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
-    """An address to confirm, and the password."""
+    """An address to confirm."""
 
     email = EmailField("E-mail", [InputRequired("Type an e-mail address.")])
-    confirmed_by = PasswordField("Password", [InputRequired("Type your password.")])
 
 
 @blueprint.before_request
@@ -57,32 +59,42 @@ def _page(
         form=password_form or ChangePasswordForm(formdata=None),
         address_form=address_form or AddressForm(formdata=None, email=user.email),
         has_mail=here().config.send_mail is not None,
+        fresh=is_fresh(),
+        sso=here().config.sso,
+        only_sso=here().config.only_sso,
+        identities=identities_of(reading(), user.id),
     )
     return page, 422 if refused else 200
 
 
 @blueprint.get("")
+@needs(Who.SIGNED_IN)
 def page() -> ResponseReturnValue:
     """Show the account."""
     return _page()
 
 
-def _problem(password: str) -> str:
-    """Check the person's password once more, as slowly as at the door."""
+def _problem(user: User, password: str) -> str:
+    """Check the password of now, if there is one, as slowly as at the door."""
+    if not user.password_hash:
+        return ""
     now_s = here().now().timestamp()
     if here().login_by_device.take(f"account:{me().id}", now_s):
         return SLOW
-    user = reading().get_one(User, me().id)
     return "" if is_password(user.password_hash, password) else WRONG
 
 
 @blueprint.post("/password")
+@needs(Who.SIGNED_IN)
+@freshly
 def password() -> ResponseReturnValue:
     """Set a new password; every other browser is signed out, this one gets a new session."""
+    if here().config.only_sso:
+        abort(403)
     form = ChangePasswordForm()
     if not form.validate_on_submit():
         return _page(password_form=form)
-    if problem := _problem(form.current.data or ""):
+    if problem := _problem(reading().get_one(User, me().id), form.current.data or ""):
         form.current.errors = [problem]
         return _page(password_form=form)
     try:
@@ -93,22 +105,23 @@ def password() -> ResponseReturnValue:
         form.password.errors = [str(error)]
         return _page(password_form=form)
     end_reading()
-    sign_in(user)
+    go_on(user)
+    tell(user.email, "The password was changed.")
     flash("The new password is set, and every other browser is signed out.", "good")
     return redirect(url_for("account.page"))
 
 
 @blueprint.post("/address")
+@needs(Who.SIGNED_IN)
+@freshly
 def address() -> ResponseReturnValue:
     """Send a link that confirms an address, the same one or another; until then nothing changes."""
     form = AddressForm()
     if not form.validate_on_submit():
         return _page(address_form=form)
     email = normal_email(form.email.data or "")
-    problem = _problem(form.confirmed_by.data or "")
-    if problem or not is_email(email) or here().config.send_mail is None:
-        field = form.confirmed_by if problem else form.email
-        field.errors = [problem or "This is not an e-mail address that can be written to."]
+    if not is_email(email) or here().config.send_mail is None:
+        form.email.errors = ["This is not an e-mail address that can be written to."]
         return _page(address_form=form)
     user_id = me().id
     mail_later(email, lambda to: _confirm_mail(to, user_id))
@@ -126,6 +139,7 @@ def _confirm_mail(email: str, user_id: int) -> Mail | None:
 
 
 @blueprint.post("/sessions/<int:number>/end")
+@needs(Who.SIGNED_IN)
 def end(number: int) -> ResponseReturnValue:
     """Sign another browser out."""
     with here().database.writing() as writing:
@@ -135,12 +149,13 @@ def end(number: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/sessions/end-others")
+@needs(Who.SIGNED_IN)
 def end_others() -> ResponseReturnValue:
     """Sign every other browser out; this one gets a new session."""
     with here().database.writing() as writing:
         user = writing.get_one(User, me().id)
         end_sessions(writing, user)
     end_reading()
-    sign_in(user)
+    go_on(user)
     flash("Every other browser is signed out.", "good")
     return redirect(url_for("account.page"))

@@ -5,29 +5,35 @@ The one invariant: what they answer says nothing about whether an account exists
 
 from functools import partial
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
 from portal.accounts import messages
+from portal.accounts.halfway import enter
 from portal.accounts.joining import EmailForm, PasswordForm
 from portal.accounts.mailing import mail_later
+from portal.accounts.notices import tell
 from portal.accounts.one_time import LinkKind, find_link, make_link
 from portal.accounts.people import account_of, confirm_address, reset_password
-from portal.accounts.signin import sign_in
+from portal.accounts.signin import Way
 from portal.commands import CommandError, normal_email
 from portal.config import here
 from portal.mail import Mail
 from portal.models import User
+from portal.needs import Who, needs
 from portal.sessions import reading
 
 blueprint = Blueprint("forgotten", __name__)
 
 
 @blueprint.route("/forgot", methods=["GET", "POST"])
+@needs(Who.ANYBODY)
 def forgot() -> ResponseReturnValue:
     """Ask for a link to set a new password."""
     form = EmailForm()
+    if here().config.only_sso:
+        abort(404)
     if here().config.send_mail is None:
         return render_template("accounts/forgot_without_mail.html")
     if form.validate_on_submit():
@@ -48,10 +54,12 @@ def _reset_mail(email: str) -> Mail | None:
 
 
 @blueprint.route("/reset/<token>", methods=["GET", "POST"])
+@needs(Who.LINK_HOLDER)
 def reset(token: str) -> ResponseReturnValue:
     """Set a new password; every session of before ends."""
     link = find_link(reading(), LinkKind.RESET, token, here().now())
-    if link is None:
+    # Where only single sign-on opens accounts, the operator's own link is the way back.
+    if link is None or (here().config.only_sso and link.mailed):
         return render_template("accounts/link_closed.html"), 404
     form = PasswordForm()
     if form.validate_on_submit():
@@ -61,14 +69,16 @@ def reset(token: str) -> ResponseReturnValue:
         except CommandError as error:
             form.password.errors = [str(error)]
         else:
-            sign_in(user)
+            tell(user.email, "The password was changed.")
+            answer = enter(user.id, Way.PASSWORD, url_for("sites.index"))
             flash("The new password is set, and every other browser is signed out.", "good")
-            return redirect(url_for("sites.index"))
+            return answer
     page = render_template("accounts/choose_password.html", form=form, email=link.email, new=False)
     return page, 422 if form.errors else 200
 
 
 @blueprint.route("/confirm/<token>", methods=["GET", "POST"])
+@needs(Who.LINK_HOLDER)
 def confirm(token: str) -> ResponseReturnValue:
     """Confirm an address; a click, so that programs that follow links in mail confirm nothing."""
     link = find_link(reading(), LinkKind.CONFIRM, token, here().now())

@@ -11,11 +11,12 @@ from portal.accounts import messages
 from portal.accounts.mailing import mail_later
 from portal.accounts.one_time import LinkKind, find_link, make_link, spend_link
 from portal.accounts.people import account_of, is_free
-from portal.accounts.signin import me, sign_in
+from portal.accounts.signin import Way, me, sign_in
 from portal.commands import CommandError, add_user, is_email, normal_email
 from portal.config import here
 from portal.mail import Mail
 from portal.models import OneTimeLink, User
+from portal.needs import Who, needs
 from portal.sessions import reading
 from portal.teams.invitations import join, join_as_new, place_of
 
@@ -36,6 +37,7 @@ class EmailForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
 
 
 @blueprint.route("/invitations/<token>", methods=["GET", "POST"])
+@needs(Who.LINK_HOLDER)
 def invitation(token: str) -> ResponseReturnValue:
     """Take an invitation: as who is signed in, or with a new account."""
     link = find_link(reading(), LinkKind.INVITE, token, here().now())
@@ -43,6 +45,8 @@ def invitation(token: str) -> ResponseReturnValue:
         return render_template("accounts/link_closed.html"), 404
     if current_user.is_authenticated:
         return _join(token, link)
+    if here().config.only_sso:
+        return render_template("accounts/invitation_sso.html", link=link, place=place_of(link))
     form = PasswordForm()
     if form.validate_on_submit():
         try:
@@ -51,10 +55,16 @@ def invitation(token: str) -> ResponseReturnValue:
         except CommandError as error:
             form.password.errors = [_plain(error)]
         else:
-            sign_in(user)
+            sign_in(user, Way.PASSWORD, proved_at=here().now())
             flash(f"Welcome to {place_of(link)}.", "good")
             return redirect(url_for("sites.index"))
-    page = render_template("accounts/invitation.html", form=form, link=link, place=place_of(link))
+    page = render_template(
+        "accounts/invitation.html",
+        form=form,
+        link=link,
+        place=place_of(link),
+        sso=here().config.sso,
+    )
     return page, 422 if form.errors else 200
 
 
@@ -75,9 +85,11 @@ def _join(token: str, link: OneTimeLink) -> ResponseReturnValue:
 
 
 @blueprint.route("/signup", methods=["GET", "POST"])
+@needs(Who.ANYBODY)
 def signup() -> ResponseReturnValue:
     """Ask for an account; whether there is one for the address is told by mail alone."""
-    if not here().config.open_signup or here().config.send_mail is None:
+    config = here().config
+    if not config.open_signup or config.send_mail is None or config.only_sso:
         abort(404)
     form = EmailForm()
     if form.validate_on_submit():
@@ -99,10 +111,12 @@ def _sign_up_mail(email: str) -> Mail | None:
 
 
 @blueprint.route("/signup/<token>", methods=["GET", "POST"])
+@needs(Who.LINK_HOLDER)
 def finish_signup(token: str) -> ResponseReturnValue:
     """Make the account; whoever has the link has the address."""
     link = find_link(reading(), LinkKind.SIGN_UP, token, here().now())
-    if link is None or account_of(reading(), link.email) is not None:
+    taken = link is not None and account_of(reading(), link.email) is not None
+    if link is None or taken or here().config.only_sso:
         return render_template("accounts/link_closed.html"), 404
     form = PasswordForm()
     if form.validate_on_submit():
@@ -111,7 +125,7 @@ def finish_signup(token: str) -> ResponseReturnValue:
         except CommandError as error:
             form.password.errors = [str(error)]
         else:
-            sign_in(user)
+            sign_in(user, Way.PASSWORD, proved_at=here().now())
             flash("Welcome. Make a team, then add its first site.", "good")
             return redirect(url_for("teams.index"))
     page = render_template("accounts/choose_password.html", form=form, email=link.email, new=True)

@@ -28,6 +28,16 @@ def invitation_address(token: str) -> str:
     return _address("joining.invitation", token=token)
 
 
+def sso_callback() -> str:
+    """Write the address to which a provider of single sign-on sends people back."""
+    return _address("sso.answer")
+
+
+def login_address() -> str:
+    """Write the address of the door."""
+    return _address("accounts.login")
+
+
 def sign_up(to: str, token: str) -> Mail:
     """Let somebody who asked for an account choose a password."""
     link = _address("joining.finish_signup", token=token)
@@ -76,3 +86,32 @@ def confirm(to: str, token: str) -> Mail:
         "It works once, for a day. If you did not ask for it, do nothing.\n"
     )
     return Mail(to, "Confirm your address on Statflow", text)
+
+
+def changed(to: str, what: str) -> Mail:
+    """Tell an account's owner what was done to it."""
+    text = (
+        f"{what}\n\nIf that was you, there is nothing to do. If not, set a new password at once "
+        f"and look at your account: {_address('factors.page')}\n"
+    )
+    return Mail(to, "Your account on Statflow was changed", text)
+
+
+def second_step_failing(to: str) -> Mail:
+    """Warn somebody whose password opens the first step, but whose codes are being guessed."""
+    text = (
+        "Somebody signs in to Statflow with your password and types wrong codes at the second "
+        "step. If that is not you, they know your password: set a new one.\n\n"
+        f"{_address('forgotten.forgot')}\n"
+    )
+    return Mail(to, "Wrong codes for your account on Statflow", text)
+
+
+def team_needs_factor(to: str, team: str) -> Mail:
+    """Tell a member without a second factor that a team asks for one."""
+    text = (
+        f"The team {team} on Statflow is open from now on only to people who sign in with a second "
+        "step. Setting one up takes a minute; until then its sites, and tokens for them, wait for "
+        f"you.\n\n{_address('factors.page')}\n"
+    )
+    return Mail(to, f"{team} asks for a second step", text)

@@ -39,12 +39,15 @@ def hash_password(password: str) -> str:
 
 
 def is_password(password_hash: str | None, password: str) -> bool:
-    """Check a password; without a hash the time is spent all the same and the answer is no."""
+    """Check a password; without a hash the time is spent all the same and the answer is no.
+
+    An account of the single sign-on has the empty hash: no password opens it.
+    """
     try:
         _HASHER.verify(password_hash or _nobody(), password)
     except (VerificationError, InvalidHashError):
         return False
-    return password_hash is not None
+    return bool(password_hash)
 
 
 @cache

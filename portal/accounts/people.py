@@ -7,7 +7,7 @@ every session and voids every link by which the account could still be changed.
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from portal.accounts.one_time import LinkKind, spend_link
@@ -17,6 +17,7 @@ from portal.commands import CommandError, hash_secret, is_email, normal_email
 from portal.models import OneTimeLink, User, UserSession
 
 IDLE = timedelta(days=30)
+SSO_LASTS = timedelta(days=1)
 SEEN_STEP = timedelta(minutes=10)
 
 
@@ -25,28 +26,39 @@ def account_of(session: Session, email: str) -> User | None:
     return session.scalar(select(User).where(User.email == normal_email(email)))
 
 
-def begin_session(session: Session, user_id: int, device: str, now: datetime) -> str:
+def begin_session(
+    session: Session,
+    user_id: int,
+    device: str,
+    now: datetime,
+    *,
+    way: str,
+    proved_at: datetime | None,
+) -> str:
     """Begin a session of a browser and return its key; sessions left alone too long go."""
     session.execute(
         delete(UserSession).where(UserSession.seen_at < now - IDLE), execution_options=UNAUDITED
     )
     key = secrets.token_urlsafe(24)
-    session.execute(
-        insert(UserSession).values(
-            user_id=user_id, key_hash=hash_secret(key), device=device, created_at=now, seen_at=now
-        )
-    )
+    row = {"user_id": user_id, "device": device, "created_at": now, "seen_at": now}
+    row |= {"key_hash": hash_secret(key), "way": way, "proved_at": proved_at}
+    session.execute(insert(UserSession).values(row))
     return key
 
 
 def find_session(session: Session, user_id: int, key: str, now: datetime) -> UserSession | None:
-    """Find a session by its key, unless it was left alone too long."""
+    """Find a session by its key, unless it was left alone too long.
+
+    One that the single sign-on began lasts a day at most: then the provider is asked again, so that
+    whoever lost the account there loses it here.
+    """
     query = select(UserSession).options(joinedload(UserSession.user))
     return session.scalar(
         query.where(
             UserSession.user_id == user_id,
             UserSession.key_hash == hash_secret(key),
             UserSession.seen_at >= now - IDLE,
+            or_(UserSession.way != "sso", UserSession.created_at >= now - SSO_LASTS),
         )
     )
 

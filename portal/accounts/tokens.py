@@ -16,20 +16,24 @@ from sqlalchemy.orm import joinedload
 from wtforms import DateField, SelectMultipleField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
-from portal.accounts.signin import me
-from portal.commands import create_token, site_named
+from portal.accounts.notices import tell
+from portal.accounts.signin import is_fresh, me, prove_again
+from portal.commands import create_token
 from portal.config import here
 from portal.models import ApiToken
+from portal.needs import Who, needs
 from portal.sessions import end_reading, reading
 from portal.sites.fields import FieldError
 from portal.sites.publishing import publish_sites
-from portal.teams.rights import Right, sites_with
+from portal.teams.rights import Right, find_site, sites_with
 
 blueprint = Blueprint("tokens", __name__, url_prefix="/tokens")
 SCOPES = {
     "stats:read": "stats:read: ask for numbers",
     "sites:read": "sites:read: see the site, its goals, funnels, segments and members",
-    "sites:write": "sites:write: change goals, funnels, segments and tokens",
+    "sites:write": "sites:write: change settings, links, goals, funnels, segments and tokens",
+    "sites:admin": "sites:admin: add sites to the team, and delete this one",
+    "people:write": "people:write: invite people and guests, change their roles, remove them",
     "events:write": "events:write: send events for visitors, from a server",
 }
 
@@ -52,10 +56,13 @@ def only_signed_in() -> None:
 
 
 @blueprint.route("", methods=["GET", "POST"])
+@needs(Who.SIGNED_IN)
 def page() -> ResponseReturnValue:
     """List the person's tokens; make one, and show it this once."""
     form = TokenForm()
     made = None
+    if form.is_submitted() and not is_fresh():
+        return prove_again()
     if form.validate_on_submit():
         try:
             made = _make(form)
@@ -64,6 +71,7 @@ def page() -> ResponseReturnValue:
             form[field].errors = [*form[field].errors, str(error)]
         else:
             publish_sites()
+            tell(me().email, f"The API token “{form.name.data}” was made.")
             form = TokenForm(formdata=None)
             end_reading()
     query = select(ApiToken).where(ApiToken.user_id == me().id).order_by(ApiToken.id)
@@ -74,6 +82,7 @@ def page() -> ResponseReturnValue:
         tokens=list(reading().scalars(query.options(joinedload(ApiToken.site)))),
         sites={s.host: s.host for s in sites_with(reading(), me().id, Right.VIEW_STATS)},
         now=here().now(),
+        fresh=is_fresh(),
     )
     return shown, 422 if form.errors else 200
 
@@ -82,8 +91,9 @@ def _make(form: TokenForm) -> str:
     host, day = form.host.data or "", form.expires_on.data
     with here().database.writing() as session:
         ends = None
-        if day is not None:
-            zone = ZoneInfo(site_named(session, host).timezone)
+        site = find_site(session, me().id, host, Right.VIEW_STATS)
+        if day is not None and site is not None:
+            zone = ZoneInfo(site.timezone)
             ends = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
             if ends <= here().now():
                 raise FieldError("expires_on", "That day is over.")
@@ -99,6 +109,7 @@ def _make(form: TokenForm) -> str:
 
 
 @blueprint.post("/<int:token_id>/end")
+@needs(Who.SIGNED_IN)
 def end(token_id: int) -> ResponseReturnValue:
     """Revoke one of the person's own tokens; it opens nothing from this moment on."""
     person_id = me().id

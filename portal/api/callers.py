@@ -19,12 +19,14 @@ from portal.config import here
 from portal.models import ApiToken, Site
 from portal.sessions import reading
 from portal.sites.access import query_site, query_site_with_funnels
-from portal.teams.rights import find_site
+from portal.teams.rights import find_site, waits_for_factor
 from store.query.model import QuerySite
 
 STATS_READ = "stats:read"
 SITES_READ = "sites:read"
 SITES_WRITE = "sites:write"
+SITES_ADMIN = "sites:admin"
+PEOPLE_WRITE = "people:write"
 _USED_AT_STEP = timedelta(minutes=1)
 _REALM = {"WWW-Authenticate": 'Bearer realm="statflow"'}
 
@@ -108,6 +110,9 @@ def _site(token: ApiToken, scope: str, name: object, field: str) -> Site:
         message = f"{field} must be the site's host or id."
         raise RefusedError(problem(400, "invalid_site_id", message, field=field))
     site = find_site(reading(), token.user_id, str(name), SCOPES[scope])
+    if site is None and waits_for_factor(reading(), token.user_id, str(name)):
+        message = "The site's team asks for a second factor, and the token's owner has none."
+        raise RefusedError(problem(403, "second_factor_needed", message))
     if site is None or site.id != token.site_id:
         message = "The token opens no such site."
         raise RefusedError(problem(404, "site_not_found", message, field=field))

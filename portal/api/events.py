@@ -8,6 +8,7 @@ peer's is the one that connected.
 from flask import Blueprint, Response, request
 
 from portal.config import here
+from portal.needs import Who, needs
 
 blueprint = Blueprint("events", __name__, url_prefix="/api")
 
@@ -16,6 +17,7 @@ _ACCESS = ("access-control-", "x-plausible-", "x-statflow-")
 
 
 @blueprint.route("/<any(event, send, batch):name>", methods=["POST", "OPTIONS"])
+@needs(Who.ANYBODY)
 def take(name: str) -> Response:
     """Pass one request on and its answer back."""
     headers = [(key, value) for key, value in request.headers if key.lower() != "cookie"]

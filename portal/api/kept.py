@@ -1,4 +1,4 @@
-"""What a site keeps, as resources of the API: goals, funnels, segments, annotations.
+"""What a site keeps, for the API and the pages: goals, funnels, segments, annotations.
 
 One row a resource says its table, its body and the rules that need the database; reading and
 changing rows is the same for all. The one invariant: a row is found only at the caller's own site,
@@ -7,22 +7,37 @@ and one of somebody's own only by that person.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from portal.api.callers import Caller
 from portal.api.shapes import AnnotationBody, Body, FunnelBody, GoalBody, SegmentBody
 from portal.config import here
-from portal.models import SiteAnnotation, SiteFunnel, SiteGoal, SiteSegment
+from portal.models import Site, SiteAnnotation, SiteFunnel, SiteGoal, SiteSegment
 from portal.sites.fields import FieldError
 from portal.teams.rights import Right, find_site
+from store.query.model import QuerySite
 from store.query.parse_filters import parse_filters
 
 type Row = SiteGoal | SiteFunnel | SiteSegment | SiteAnnotation
 MAX_ROWS = 200
 """Rows of a kind that one site may have."""
+
+
+class Who(Protocol):
+    """Who reads or changes: a token's owner, or somebody signed in, at one site they may see."""
+
+    @property
+    def user_id(self) -> int:
+        """The person."""
+
+    @property
+    def site(self) -> Site:
+        """The site."""
+
+    def query_site(self) -> QuerySite:
+        """Give the site as the query engine asks about it."""
 
 
 class NotThereError(Exception):
@@ -45,14 +60,12 @@ class Resource:
     one: str
     model: type[Any]
     body: type[Body]
-    values: Callable[[Session, Caller, Any, int | None], dict[str, Any]]
+    values: Callable[[Session, Who, Any, int | None], dict[str, Any]]
     used_by: Callable[[Session, Any], str | None] = lambda _session, _row: None
     owned: bool = False
 
 
-def _goal_values(
-    session: Session, who: Caller, body: GoalBody, row_id: int | None
-) -> dict[str, Any]:
+def _goal_values(session: Session, who: Who, body: GoalBody, row_id: int | None) -> dict[str, Any]:
     name = body.shown_name()
     query = select(SiteGoal.id).where(SiteGoal.site_id == who.site.id, SiteGoal.name == name)
     taken = session.scalar(query)
@@ -67,7 +80,7 @@ def _goal_used_by(session: Session, row: SiteGoal) -> str | None:
 
 
 def _funnel_values(
-    session: Session, who: Caller, body: FunnelBody, _row_id: int | None
+    session: Session, who: Who, body: FunnelBody, _row_id: int | None
 ) -> dict[str, Any]:
     known = set(session.scalars(select(SiteGoal.id).where(SiteGoal.site_id == who.site.id)))
     for index, step in enumerate(body.steps):
@@ -77,19 +90,19 @@ def _funnel_values(
 
 
 def _segment_values(
-    _session: Session, who: Caller, body: SegmentBody, _row_id: int | None
+    _session: Session, who: Who, body: SegmentBody, _row_id: int | None
 ) -> dict[str, Any]:
     parse_filters(body.filters, who.query_site(), in_segment=True)
     return {"name": body.name, "filters": body.filters, "user_id": _owner(who, shared=body.shared)}
 
 
 def _annotation_values(
-    _session: Session, who: Caller, body: AnnotationBody, _row_id: int | None
+    _session: Session, who: Who, body: AnnotationBody, _row_id: int | None
 ) -> dict[str, Any]:
     return {"day": body.day, "text": body.text, "user_id": _owner(who, shared=body.shared)}
 
 
-def _owner(who: Caller, *, shared: bool) -> int | None:
+def _owner(who: Who, *, shared: bool) -> int | None:
     return None if shared else who.user_id
 
 
@@ -104,7 +117,7 @@ RESOURCES: tuple[Resource, ...] = (
 BY_NAME = {resource.name: resource for resource in RESOURCES}
 
 
-def list_rows(session: Session, resource: Resource, who: Caller) -> list[dict[str, Any]]:
+def list_rows(session: Session, resource: Resource, who: Who) -> list[dict[str, Any]]:
     """List what the caller may see, the oldest first."""
     model = resource.model
     query = select(model).where(model.site_id == who.site.id)
@@ -113,7 +126,7 @@ def list_rows(session: Session, resource: Resource, who: Caller) -> list[dict[st
     return [show(resource, row) for row in session.scalars(query.order_by(model.id))]
 
 
-def find_row(session: Session, resource: Resource, who: Caller, row_id: int) -> Any:
+def find_row(session: Session, resource: Resource, who: Who, row_id: int) -> Any:
     """Find a row that the caller may see.
 
     Raises:
@@ -127,7 +140,7 @@ def find_row(session: Session, resource: Resource, who: Caller, row_id: int) -> 
     return row
 
 
-def add_row(session: Session, resource: Resource, who: Caller, body: Body) -> dict[str, Any]:
+def add_row(session: Session, resource: Resource, who: Who, body: Body) -> dict[str, Any]:
     """Add a row.
 
     Raises:
@@ -147,7 +160,7 @@ def add_row(session: Session, resource: Resource, who: Caller, body: Body) -> di
 
 
 def change_row(
-    session: Session, resource: Resource, who: Caller, row_id: int, body: Body
+    session: Session, resource: Resource, who: Who, row_id: int, body: Body
 ) -> dict[str, Any]:
     """Replace a row's values.
 
@@ -166,7 +179,7 @@ def change_row(
     return show(resource, row)
 
 
-def remove_row(session: Session, resource: Resource, who: Caller, row_id: int) -> None:
+def remove_row(session: Session, resource: Resource, who: Who, row_id: int) -> None:
     """Remove a row.
 
     Raises:
@@ -183,7 +196,7 @@ def remove_row(session: Session, resource: Resource, who: Caller, row_id: int) -
 
 
 def _check_right(
-    session: Session, resource: Resource, who: Caller, owners: Iterable[int | None]
+    session: Session, resource: Resource, who: Who, owners: Iterable[int | None]
 ) -> None:
     """Let only those who may change the site touch what is the whole site's."""
     if resource.owned and None not in owners:

@@ -39,9 +39,11 @@ from portal.api.views import blueprint as questions
 from portal.commands import create_token
 from portal.config import here
 from portal.models import ApiToken, Membership, Site, User
+from portal.needs import OfToken, needs
 from portal.sessions import reading
 from portal.sites.fields import FieldError
 from portal.sites.publishing import publish_sites
+from portal.teams.rights import Right, rights_in
 from store.query.properties import property_keys
 
 blueprint = Blueprint("api_sites", __name__, url_prefix="/api/v2/sites")
@@ -60,7 +62,7 @@ def not_there(_: NotThereError) -> ResponseReturnValue:
 @blueprint.errorhandler(NotYoursError)
 def not_yours(_: NotYoursError) -> ResponseReturnValue:
     """Say that the right is lacking."""
-    message = "The token's owner may not change what belongs to the whole site."
+    message = "The token's owner has no right to what belongs to the whole site or its team."
     return problem(403, "no_right", message)
 
 
@@ -89,20 +91,23 @@ def _place(loc: tuple[int | str, ...]) -> str:
 
 
 @blueprint.get("")
+@needs(OfToken(SITES_READ))
 def sites() -> ResponseReturnValue:
     """List the sites that the token opens: its one."""
     token = token_with(SITES_READ)
     who = caller_at(token, SITES_READ, token.site_id)
-    return jsonify(sites=[_site_row(who.site)])
+    return jsonify(sites=[site_row(who.site)])
 
 
 @blueprint.get("/<site>")
+@needs(OfToken(SITES_READ))
 def one_site(site: str) -> ResponseReturnValue:
     """Show a site."""
-    return jsonify(_site_row(caller(SITES_READ, site).site))
+    return jsonify(site_row(caller(SITES_READ, site).site))
 
 
-def _site_row(site: Site) -> dict[str, Any]:
+def site_row(site: Site) -> dict[str, Any]:
+    """Write what everybody who sees a site may know of it."""
     return {
         "id": site.id,
         "host": site.host,
@@ -111,29 +116,35 @@ def _site_row(site: Site) -> dict[str, Any]:
         "currency": site.currency,
         "mode": site.mode,
         "salt_period": site.salt_period,
+        "public": site.public,
         "created_at": site.created_at.isoformat(timespec="seconds"),
     }
 
 
 @blueprint.get("/<site>/members")
+@needs(OfToken(SITES_READ, Right.SEE_TEAM))
 def members(site: str) -> ResponseReturnValue:
-    """List who is in the site's team, and as what."""
+    """List who is in the site's team, and as what; a guest of the site is not to know."""
     who = caller(SITES_READ, site)
+    if Right.SEE_TEAM not in rights_in(reading(), who.user_id, who.site.team_id):
+        raise NotYoursError
     query = select(User.id, User.email, Membership.role).join(Membership)
     rows = reading().execute(query.where(Membership.team_id == who.site.team_id).order_by(User.id))
     return jsonify(members=[{"id": i, "email": email, "role": role} for i, email, role in rows])
 
 
 @blueprint.get("/<site>/properties")
+@needs(OfToken(SITES_READ))
 def properties(site: str) -> ResponseReturnValue:
     """List the custom properties that events of the last 91 days had."""
     who = caller(SITES_READ, site)
     since = here().now() - PROPERTY_DAYS
-    found = property_keys(here().store, who.site.id, since)
+    found = property_keys(here().questions(), who.site.id, since)
     return jsonify(properties=[{"name": name, "events": events} for name, events in found])
 
 
 @blueprint.get("/<site>/tokens")
+@needs(OfToken(SITES_READ))
 def tokens(site: str) -> ResponseReturnValue:
     """List the caller's own tokens for a site; their texts are not kept."""
     who = caller(SITES_READ, site)
@@ -153,10 +164,11 @@ def _token_row(row: ApiToken) -> dict[str, Any]:
 
 
 @blueprint.post("/<site>/tokens")
+@needs(OfToken(SITES_WRITE))
 def new_token(site: str) -> ResponseReturnValue:
     """Make a token with some of this one's scopes; its text is shown this once."""
     who = caller(SITES_WRITE, site)
-    body = TokenBody.model_validate(_json())
+    body = TokenBody.model_validate(read_body())
     if not set(body.scopes) <= set(who.scopes):
         message = "A token gives away only scopes that it has."
         return problem(403, "missing_scope", message, field="scopes", allowed=who.scopes)
@@ -172,6 +184,7 @@ def new_token(site: str) -> ResponseReturnValue:
 
 
 @blueprint.delete("/<site>/tokens/<int:row_id>")
+@needs(OfToken(SITES_WRITE))
 def end_token(site: str, row_id: int) -> ResponseReturnValue:
     """End one of the caller's own tokens."""
     who = caller(SITES_WRITE, site)
@@ -185,6 +198,7 @@ def end_token(site: str, row_id: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/<site>/<any(goals, funnels, segments, annotations):kept>")
+@needs(OfToken(SITES_READ))
 def listed(site: str, kept: str) -> ResponseReturnValue:
     """List what a site keeps of a kind."""
     who = caller(SITES_READ, site)
@@ -192,6 +206,7 @@ def listed(site: str, kept: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/<site>/<any(goals, funnels, segments, annotations):kept>")
+@needs(OfToken(SITES_WRITE))
 def added(site: str, kept: str) -> ResponseReturnValue:
     """Add one."""
     who, resource, body = _change(site, kept)
@@ -200,34 +215,37 @@ def added(site: str, kept: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/<site>/<any(goals, funnels, segments, annotations):kept>/<int:row_id>")
+@needs(OfToken(SITES_READ))
 def shown(site: str, kept: str, row_id: int) -> ResponseReturnValue:
     """Show one."""
     who = caller(SITES_READ, site)
     resource = BY_NAME[kept]
-    return jsonify(show(resource, find_row(reading(), resource, who, _small(row_id))))
+    return jsonify(show(resource, find_row(reading(), resource, who, small(row_id))))
 
 
 @blueprint.put("/<site>/<any(goals, funnels, segments, annotations):kept>/<int:row_id>")
+@needs(OfToken(SITES_WRITE))
 def changed(site: str, kept: str, row_id: int) -> ResponseReturnValue:
     """Replace one."""
     who, resource, body = _change(site, kept)
     with here().database.writing() as session:
-        return jsonify(change_row(session, resource, who, _small(row_id), body))
+        return jsonify(change_row(session, resource, who, small(row_id), body))
 
 
 @blueprint.delete("/<site>/<any(goals, funnels, segments, annotations):kept>/<int:row_id>")
+@needs(OfToken(SITES_WRITE))
 def removed(site: str, kept: str, row_id: int) -> ResponseReturnValue:
     """Remove one."""
     who = _writer(site, BY_NAME[kept])
     with here().database.writing() as session:
-        remove_row(session, BY_NAME[kept], who, _small(row_id))
+        remove_row(session, BY_NAME[kept], who, small(row_id))
     return "", 204
 
 
 def _change(site: str, kept: str) -> tuple[Caller, Resource, Body]:
     resource = BY_NAME[kept]
     who = _writer(site, resource)
-    return who, resource, resource.body.model_validate(_json())
+    return who, resource, resource.body.model_validate(read_body())
 
 
 def _writer(site: str, resource: Resource) -> Caller:
@@ -236,14 +254,19 @@ def _writer(site: str, resource: Resource) -> Caller:
     return caller_at(token, SITES_READ if resource.owned else SITES_WRITE, site)
 
 
-def _json() -> Any:
+def read_body() -> Any:
+    """Read the body, an object.
+
+    Raises:
+        RefusedError: It is none.
+    """
     payload = request.get_json(force=True, silent=True)
     if not isinstance(payload, dict):
         raise RefusedError(problem(400, "invalid_json", "The body must be a JSON object."))
     return payload
 
 
-def _small(row_id: int) -> int:
+def small(row_id: int) -> int:
     """Refuse a number that no column holds."""
     if row_id >= 1 << 31:
         raise NotThereError

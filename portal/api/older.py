@@ -15,6 +15,7 @@ from flask.typing import ResponseReturnValue
 from portal.api.callers import STATS_READ, caller
 from portal.api.views import blueprint as questions
 from portal.config import here
+from portal.needs import OfToken, needs
 from portal.sessions import end_reading
 from store.query.dimensions import TIME_DIMENSIONS
 from store.query.model import QueryError, QuerySite, Result
@@ -37,13 +38,15 @@ for kind, handler in questions.error_handler_spec[None][None].items():
 
 
 @blueprint.get("/realtime/visitors")
+@needs(OfToken(STATS_READ))
 def realtime() -> ResponseReturnValue:
     """Count who is there now."""
     site = _site()
-    return jsonify(current_visitors(here().store, site.id, here().now()))
+    return jsonify(current_visitors(here().questions(), site.id, here().now()))
 
 
 @blueprint.get("/aggregate")
+@needs(OfToken(STATS_READ))
 def aggregate() -> ResponseReturnValue:
     """Answer one number for each metric."""
     site = _site()
@@ -63,6 +66,7 @@ def aggregate() -> ResponseReturnValue:
 
 
 @blueprint.get("/timeseries")
+@needs(OfToken(STATS_READ))
 def timeseries() -> ResponseReturnValue:
     """Answer the metrics in time."""
     site = _site()
@@ -87,6 +91,7 @@ def _interval() -> str:
 
 
 @blueprint.get("/breakdown")
+@needs(OfToken(STATS_READ))
 def breakdown() -> ResponseReturnValue:
     """Answer the metrics by one property."""
     site = _site()
@@ -113,7 +118,12 @@ def _site() -> QuerySite:
 
 def _ask(site: QuerySite, body: dict[str, Any]) -> Result:
     body = {**body, "date_range": _range(site), "filters": read_filters(_text("filters"))}
-    return run_query(here().store, parse_query(body, site), site, here().now())
+    imported = _text("with_imported")
+    if imported not in {"", "true", "false"}:
+        allowed = ("true", "false")
+        raise QueryError("wrong_type", "with_imported is true or false.", "with_imported", allowed)
+    body["include"] = body.get("include", {}) | {"imports": imported == "true"}
+    return run_query(here().questions(), parse_query(body, site), site, here().now())
 
 
 def _text(name: str) -> str:

@@ -10,14 +10,25 @@ from typing import Any
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
-from portal.api.callers import SITES_READ, SITES_WRITE, STATS_READ
+from portal.api.behaviour import QUESTIONS
+from portal.api.bodies import (
+    InvitationBody,
+    LinkBody,
+    PublicBody,
+    RoleBody,
+    SettingsBody,
+    SiteBody,
+)
+from portal.api.callers import PEOPLE_WRITE, SITES_ADMIN, SITES_READ, SITES_WRITE, STATS_READ
 from portal.api.kept import RESOURCES, Resource
 from portal.api.older import INTERVALS, PERIODS
 from portal.api.older import MAX_ROWS as MOST_OLDER
+from portal.api.openapi_behaviour import behaviour_schemas, model_of
 from portal.api.shapes import Body, TokenBody
 from portal.commands import SCOPES
+from portal.needs import Who, needs
 from store.query import funnels, journeys, retention
-from store.query.dimensions import BY_NAME, TIME_DIMENSIONS
+from store.query.dimensions import BY_NAME, HIT_PREFIX, TIME_DIMENSIONS
 from store.query.goals import Between, Within
 from store.query.model import ComparisonMode, Metric
 from store.query.parse import KEYS, MAX_DIMENSIONS, MAX_LIMIT, MAX_OFFSET
@@ -31,6 +42,7 @@ _STRING: Schema = {"type": "string"}
 
 
 @blueprint.get("/openapi.json")
+@needs(Who.ANYBODY)
 def openapi() -> ResponseReturnValue:
     """Describe the API."""
     return jsonify(describe())
@@ -65,8 +77,22 @@ def _paths() -> Schema:
         "/api/v2/retention": {
             "post": _operation("Follow cohorts", STATS_READ, _found(), "RetentionQuery")
         },
-        base: {"get": _operation("The token's site", SITES_READ, _listed("sites", "Site"))},
-        f"{base}/{{site}}": _with(one_site, get=_operation("A site", SITES_READ, _ref("Site"))),
+        **{
+            f"/api/v2/{asked.name}": {
+                "post": _operation(asked.summary, STATS_READ, _found(), model_of(asked.name))
+            }
+            for asked in QUESTIONS
+        },
+        base: {
+            "get": _operation("The token's site", SITES_READ, _listed("sites", "Site")),
+            "post": _operation("Add a site", SITES_ADMIN, _ref("Site"), "SiteBody", status="201"),
+        },
+        f"{base}/{{site}}": _with(
+            one_site,
+            get=_operation("A site", SITES_READ, _ref("Site")),
+            delete=_operation("Delete a site", SITES_ADMIN, None),
+        ),
+        **_managed(f"{base}/{{site}}", one_site, row),
         f"{base}/{{site}}/tokens": _with(
             one_site,
             get=_operation("Your tokens", SITES_READ, _list_of("tokens")),
@@ -77,11 +103,64 @@ def _paths() -> Schema:
         ),
         **_older(),
     }
-    for name in ("members", "properties"):
+    name_of = _in_path("name", {"type": "string", "pattern": "^[0-9a-f]{16}$"})
+    paths[f"{base}/{{site}}/imports/{{name}}"] = _with(
+        [*one_site, name_of], delete=_operation("Remove an import", SITES_WRITE, None)
+    )
+    for name in ("members", "properties", "imports"):
         listed = _operation(f"The site's {name}", SITES_READ, _list_of(name))
         paths[f"{base}/{{site}}/{name}"] = _with(one_site, get=listed)
     for resource in RESOURCES:
         paths |= _kept(f"{base}/{{site}}/{resource.name}", resource, one_site, row)
+    return paths
+
+
+def _managed(site: str, one_site: list[Schema], row: Schema) -> Schema:
+    """Describe what is changed of a site itself: settings, links and people."""
+
+    def change(what: str, scope: str, answer: Schema, body: type[Body], status: str) -> Schema:
+        return _operation(what, scope, answer, body.__name__, status=status)
+
+    read, made = "200", "201"
+    one = _object({"id": {"type": "integer"}}, ["id"])
+    paths: Schema = {
+        f"{site}/settings": _with(
+            one_site,
+            get=_operation("A site's settings", SITES_WRITE, _object()),
+            patch=change("Change settings", SITES_WRITE, _object(), SettingsBody, read),
+        ),
+        f"{site}/public": _with(
+            one_site,
+            put=change("Make it public or private", SITES_WRITE, _object(), PublicBody, read),
+        ),
+        f"{site}/links": _with(
+            one_site,
+            get=_operation("Shared links", SITES_WRITE, _list_of("links")),
+            post=change("Make a shared link", SITES_WRITE, one, LinkBody, made),
+        ),
+        f"{site}/links/{{id}}": _with(
+            [*one_site, row],
+            put=change("Change a shared link", SITES_WRITE, one, LinkBody, read),
+            delete=_operation("Revoke a shared link", SITES_WRITE, None),
+        ),
+        f"{site}/invitations": _with(
+            one_site,
+            get=_operation("Open invitations", PEOPLE_WRITE, _list_of("invitations")),
+            post=change("Invite somebody", PEOPLE_WRITE, one, InvitationBody, made),
+        ),
+        f"{site}/invitations/{{id}}": _with(
+            [*one_site, row], delete=_operation("Void an invitation", PEOPLE_WRITE, None)
+        ),
+        f"{site}/guests": _with(
+            one_site, get=_operation("The site's guests", PEOPLE_WRITE, _list_of("guests"))
+        ),
+    }
+    for people, person in (("members", "member"), ("guests", "guest")):
+        paths[f"{site}/{people}/{{id}}"] = _with(
+            [*one_site, row],
+            put=change(f"Change a {person}'s role", PEOPLE_WRITE, one, RoleBody, read),
+            delete=_operation(f"Remove a {person}", PEOPLE_WRITE, None),
+        )
     return paths
 
 
@@ -212,10 +291,12 @@ def _schemas() -> Schema:
         "FunnelQuery": _funnel_query(),
         "JourneyQuery": _journey_query(),
         "RetentionQuery": _retention_query(),
+        **behaviour_schemas(_common()),
         "Site": _object({"id": {"type": "integer"}, "host": _STRING}, ["id", "host", "timezone"]),
         "Problem": _problem(),
     }
-    bodies: list[type[Body]] = [TokenBody, *(resource.body for resource in RESOURCES)]
+    own = (SiteBody, SettingsBody, PublicBody, LinkBody, InvitationBody, RoleBody, TokenBody)
+    bodies: list[type[Body]] = [*own, *(resource.body for resource in RESOURCES)]
     for body in bodies:
         schema = body.model_json_schema(ref_template=_REF)
         found |= schema.pop("$defs", {})
@@ -239,8 +320,17 @@ def _range() -> Schema:
     return {"anyOf": [{"enum": list(NAMED_RANGES)}, pair]}
 
 
-def _dimension(*, times: bool) -> Schema:
-    names = [*BY_NAME, *(TIME_DIMENSIONS if times else ())]
+def _common() -> Schema:
+    return {
+        "site_id": {"type": ["string", "integer"]},
+        "date_range": _range(),
+        "filters": _filters(),
+    }
+
+
+def _dimension(*, of_query: bool) -> Schema:
+    names = [name for name in BY_NAME if of_query or not name.startswith(HIT_PREFIX)]
+    names += TIME_DIMENSIONS if of_query else ()
     return {"anyOf": [{"enum": names}, {"type": "string", "pattern": "^event:props:.+"}]}
 
 
@@ -270,7 +360,7 @@ def _query() -> Schema:
         "date_range": _range(),
         "dimensions": {
             "type": "array",
-            "items": _dimension(times=True),
+            "items": _dimension(of_query=True),
             "maxItems": MAX_DIMENSIONS,
             "uniqueItems": True,
         },
@@ -315,7 +405,7 @@ def _funnel_query() -> Schema:
         "funnel": {"anyOf": [{"type": "integer"}, _closed(written, ["steps"])]},
         "date_range": _range(),
         "filters": _filters(),
-        "dimensions": {"type": "array", "items": _dimension(times=False), "maxItems": 1},
+        "dimensions": {"type": "array", "items": _dimension(of_query=False), "maxItems": 1},
         "limit": {"type": "integer", "minimum": 1, "maximum": funnels.MAX_ROWS},
     }
     return _closed({key: parts[key] for key in funnels.KEYS}, ["site_id", "funnel", "date_range"])

@@ -39,6 +39,13 @@ class GoalBody(Body):
     scroll: int = Field(0, ge=0, le=MAX_SCROLL, description="percent of the page seen at least")
     currency: str = Field("", pattern=r"^([A-Z]{3})?$", description="of the revenue it earns")
 
+    method: str = Field("", pattern=r"^[A-Z]{0,16}$", description="of the request, for kind http")
+    status: str = Field(
+        "",
+        pattern=r"^([1-5](xx|[0-9]{2}))?$",
+        description="of the answer, such as `303` or `2xx`, for kind http",
+    )
+
     @model_validator(mode="after")
     def goes_together(self) -> Self:
         """Refuse what makes no sense for this kind."""
@@ -46,6 +53,8 @@ class GoalBody(Body):
             raise ValueError("only a goal of kind event has props and currency")
         if (self.kind is GoalKind.SCROLL) != (self.scroll > 0):
             raise ValueError("a goal of kind scroll, and no other, has scroll from 1 to 100")
+        if (self.kind is GoalKind.HTTP) != bool(self.method or self.status):
+            raise ValueError("a goal of kind http, and no other, has a method, a status or both")
         if self.kind is not GoalKind.EVENT and not self.target.startswith(("/", "*")):
             raise ValueError("the pattern of a page begins with / or *")
         if self.kind is GoalKind.EVENT and self.target in {"pageview", "engagement"}:
@@ -60,6 +69,8 @@ class GoalBody(Body):
             return f"Visit {self.target}"[:120]
         if self.kind is GoalKind.SCROLL:
             return f"Scroll {self.scroll}% on {self.target}"[:120]
+        if self.kind is GoalKind.HTTP:
+            return " ".join(filter(None, (self.method, self.target, self.status)))[:120]
         return self.target[:120]
 
 

@@ -1,18 +1,22 @@
 """Questions to the store by HTTP: ``POST /api/v2/query``, ``funnel``, ``journeys``, ``retention``.
 
-What a question means is ``store.query``; who may ask is ``portal.api.callers``; what a site keeps
-is ``portal.api.kept_views``, the older form ``portal.api.older``.
+Those to what the tracker's modules saw are listed in ``portal.api.behaviour``. What a question
+means is ``store.query``; who may ask is ``portal.api.callers``; what a site keeps is
+``portal.api.kept_views``, the older form ``portal.api.older``.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from portal.api.behaviour import QUESTIONS, Question
 from portal.api.callers import STATS_READ, RefusedError, caller_at, token_with
 from portal.api.errors import problem
 from portal.config import here
+from portal.needs import OfToken, needs
 from portal.sessions import end_reading
 from store.client import StoreError, StoreUnavailable
 from store.query.funnels import parse_funnel_question, run_funnel
@@ -52,12 +56,14 @@ def store_refused(error: StoreError) -> ResponseReturnValue:
 
 
 @blueprint.post("/v2/query")
+@needs(OfToken(STATS_READ))
 def query() -> ResponseReturnValue:
     """Answer one question."""
     return answered(_query)
 
 
 @blueprint.post("/v2/funnel")
+@needs(OfToken(STATS_READ))
 def funnel() -> ResponseReturnValue:
     """Follow one funnel."""
     return answered(_funnel, funnels=True)
@@ -77,30 +83,50 @@ def answered(
 
 
 @blueprint.post("/v2/journeys")
+@needs(OfToken(STATS_READ))
 def journeys() -> ResponseReturnValue:
     """Follow journeys."""
     return answered(_journeys)
 
 
 @blueprint.post("/v2/retention")
+@needs(OfToken(STATS_READ))
 def retention() -> ResponseReturnValue:
     """Follow cohorts."""
     return answered(_retention)
 
 
+def _behaviour(question: Question) -> ResponseReturnValue:
+    def ask(payload: dict[str, Any], site: QuerySite) -> dict[str, Any]:
+        return question.ask(here().questions(), payload, site, here().now())
+
+    return answered(ask)
+
+
+for _question in QUESTIONS:
+    blueprint.add_url_rule(
+        f"/v2/{_question.name}",
+        _question.name,
+        needs(OfToken(STATS_READ))(partial(_behaviour, _question)),
+        methods=["POST"],
+    )
+
+
 def _query(payload: dict[str, Any], site: QuerySite) -> dict[str, Any]:
-    result = run_query(here().store, parse_query(payload, site), site, here().now())
+    result = run_query(here().questions(), parse_query(payload, site), site, here().now())
     return {"results": result.results, "meta": result.meta, "query": result.query}
 
 
 def _funnel(payload: dict[str, Any], site: QuerySite) -> dict[str, Any]:
-    return run_funnel(here().store, parse_funnel_question(payload, site), site, here().now())
+    return run_funnel(here().questions(), parse_funnel_question(payload, site), site, here().now())
 
 
 def _journeys(payload: dict[str, Any], site: QuerySite) -> dict[str, Any]:
-    return run_journeys(here().store, parse_journey_question(payload, site), site, here().now())
+    return run_journeys(
+        here().questions(), parse_journey_question(payload, site), site, here().now()
+    )
 
 
 def _retention(payload: dict[str, Any], site: QuerySite) -> dict[str, Any]:
     question = parse_retention_question(payload, site)
-    return run_retention(here().store, question, site, here().now())
+    return run_retention(here().questions(), question, site, here().now())

@@ -36,6 +36,11 @@ def note_token_owner(email: str) -> None:
     setattr(g, _KEY, Actor(email, Via.API))
 
 
+def note_person(email: str) -> None:
+    """Say that this request acts for a person who is about to be signed in."""
+    setattr(g, _KEY, Actor(email, Via.PORTAL))
+
+
 def acting() -> Actor:
     """Tell who acts at this moment."""
     if not has_request_context():

@@ -14,6 +14,7 @@ from sqlalchemy import event, insert, inspect
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from portal.audit.actors import Actor
+from portal.audit.actors import acting as acting_now
 from portal.models import AuditEntry, Base, Site
 
 MASK = "•••"
@@ -47,6 +48,14 @@ def watch(session: Session, acting: Callable[[], Actor], now: Callable[[], datet
         if not (state.is_update or state.is_delete) or state.execution_options.get("unaudited"):
             return
         _write(state.session, [_bulk(state)], acting, now())
+
+
+def record_of_store(
+    session: Session, *, act: str, subject: str, site_id: int, at: datetime
+) -> None:
+    """Record a change of rows that are the store's and no table of this database: an import."""
+    row = {"act": act, "kind": "imports", "subject": subject[:200], "site_id": site_id}
+    _write(session, [row | {"before": None, "after": None}], acting_now, at)
 
 
 def _write(

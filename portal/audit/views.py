@@ -23,6 +23,7 @@ from portal.audit.reading import (
     render_json,
 )
 from portal.models import Base, Site
+from portal.needs import Who, needs
 from portal.sessions import reading
 from portal.sites.access import site_or_stop
 from portal.teams.rights import Right
@@ -43,18 +44,21 @@ def only_signed_in() -> None:
 
 
 @blueprint.get("/sites/<host>/changes")
+@needs(Right.SEE_CHANGES)
 def of_site(host: str) -> ResponseReturnValue:
     """Show who changed what of a site."""
-    return _page(site_or_stop(host, Right.SEE_CHANGES))
+    return _page(site_or_stop(host))
 
 
 @blueprint.get("/sites/<host>/changes.<any(csv, json):form>")
+@needs(Right.SEE_CHANGES)
 def of_site_as(host: str, form: str) -> ResponseReturnValue:
     """Write a site's changes to a file."""
-    return _file(form, site_or_stop(host, Right.SEE_CHANGES))
+    return _file(form, site_or_stop(host))
 
 
 @blueprint.get("/admin/changes")
+@needs(Who.ADMINISTRATOR)
 def all_changes() -> ResponseReturnValue:
     """Show who changed what of the installation."""
     _only_administrators()
@@ -62,6 +66,7 @@ def all_changes() -> ResponseReturnValue:
 
 
 @blueprint.get("/admin/changes.<any(csv, json):form>")
+@needs(Who.ADMINISTRATOR)
 def all_changes_as(form: str) -> ResponseReturnValue:
     """Write the installation's changes to a file."""
     _only_administrators()

@@ -1,13 +1,14 @@
 """Ask the store for a page's sake: trouble becomes a sentence for the person, and a log line."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from portal.config import here
 from portal.dashboard.questions import Asker
 from portal.models import Site
 from portal.security import request_id
-from portal.sites.access import query_site
+from portal.sites.access import query_site, query_site_with_funnels
 from store.client import StoreError, StoreUnavailable
 from store.query.model import QueryError, Result
 from store.query.run import current_visitors
@@ -18,16 +19,24 @@ AWAY = "The store of numbers does not answer. Visits go on being collected; try 
 REFUSED = "The store could not answer this question."
 
 
-def asker_for(site: Site, person_id: int | None, segment_id: int | None = None) -> Asker:
+def asker_for(
+    site: Site, person_id: int | None, segment_id: int | None = None, *, funnels: bool = False
+) -> Asker:
     """Prepare to ask about a site that may be seen; the segment is part of every question."""
     lock = (["is", "segment", [segment_id]],) if segment_id is not None else ()
-    return Asker(here().store, query_site(site, person_id), here().now(), lock)
+    known = query_site_with_funnels if funnels else query_site
+    return Asker(here().questions(), known(site, person_id), here().now(), lock)
 
 
 def answer_or_trouble(asker: Asker, payload: dict[str, Any]) -> Result | str:
     """Ask one question; what went wrong is a sentence."""
+    return told(lambda: asker.ask(payload))
+
+
+def told[T](ask: Callable[[], T]) -> T | str:
+    """Ask something; what went wrong is a sentence."""
     try:
-        return asker.ask(payload)
+        return ask()
     except StoreUnavailable as error:
         log.warning("request %s: the store is away: %s", request_id(), error)
         return AWAY

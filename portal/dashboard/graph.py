@@ -3,12 +3,12 @@
 Pure. The chart itself is drawn by ``static/js/chart.js``; without scripts the table stands.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from portal.dashboard.figures import FIGURES, Value, short
+from portal.dashboard.figures import Figure, Value, plain, short
 from portal.dashboard.state import State
 from store.query.model import Result
 
@@ -18,18 +18,24 @@ SPARK_HEIGHT = 24
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Everything the graph shows: a label a bucket, and each metric's values."""
+    """Everything the graph shows: a label a bucket, and each metric's values.
 
+    ``days`` are each bucket's first and last day; ``notes`` those of a day with their bucket.
+    """
+
+    figures: Mapping[str, Figure]
     labels: list[str]
     long_labels: list[str]
     values: dict[str, list[Value]]
     before_labels: list[str]
     before: dict[str, list[Value]]
     present: bool
+    days: list[tuple[str, str]]
+    notes: list[dict[str, Any]]
 
     def sparkline(self, metric: str) -> str:
         """Write a metric's line as an SVG polyline's points; the unfinished present is left out."""
-        values = [value or 0 for value in self.values[metric]]
+        values = [plain(value) or 0 for value in self.values[metric]]
         return sparkline(values[:-1] if self.present and len(values) > 2 else values)  # noqa: PLR2004 - a line is left
 
     def data(self, metric: str) -> dict[str, Any]:
@@ -38,41 +44,79 @@ class Graph:
             "metric": metric,
             "labels": self.labels,
             "titles": self.long_labels,
+            "days": self.days,
+            "notes": self.notes,
             "beforeTitles": self.before_labels,
             "present": self.present,
-            "series": [
-                {
-                    "metric": figure.metric,
-                    "label": figure.label,
-                    "unit": figure.unit,
-                    "values": self.values[figure.metric],
-                    "text": [short(v, figure.unit) for v in self.values[figure.metric]],
-                    "before": self.before.get(figure.metric),
-                    "beforeText": [
-                        short(v, figure.unit) for v in self.before.get(figure.metric, [])
-                    ],
-                }
-                for figure in FIGURES.values()
-            ],
+            "series": [self._series(self.figures[name]) for name in self.values],
+        }
+
+    def _series(self, figure: Figure) -> dict[str, Any]:
+        now, before = self.values[figure.metric], self.before.get(figure.metric)
+        return {
+            "metric": figure.metric,
+            "label": figure.label,
+            "unit": figure.unit,
+            "values": [plain(value) for value in now],
+            "text": [short(value, figure.unit) for value in now],
+            "before": None if before is None else [plain(value) for value in before],
+            "beforeText": [short(value, figure.unit) for value in before or ()],
         }
 
 
-def make_graph(state: State, result: Result) -> Graph:
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What happened on a day."""
+
+    id: int
+    day: date
+    text: str
+
+
+def make_graph(state: State, result: Result, notes: Iterable[Note] = ()) -> Graph:
     """Turn an answer about time into a graph; its last bucket may be the present one."""
     found = result.results
     compared = [row["comparison"] for row in found if "comparison" in row]
+    names = state.graphed
+    days = _days(state, [row["dimensions"][0] for row in found])
     return Graph(
+        figures=state.graphs,
         labels=[_tick(row["dimensions"][0], state.interval) for row in found],
         long_labels=[_title(row["dimensions"][0], state.interval) for row in found],
-        values=_columns([row["metrics"] for row in found]),
+        values=_columns(names, [row["metrics"] for row in found]),
         before_labels=[_title(row["dimensions"][0], state.interval) for row in compared],
-        before=_columns([row["metrics"] for row in compared]) if compared else {},
+        before=_columns(names, [row["metrics"] for row in compared]) if compared else {},
         present=state.days.last >= state.today,
+        days=days,
+        notes=_notes(notes, days),
     )
 
 
-def _columns(lines: list[list[Value]]) -> dict[str, list[Value]]:
-    return {name: [line[i] for line in lines] for i, name in enumerate(FIGURES)}
+def _columns(names: Sequence[str], lines: list[list[Value]]) -> dict[str, list[Value]]:
+    return {name: [line[i] for line in lines] for i, name in enumerate(names)}
+
+
+def _days(state: State, labels: Sequence[str]) -> list[tuple[str, str]]:
+    """Give each bucket's first and last day; a bucket ends before the next one begins."""
+    begins = [moment.date() for label in labels if (moment := _moment(label)) is not None]
+    if len(begins) < len(labels):
+        return []
+    ends = [*(begin - timedelta(days=1) for begin in begins[1:]), state.days.last]
+    return [
+        (begin.isoformat(), max(begin, end).isoformat())
+        for begin, end in zip(begins, ends, strict=True)
+    ]
+
+
+def _notes(notes: Iterable[Note], days: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Find the bucket of each note; by the hour that is the first of its day."""
+    placed = []
+    for note in notes:
+        day = note.day.isoformat()
+        at = next((i for i, (first, last) in enumerate(days) if first <= day <= last), None)
+        if at is not None:
+            placed.append({"at": at, "day": day, "text": note.text, "id": note.id})
+    return placed
 
 
 def _moment(label: str) -> datetime | None:

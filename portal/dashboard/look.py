@@ -30,7 +30,7 @@ SECTIONS: dict[str, frozenset[str]] = {
     "technology": frozenset(
         {"browser", "browser_version", "os", "os_version", "device", "screen", "language"}
     ),
-    "events": frozenset({"event"}),
+    "events": frozenset({"event", "goal"}),
 }
 """Each card, and what may be filtered by where it is shown: a filter tells numbers too."""
 

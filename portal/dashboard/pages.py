@@ -5,56 +5,53 @@ be, and the rest of the page stands. Addresses, and whose they are, belong to th
 and of readers. The one invariant: a page shows what its ``Look`` allows, whatever the URL says.
 """
 
-from datetime import date
+from dataclasses import replace
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import Response, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy import or_, select
 from werkzeug.datastructures import MultiDict
 
 from portal.config import here
 from portal.dashboard import questions
-from portal.dashboard.asking import answer_or_trouble, asker_for, current_or_none
-from portal.dashboard.cards import Card, Tab
-from portal.dashboard.figures import FIGURES, change
-from portal.dashboard.filters import DIMENSIONS, OPERATORS
-from portal.dashboard.graph import Graph, make_graph
+from portal.dashboard.asking import answer_or_trouble
+from portal.dashboard.bar import asker_of, bar_context, live_of, state_of, today_of
+from portal.dashboard.cards import PROPERTIES, Card, Tab
+from portal.dashboard.figures import change
+from portal.dashboard.graph import Graph, Note, make_graph
+from portal.dashboard.lists import (
+    ask_list,
+    card_view,
+    chosen_tab,
+    details_columns,
+    imports_of,
+    list_view,
+)
 from portal.dashboard.look import Look
-from portal.dashboard.periods import CHOICES, INTERVALS, intervals_for
+from portal.dashboard.periods import INTERVALS, intervals_for
 from portal.dashboard.questions import PAGE_ROWS, Asker
-from portal.dashboard.state import COMPARISONS, State, read_state
-from portal.dashboard.unconfirmed import unconfirmed_views
+from portal.dashboard.state import State, read_state
+from portal.dashboard.unconfirmed import captured, unconfirmed_views
+from portal.models import SiteAnnotation
+from portal.properties.known import Wish, wishes_of
 from portal.reports.files import MIME_TYPES, FileKind, write_report
 from portal.security import request_id
-from portal.sessions import end_reading
+from portal.sessions import reading
 from store.query.model import Result
 from store.query.parse import MAX_LIMIT
 
 MAX_PAGE = 10_000
 
 
-def _today(look: Look) -> date:
-    return here().now().astimezone(ZoneInfo(look.site.timezone)).date()
-
-
-def _state(look: Look) -> State:
-    return look.limited(read_state(request.args, _today(look)))
-
-
-def _asker(look: Look) -> Asker:
-    """Prepare to ask; the database is let go first, because answers can take a while."""
-    asker = asker_for(look.site, look.person_id, look.segment_id)
-    end_reading()
-    return asker
-
-
 def overview(look: Look) -> ResponseReturnValue:
     """Show the dashboard: figures and graph at once, cards as they come."""
     if "add_value" in request.args:
         return redirect(_with_added_filter(look))
-    state = _state(look)
-    asker = _asker(look)
+    state = state_of(look)
+    notes = _notes(look, state)
+    wishes = wishes_of(reading(), look.site.id) if "inline" in request.args else {}
+    asker = asker_of(look)
     figures = answer_or_trouble(asker, questions.headline(state))
     series = (
         answer_or_trouble(asker, questions.series(state))
@@ -63,27 +60,26 @@ def overview(look: Look) -> ResponseReturnValue:
     )
     silence = _silence(asker, state, figures)
     inline = "inline" in request.args and not silence and isinstance(figures, Result)
-    cards = {name: _card(asker, state, card) for name, card in look.cards.items()} if inline else {}
+    cards = (
+        {name: card_view(asker, state, card, wishes) for name, card in look.cards.items()}
+        if inline
+        else {}
+    )
     return render_template(
         "dashboard/overview.html",
-        look=look,
-        site=look.site,
-        state=state,
-        figures=_figures(figures),
+        **bar_context(look, state, asker, look.home),
+        figures=_figures(state, figures),
         unconfirmed=unconfirmed_views(asker, look.site, state) if look.is_member else None,
-        graph=_graph(state, series),
+        graph=_graph(state, series, notes),
         trouble=figures if isinstance(figures, str) else None,
-        live=_live(look, asker),
+        imports=imports_of(figures),
         cards={} if silence or isinstance(figures, str) else look.cards,
         filled=cards,
         silence=silence,
-        choices=CHOICES,
-        comparisons=COMPARISONS,
         intervals=[(name, INTERVALS[name]) for name in intervals_for(state.days)],
-        dimensions=look.dimensions(DIMENSIONS),
-        operators=OPERATORS,
         request_id=request_id(),
         edge_url=here().config.edge_url,
+        report=captured(asker, look.site, state) if inline and look.is_member else None,
     )
 
 
@@ -94,16 +90,16 @@ def _with_added_filter(look: Look) -> str:
     ]
     if parts[2].strip():
         pairs.append(("f", ",".join(part.strip() for part in parts)))
-    state = look.limited(read_state(MultiDict(pairs), _today(look)))
+    state = look.limited(read_state(MultiDict(pairs), today_of(look.site)))
     return look.home + state.query()
 
 
-def _figures(result: Result | str) -> list[dict[str, Any]]:
+def _figures(state: State, result: Result | str) -> list[dict[str, Any]]:
     if isinstance(result, str):
         return []
     row = result.results[0]
     compared = row.get("comparison")
-    if compared and not compared["metrics"][list(FIGURES).index("visits")]:
+    if compared and not _has_compared(state, compared["metrics"]):
         compared = None  # Against nothing, a share of bounces or a duration has no change.
     return [
         {
@@ -113,8 +109,14 @@ def _figures(result: Result | str) -> list[dict[str, Any]]:
             if compared
             else None,
         }
-        for i, figure in enumerate(FIGURES.values())
+        for i, figure in enumerate(state.figures.values())
+        if figure.unit != "money" or row["metrics"][i] is not None
     ]
+
+
+def _has_compared(state: State, metrics: list[Any]) -> bool:
+    names = list(state.figures)
+    return bool(metrics[names.index("visits" if "visits" in names else "visitors")])
 
 
 def _silence(asker: Asker, state: State, figures: Result | str) -> str:
@@ -131,21 +133,36 @@ def _has_visits(asker: Asker) -> bool:
 
 def arrived(look: Look) -> ResponseReturnValue:
     """Tell a page that waits for the first visit to load itself again once it came."""
-    return "", 204, {"HX-Refresh": "true"} if _has_visits(_asker(look)) else {}
+    return "", 204, {"HX-Refresh": "true"} if _has_visits(asker_of(look)) else {}
 
 
-def _graph(state: State, result: Result | str) -> Graph | None:
-    return make_graph(state, result) if isinstance(result, Result) else None
+def _graph(state: State, result: Result | str, notes: list[Note]) -> Graph | None:
+    return make_graph(state, result, notes) if isinstance(result, Result) else None
 
 
-def live(look: Look) -> ResponseReturnValue:
+def _notes(look: Look, state: State) -> list[Note]:
+    """Find the notes in the period that this person may read; a reader's are none."""
+    if look.person_id is None:
+        return []
+    query = select(SiteAnnotation).where(
+        SiteAnnotation.site_id == look.site.id,
+        or_(SiteAnnotation.user_id.is_(None), SiteAnnotation.user_id == look.person_id),
+        SiteAnnotation.day.between(state.days.first, state.days.last),
+    )
+    rows = reading().scalars(query.order_by(SiteAnnotation.day, SiteAnnotation.id).limit(50))
+    return [Note(row.id, row.day, row.text) for row in rows]
+
+
+def current(look: Look) -> ResponseReturnValue:
     """Give the count of visitors of this moment, as a piece of a page."""
-    return render_template("dashboard/live.html", live=_live(look, _asker(look)))
+    return render_template("dashboard/live.html", live=live_of(look, asker_of(look)))
 
 
-def _live(look: Look, asker: Asker) -> int | None:
-    """Count who is there now; a locked segment has no such count."""
-    return None if look.segment_id is not None else current_or_none(asker)
+def foot(look: Look) -> ResponseReturnValue:
+    """Say how much of what was served to people the numbers hold."""
+    state = state_of(look)
+    report = captured(asker_of(look), look.site, state)
+    return render_template("dashboard/foot.html", look=look, site=look.site, report=report)
 
 
 def card(look: Look, name: str) -> ResponseReturnValue:
@@ -153,8 +170,9 @@ def card(look: Look, name: str) -> ResponseReturnValue:
     found = look.cards.get(name)
     if found is None:
         abort(404)
-    state = _state(look)
-    view = _card(_asker(look), state, found)
+    state = state_of(look)
+    wishes = _wishes(look, found.tab(state.tab_of(found)))
+    view = card_view(asker_of(look), state, found, wishes)
     page = render_template(
         "dashboard/card_inside.html", look=look, state=state, card=found, view=view
     )
@@ -162,13 +180,10 @@ def card(look: Look, name: str) -> ResponseReturnValue:
     return page, 200, {"HX-Replace-Url": shown_at} if "tab" in request.args else {}
 
 
-def _card(asker: Asker, state: State, card: Card) -> dict[str, Any]:
-    """Ask for what a card shows: its rows, or a sentence."""
-    tab = card.tab(state.tab_of(card)) or card.tabs[0]
-    answer = answer_or_trouble(asker, questions.rows(state, tab))
-    trouble = answer if isinstance(answer, str) else None
-    rows = [] if isinstance(answer, str) else _rows(answer)
-    return {"tab": tab, "rows": rows, "trouble": trouble, "request_id": request_id()}
+def _wishes(look: Look, tab: Tab | None) -> dict[str, Wish]:
+    """Read what the team said of its properties, where a list is told by one."""
+    is_asked = tab is not None and tab.kind == PROPERTIES
+    return wishes_of(reading(), look.site.id) if is_asked else {}
 
 
 def only_card(look: Look, name: str) -> ResponseReturnValue:
@@ -176,34 +191,26 @@ def only_card(look: Look, name: str) -> ResponseReturnValue:
     found = look.cards.get(name)
     if found is None:
         abort(404)
-    state = _state(look)
-    view = _card(_asker(look), state, found)
+    state = state_of(look)
+    wishes = _wishes(look, found.tab(state.tab_of(found)))
+    view = card_view(asker_of(look), state, found, wishes)
     return render_template(
         "dashboard/only_card.html", look=look, site=look.site, state=state, card=found, view=view
     )
 
 
-def _rows(answer: Result) -> list[dict[str, Any]]:
-    top = max((row["metrics"][0] or 0 for row in answer.results), default=0) or 1
-    return [
-        {
-            "value": row["dimensions"][0],
-            "metrics": row["metrics"],
-            "width": round(100 * (row["metrics"][0] or 0) / top, 1),
-        }
-        for row in answer.results
-    ]
-
-
 def details(look: Look, name: str, tab_name: str) -> ResponseReturnValue:
     """Show a whole list: searched, sorted, a hundred rows at a time."""
-    card = look.cards.get(name)
-    tab = card.tab(tab_name) if card else None
-    if card is None or tab is None:
-        abort(404)
-    state = _state(look)
-    asked = _details_asked(tab)
-    answer = answer_or_trouble(_asker(look), questions.details(state, tab, **asked))
+    card, tab = _tab_or_stop(look, name, tab_name)
+    state = state_of(look)
+    wishes = _wishes(look, tab)
+    asker = asker_of(look)
+    found = chosen_tab(asker, state, tab, wishes)
+    tab = tab if isinstance(found, str) else found[0]
+    sheet = _sheet(details_columns(asker, tab))
+    view = list_view(asker, state, tab, questions.details(state, tab, sheet))
+    if isinstance(found, str):
+        view = replace(view, trouble=found)
     return render_template(
         "dashboard/details.html",
         look=look,
@@ -211,26 +218,28 @@ def details(look: Look, name: str, tab_name: str) -> ResponseReturnValue:
         state=state,
         card=card,
         tab=tab,
-        metrics=questions.details_metrics(tab),
-        rows=[] if isinstance(answer, str) else _rows(answer),
-        total=0 if isinstance(answer, str) else answer.meta.get("total_rows", 0),
-        trouble=answer if isinstance(answer, str) else None,
+        view=view,
+        sheet=sheet,
+        segment_names={str(segment.id): segment.name for segment in asker.site.segments},
         page_rows=PAGE_ROWS,
         request_id=request_id(),
-        **asked,
     )
 
 
 def details_file(look: Look, name: str, tab_name: str, kind: str) -> ResponseReturnValue:
     """Give a whole list as a file, as it is searched and sorted."""
-    card = look.cards.get(name)
-    tab = card.tab(tab_name) if card else None
-    if tab is None:
-        abort(404)
-    asked = _details_asked(tab) | {"page": 0}
-    question = questions.details(_state(look), tab, **asked)
+    _, tab = _tab_or_stop(look, name, tab_name)
+    state = state_of(look)
+    wishes = _wishes(look, tab)
+    asker = asker_of(look)
+    found = chosen_tab(asker, state, tab, wishes)
+    if isinstance(found, str):
+        return found, 503, {"Content-Type": "text/plain; charset=utf-8"}
+    tab = found[0]
+    sheet = _sheet(details_columns(asker, tab))
+    question = questions.details(state, tab, replace(sheet, page=0))
     question["pagination"] = {"limit": MAX_LIMIT, "offset": 0}
-    answer = answer_or_trouble(_asker(look), question)
+    answer = ask_list(asker, state, tab, question)
     if isinstance(answer, str):
         return answer, 503, {"Content-Type": "text/plain; charset=utf-8"}
     wanted = FileKind(kind)
@@ -239,12 +248,20 @@ def details_file(look: Look, name: str, tab_name: str, kind: str) -> ResponseRet
     return Response(write_report(wanted, answer), headers=headers, mimetype=MIME_TYPES[wanted])
 
 
-def _details_asked(tab: Tab) -> dict[str, Any]:
-    metrics = questions.details_metrics(tab)
+def _tab_or_stop(look: Look, name: str, tab_name: str) -> tuple[Card, Tab]:
+    card = look.cards.get(name)
+    tab = card.tab(tab_name) if card else None
+    if card is None or tab is None:
+        abort(404)
+    return card, tab
+
+
+def _sheet(metrics: tuple[str, ...]) -> questions.Sheet:
     order = request.args.get("order", metrics[0])
     page = request.args.get("page", 0, type=int)
-    return {
-        "order": order if order.removeprefix("-") in metrics else metrics[0],
-        "search": request.args.get("q", "").strip()[:200],
-        "page": min(max(page, 0), MAX_PAGE),
-    }
+    return questions.Sheet(
+        metrics=metrics,
+        order=order if order.removeprefix("-") in metrics else metrics[0],
+        search=request.args.get("q", "").strip()[:200],
+        page=min(max(page, 0), MAX_PAGE),
+    )

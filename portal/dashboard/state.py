@@ -4,15 +4,15 @@ Pure: today is an argument. The one invariant: whatever changes the view is in h
 what ``args`` wrote gives the same state; anything unreadable falls back to its default.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Protocol
 from urllib.parse import urlencode
 
 from portal.dashboard.cards import CARDS, Card
-from portal.dashboard.figures import FIGURES
-from portal.dashboard.filters import Chip, read_chips
+from portal.dashboard.figures import FIGURES, GOAL_FIGURES, GRAPHS, Figure
+from portal.dashboard.filters import GOAL, SEGMENT, Chip, read_chips
 from portal.dashboard.periods import (
     CUSTOM,
     DEFAULT,
@@ -32,6 +32,7 @@ COMPARISONS = {
 }
 _MODES = {"previous": "previous_period", "year": "year_over_year"}
 _DEFAULT_METRIC = "visitors"
+_METRICS = GRAPHS | GOAL_FIGURES
 
 
 class Args(Protocol):
@@ -56,6 +57,11 @@ class State:
     interval: str
     chips: tuple[Chip, ...]
     tabs: Mapping[str, str]
+    prop: str = ""
+    """The custom property by which the list of properties is told."""
+    extra: tuple[tuple[str, str], ...] = ()
+    """Parameters of the page's own, kept as they are."""
+    imports: bool = True
 
     def args(self) -> list[tuple[str, str]]:
         """Write the state as URL parameters, defaults left out."""
@@ -74,8 +80,11 @@ class State:
             pairs.append(("interval", self.interval))
         if self.metric != _DEFAULT_METRIC:
             pairs.append(("metric", self.metric))
+        if not self.imports:
+            pairs.append(("imports", "off"))
         pairs += [("f", entry) for chip in self.chips for entry in chip.args()]
-        return pairs + [(card, tab) for card, tab in self.tabs.items()]
+        pairs += [(card, tab) for card, tab in self.tabs.items()]
+        return pairs + ([("prop", self.prop)] if self.prop else []) + list(self.extra)
 
     def query(self) -> str:
         """Write the state as a URL's query part, with its question mark."""
@@ -104,9 +113,19 @@ class State:
         days = after(self.days, self.today)
         return self._with_days(CUSTOM, days) if days else None
 
+    def unperioded(self) -> str:
+        """Write the URL without its period and bucket size, for a script to put another in."""
+        days = days_of(DEFAULT, self.today)
+        interval = intervals_for(days)[0]
+        return replace(self, period=DEFAULT, days=days, interval=interval).query()
+
     def with_comparison(self, name: str) -> str:
         """Write the URL of another comparison."""
         return replace(self, comparison=name).query()
+
+    def with_imports(self, *, on: bool) -> str:
+        """Write the URL with imported totals, or without."""
+        return replace(self, imports=on).query()
 
     def with_metric(self, name: str) -> str:
         """Write the URL that graphs another metric."""
@@ -120,6 +139,10 @@ class State:
         """Write the URL in which a card shows another tab."""
         return replace(self, tabs={**self.tabs, card: tab}).query()
 
+    def with_prop(self, key: str) -> str:
+        """Write the URL in which properties are told by another one."""
+        return replace(self, prop=key).query()
+
     def filtered(self, dimension: str, value: str, operator: str = "is") -> str:
         """Write the URL with one filter more; one of the same dimension is replaced."""
         kept = tuple(chip for chip in self.chips if chip.dimension != dimension)
@@ -129,6 +152,24 @@ class State:
         """Write the URL without a filter."""
         return replace(self, chips=tuple(c for c in self.chips if c != chip)).query()
 
+    def with_extra(self, name: str, value: str) -> str:
+        """Write the URL with another value of the page's own parameter; none if it is empty."""
+        kept = tuple(pair for pair in self.extra if pair[0] != name)
+        return replace(self, extra=(*kept, (name, value)) if value else kept).query()
+
+    def has(self, dimension: str, value: str) -> bool:
+        """Tell whether a filter names a value."""
+        return any(chip.dimension == dimension and value in chip.values for chip in self.chips)
+
+    @property
+    def savable(self) -> bool:
+        """Tell whether the filters can be a segment, which is not made of segments."""
+        return bool(self.chips) and all(chip.dimension != SEGMENT for chip in self.chips)
+
+    def chips_query(self) -> str:
+        """Write only the filters as a URL's query part."""
+        return "?" + urlencode([("f", entry) for chip in self.chips for entry in chip.args()])
+
     def unfiltered(self) -> str:
         """Write the URL without any filter."""
         return replace(self, chips=()).query()
@@ -137,6 +178,27 @@ class State:
         """Write the URL in which a filter says the opposite."""
         chips = tuple(c.turned() if c == chip else c for c in self.chips)
         return replace(self, chips=chips).query()
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        """The headline figures: of conversions where a filter leaves only those."""
+        is_reached = any(c.dimension == GOAL and not c.is_negative for c in self.chips)
+        return GOAL_FIGURES if is_reached else FIGURES
+
+    @property
+    def graphs(self) -> dict[str, Figure]:
+        """Everything the graph can show."""
+        return self.figures if self.figures is GOAL_FIGURES else GRAPHS
+
+    @property
+    def metric_shown(self) -> str:
+        """The metric of the graph, if this view has it."""
+        return self.metric if self.metric in self.graphs else _DEFAULT_METRIC
+
+    @property
+    def graphed(self) -> tuple[str, ...]:
+        """The metrics to ask for in time: the headline's, and what the graph shows."""
+        return tuple(dict.fromkeys((*self.figures, self.metric_shown)))
 
     def tab_of(self, card: Card) -> str:
         """Give the tab that a card shows."""
@@ -153,7 +215,7 @@ class State:
         return _MODES.get(self.comparison)
 
 
-def read_state(args: Args, today: date) -> State:
+def read_state(args: Args, today: date, extra: Iterable[str] = ()) -> State:
     """Read the URL; what it does not say, or says wrongly, is the default."""
     period, days = _period(args, today)
     comparison = args.get("compare", "")
@@ -164,10 +226,13 @@ def read_state(args: Args, today: date) -> State:
         days=days,
         today=today,
         comparison=comparison if comparison in COMPARISONS else "previous",
-        metric=metric if metric in FIGURES else _DEFAULT_METRIC,
+        metric=metric if metric in _METRICS else _DEFAULT_METRIC,
         interval=interval if interval in intervals_for(days) else intervals_for(days)[0],
         chips=read_chips(args.getlist("f")),
         tabs=_tabs(args),
+        prop=args.get("prop", "")[:300],
+        extra=tuple((name, args.get(name, "")[:500]) for name in extra if args.get(name, "")),
+        imports=args.get("imports", "") != "off",
     )
 
 

@@ -1,8 +1,9 @@
 """Views of people that the edge served and the script did not report, beside its numbers.
 
-Only for sites that count both ways (``measure=hybrid``), and only where nothing is filtered: a hit
-has no visit. The numbers are ``store.query.capture``'s. The one invariant: such views are shown as
-what they are, and never added to those that were reported.
+Views are shown only for sites that count both ways (``measure=hybrid``), the share that was
+confirmed for all; both only where nothing is filtered: a hit has no visit. The numbers are
+``store.query.capture``'s. The one invariant: such views are shown as what they are, and never added
+to those that were reported.
 """
 
 import logging
@@ -13,7 +14,7 @@ from portal.dashboard.questions import Asker
 from portal.dashboard.state import State
 from portal.models import Site
 from store.client import StoreError, StoreUnavailable
-from store.query.capture import capture_report
+from store.query.capture import Capture, capture_report
 from store.query.ranges import midnight
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,15 @@ log = logging.getLogger(__name__)
 
 def unconfirmed_views(asker: Asker, site: Site, state: State) -> int | None:
     """Count them in the period shown; None where they are not to be shown."""
-    if site.measure != "hybrid" or state.chips:
+    if site.measure != "hybrid":
+        return None
+    report = captured(asker, site, state)
+    return None if report is None else report.unconfirmed
+
+
+def captured(asker: Asker, site: Site, state: State) -> Capture | None:
+    """Tell what became of the documents of the period shown; None where that cannot be told."""
+    if state.chips or asker.lock:
         return None
     zone = ZoneInfo(site.timezone)
     start = midnight(state.days.first, zone)
@@ -29,6 +38,6 @@ def unconfirmed_views(asker: Asker, site: Site, state: State) -> int | None:
     try:
         report = capture_report(asker.store, asker.site, start, end)
     except (StoreUnavailable, StoreError) as error:
-        log.warning("unconfirmed views cannot be read: %s", error)
+        log.warning("what was served cannot be read: %s", error)
         return None
-    return report[0].unconfirmed if report else 0
+    return report[0] if report else Capture("")

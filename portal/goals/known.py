@@ -51,6 +51,8 @@ def _goal(row: SiteGoal) -> Goal:
         props=tuple(sorted(row.props.items())),
         scroll=row.scroll,
         currency=row.currency,
+        method=row.method,
+        status=row.status,
     )
 
 

@@ -11,12 +11,14 @@ from flask.typing import ResponseReturnValue
 from portal.config import here
 from portal.messages.message import TOPICS, Topic
 from portal.messages.unsubscribe import leave
+from portal.needs import Who, needs
 from portal.sessions import end_reading, reading
 
 blueprint = Blueprint("leaving", __name__)
 
 
 @blueprint.get("/unsubscribe/<token>")
+@needs(Who.LINK_HOLDER)
 def ask(token: str) -> ResponseReturnValue:
     """Ask whether to end it."""
     ways = here().config.ways
@@ -30,6 +32,7 @@ def ask(token: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/unsubscribe/<token>")
+@needs(Who.LINK_HOLDER)
 def end(token: str) -> ResponseReturnValue:
     """End it; a second click finds nothing more to end, and says the same."""
     ways = here().config.ways

@@ -30,6 +30,7 @@ from portal.messages.recipients import (
 )
 from portal.messages.ways import Ways, deliver
 from portal.models import AlertRule, Delivery, Recipient, Site
+from portal.needs import needs
 from portal.sessions import end_reading, reading
 from portal.sites.access import site_or_stop
 from portal.sites.fields import FieldError
@@ -53,6 +54,7 @@ def only_signed_in() -> None:
 
 
 @blueprint.get("")
+@needs(Right.EDIT_SITE)
 def page(host: str) -> ResponseReturnValue:
     """Show who is told what, what is watched, and what was sent."""
     return _page(_site(host))
@@ -99,6 +101,7 @@ def _alerts(site_id: int) -> list[AlertRule]:
 
 
 @blueprint.post("/recipients")
+@needs(Right.EDIT_SITE)
 def add(host: str) -> ResponseReturnValue:
     """Add a recipient."""
     site, form, ways = _site(host), RecipientForm(), _ways()
@@ -124,6 +127,7 @@ def _add(site: Site, wanted: Wanted, ways: Ways) -> int:
 
 
 @blueprint.route("/recipients/<int:recipient_id>", methods=["GET", "POST"])
+@needs(Right.EDIT_SITE)
 def change(host: str, recipient_id: int) -> ResponseReturnValue:
     """Show one recipient, and change what it gets."""
     site = _site(host)
@@ -148,6 +152,7 @@ def _recipient(site: Site, recipient_id: int) -> Recipient:
 
 
 @blueprint.post("/recipients/<int:recipient_id>/remove")
+@needs(Right.EDIT_SITE)
 def remove(host: str, recipient_id: int) -> ResponseReturnValue:
     """Remove a recipient."""
     site = _site(host)
@@ -160,6 +165,7 @@ def remove(host: str, recipient_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/recipients/<int:recipient_id>/test")
+@needs(Right.EDIT_SITE)
 def test(host: str, recipient_id: int) -> ResponseReturnValue:
     """Send a test now and say what became of it."""
     site = _site(host)
@@ -198,6 +204,7 @@ def _told(number: int, state: State | None) -> tuple[str, str]:
 
 
 @blueprint.post("/alerts")
+@needs(Right.EDIT_SITE)
 def add_alert(host: str) -> ResponseReturnValue:
     """Watch something."""
     site, form = _site(host), AlertForm()
@@ -233,6 +240,7 @@ def _alert(site: Site, form: AlertForm) -> AlertRule:
 
 
 @blueprint.post("/alerts/<int:alert_id>/remove")
+@needs(Right.EDIT_SITE)
 def remove_alert(host: str, alert_id: int) -> ResponseReturnValue:
     """Watch it no more."""
     site = _site(host)

@@ -16,6 +16,7 @@ from flask_login import login_required
 from portal.accounts.signin import me
 from portal.config import here
 from portal.models import Site
+from portal.needs import needs
 from portal.rules.changes import moved, put, seal, without, write_props
 from portal.rules.words import doing_of, groups, told
 from portal.sessions import reading
@@ -46,15 +47,17 @@ def only_signed_in() -> None:
 
 
 @blueprint.get("/sites/<host>/rules")
+@needs(Right.VIEW_STATS)
 def page(host: str) -> ResponseReturnValue:
     """Show a site's rules and, where an address is asked for, the whole decision about it."""
     return _render(site_or_stop(host))
 
 
 @blueprint.post("/sites/<host>/rules")
+@needs(Right.EDIT_SITE)
 def change(host: str) -> ResponseReturnValue:
     """Change a site's rules by one step, or all of them as text."""
-    site = site_or_stop(host, Right.EDIT_SITE)
+    site = site_or_stop(host)
     form = request.form
     try:
         if form.get("act") == "try":

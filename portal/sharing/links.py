@@ -105,6 +105,8 @@ def change_link(session: Session, site: Site, link: ShareLink, wanted: Wanted) -
     name = wanted.name.strip()
     if not name or len(name) > 80:  # noqa: PLR2004 - the column's length
         raise FieldError("name", "Type a name of at most 80 characters.")
+    if unknown := [section for section in wanted.sections if section not in CARDS]:
+        raise FieldError("sections", f"There is no card {unknown[0]!r}; {', '.join(CARDS)}.")
     if wanted.segment_id is not None:
         _check_segment(session, site, wanted.segment_id)
     password_hash = _password_hash(link, wanted)
@@ -140,6 +142,13 @@ def _end_of(day: date | None, site: Site) -> datetime | None:
         return None
     zone = ZoneInfo(site.timezone)
     return datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
+
+
+def last_day(link: ShareLink, zone: ZoneInfo) -> date | None:
+    """Give the last day on which a link opens, by a site's clock."""
+    if link.expires_at is None:
+        return None
+    return (link.expires_at.astimezone(zone) - timedelta(seconds=1)).date()
 
 
 def open_link(session: Session, slug: str, now: datetime) -> ShareLink | None:

@@ -4,7 +4,6 @@ What a link may be is ``portal.sharing.links``. The one invariant: only who may 
 see its links, because a link is worth what it opens.
 """
 
-from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,10 +17,12 @@ from wtforms.validators import InputRequired, Length, Optional
 from portal.config import here
 from portal.dashboard.cards import CARDS
 from portal.models import ShareLink, Site
+from portal.needs import needs
 from portal.sessions import end_reading, reading
 from portal.sharing.links import (
     Wanted,
     change_link,
+    last_day,
     link_of,
     links_of,
     lockable,
@@ -77,9 +78,10 @@ def only_signed_in() -> None:
 
 
 @blueprint.get("")
+@needs(Right.EDIT_SITE)
 def page(host: str) -> ResponseReturnValue:
     """Show how a site is shared."""
-    return _page(site_or_stop(host, Right.EDIT_SITE), LinkForm(sections=list(CARDS)))
+    return _page(site_or_stop(host), LinkForm(sections=list(CARDS)))
 
 
 def _page(site: Site, form: LinkForm) -> tuple[str, int]:
@@ -102,9 +104,10 @@ def _segments(site: Site) -> dict[str, str]:
 
 
 @blueprint.post("/public")
+@needs(Right.EDIT_SITE)
 def publish(host: str) -> ResponseReturnValue:
     """Make the dashboard public, or private again."""
-    site = site_or_stop(host, Right.EDIT_SITE)
+    site = site_or_stop(host)
     public = request.form.get("public") == "on"
     with here().database.writing() as session:
         session.get_one(Site, site.id).public = public
@@ -113,9 +116,10 @@ def publish(host: str) -> ResponseReturnValue:
 
 
 @blueprint.post("")
+@needs(Right.EDIT_SITE)
 def add(host: str) -> ResponseReturnValue:
     """Make a link."""
-    site = site_or_stop(host, Right.EDIT_SITE)
+    site = site_or_stop(host)
     form = LinkForm()
     if form.validate_on_submit():
         try:
@@ -131,9 +135,10 @@ def add(host: str) -> ResponseReturnValue:
 
 
 @blueprint.route("/<int:link_id>", methods=["GET", "POST"])
+@needs(Right.EDIT_SITE)
 def change(host: str, link_id: int) -> ResponseReturnValue:
     """Show and change one link."""
-    site = site_or_stop(host, Right.EDIT_SITE)
+    site = site_or_stop(host)
     link = _link(site, link_id)
     form = LinkForm(data=_as_typed(link, site))
     if form.validate_on_submit():
@@ -162,12 +167,11 @@ def _change(site_id: int, link_id: int, wanted: Wanted) -> None:
 
 
 def _as_typed(link: ShareLink, site: Site) -> dict[str, Any]:
-    last = link.expires_at.astimezone(_zone(site)) if link.expires_at else None
     return {
         "name": link.name,
         "sections": link.sections,
         "segment_id": str(link.segment_id or WHOLE),
-        "expires_on": (last - timedelta(seconds=1)).date() if last else None,
+        "expires_on": last_day(link, _zone(site)),
         "embed_origins": " ".join(link.embed_origins),
     }
 
@@ -177,9 +181,10 @@ def _zone(site: Site) -> ZoneInfo:
 
 
 @blueprint.post("/<int:link_id>/end")
+@needs(Right.EDIT_SITE)
 def end(host: str, link_id: int) -> ResponseReturnValue:
     """Revoke a link: it opens nothing from this moment on."""
-    site = site_or_stop(host, Right.EDIT_SITE)
+    site = site_or_stop(host)
     link = _link(site, link_id)
     end_reading()
     with here().database.writing() as session:

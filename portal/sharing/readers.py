@@ -18,6 +18,7 @@ from portal.config import here
 from portal.dashboard import pages
 from portal.dashboard.look import Frame, Look
 from portal.models import ShareLink
+from portal.needs import Who, needs
 from portal.security import frame_policy
 from portal.sessions import end_reading, reading
 from portal.sharing.links import count_view, open_link, public_site
@@ -76,7 +77,8 @@ def _shared(slug: str) -> Look:
 def _framed(slug: str, theme: str, background: str, part: str) -> tuple[Look, list[str]]:
     link = _link(slug)
     painted = background in {"page", "transparent"} or _COLOUR.fullmatch(background)
-    if not link.embed_origins or theme not in THEMES or not painted:
+    closed = not link.embed_origins or bool(link.password_hash)
+    if closed or theme not in THEMES or not painted:
         abort(404)
     home = path_to("sharing.framed", slug=slug, theme=theme, background=background, part=part)
     look = replace(_look(link, home), frame=Frame(theme, background))
@@ -98,12 +100,14 @@ def _count(slug: str) -> None:
 
 
 @blueprint.get("/public/<host>")
+@needs(Who.READER)
 def public(host: str) -> ResponseReturnValue:
     """Show a public dashboard."""
     return pages.overview(_public(host))
 
 
 @blueprint.route("/share/<slug>", methods=["GET", "POST"])
+@needs(Who.READER)
 def shared(slug: str) -> ResponseReturnValue:
     """Show what a link opens, or ask for its password without a word on what is behind."""
     link = _link(slug)
@@ -132,6 +136,7 @@ def _ask_password(link: ShareLink) -> ResponseReturnValue:
 
 
 @blueprint.get(_FRAME)
+@needs(Who.READER)
 def framed(slug: str, theme: str, background: str, part: str) -> ResponseReturnValue:
     """Show what a link opens, or one card of it, inside another page."""
     look, origins = _framed(slug, theme, background, part)
@@ -150,12 +155,15 @@ def _pieces(tail: str, page: Page) -> None:
     """Answer a piece of the dashboard under each kind of address."""
     name = page.__name__
 
+    @needs(Who.READER)
     def of_public(host: str, **rest: str) -> ResponseReturnValue:
         return page(_public(host), **rest)
 
+    @needs(Who.READER)
     def of_shared(slug: str, **rest: str) -> ResponseReturnValue:
         return page(_shared(slug), **rest)
 
+    @needs(Who.READER)
     def of_framed(
         slug: str, theme: str, background: str, part: str, **rest: str
     ) -> ResponseReturnValue:
@@ -167,19 +175,20 @@ def _pieces(tail: str, page: Page) -> None:
     blueprint.add_url_rule(f"{_FRAME}/{tail}", f"framed_{name}", of_framed)
 
 
-_pieces("live", pages.live)
+_pieces("current", pages.current)
 _pieces("cards/<name>", pages.card)
 _pieces("details/<name>/<tab_name>", pages.details)
 _pieces("details/<name>/<tab_name>.<any(csv, json, xlsx):kind>", pages.details_file)
 
 
 @blueprint.get("/embed/background/<name>.css")
+@needs(Who.ANYBODY)
 def background(name: str) -> ResponseReturnValue:
     """Give the style sheet of a frame's background; the policy allows no inline style."""
     if name != "transparent" and not _COLOUR.fullmatch(name):
         abort(404)
     value = name if name == "transparent" else f"#{name}"
-    headers = {"Content-Type": "text/css", "Cache-Control": "public, max-age=86400"}
+    headers = {"Content-Type": "text/css; charset=utf-8", "Cache-Control": "public, max-age=86400"}
     rules = (
         f"html, body {{ background: {value}; }}\n.bar {{ position: static; background: none; }}\n"
     )

@@ -2,21 +2,28 @@
 
 from dataclasses import replace
 
-from flask import abort
+from flask import abort, url_for
 
-from portal.accounts.signin import me
+from portal.accounts.signin import lead, me
 from portal.goals.known import funnels_of, goals_of, segments_of
 from portal.models import Site
+from portal.needs import declared_right
 from portal.sessions import reading
-from portal.teams.rights import Right, find_site
+from portal.teams.rights import Right, find_site, waits_for_factor
 from store.query.model import QuerySite
 
 
-def site_or_stop(host: str, right: Right = Right.VIEW_STATS) -> Site:
-    """Find the site; 404 if it is not the person's, 403 if it is but the right is lacking."""
-    site = find_site(reading(), me().id, host, right)
+def site_or_stop(host: str, right: Right | None = None) -> Site:
+    """Find the site, if the person holds the right that the route needs, or another one.
+
+    404 if the site is not the person's to see, 403 if it is but the right is lacking. Where only
+    the second factor is missing that the team asks for, lead to setting one up.
+    """
+    site = find_site(reading(), me().id, host, right or declared_right())
     if site is not None:
         return site
+    if waits_for_factor(reading(), me().id, host):
+        return abort(lead(url_for("factors.page")))
     seen = find_site(reading(), me().id, host, Right.VIEW_STATS)
     return abort(404 if seen is None else 403)
 

@@ -19,6 +19,7 @@ from portal.config import here
 from portal.dashboard.periods import Choice, days_of
 from portal.dashboard.places import shown as place_name
 from portal.models import Site
+from portal.needs import needs
 from portal.sessions import reading
 from portal.sites.access import query_site, site_or_stop
 from portal.teams.rights import Right, sites_with
@@ -97,6 +98,7 @@ def only_signed_in() -> None:
 
 
 @blueprint.get("/sites/<host>/capture")
+@needs(Right.VIEW_STATS)
 def capture(host: str) -> ResponseReturnValue:
     """Show how much of what was served the script confirmed."""
     site = site_or_stop(host)
@@ -124,7 +126,7 @@ def _chosen(name: str, known: list[Any], otherwise: str) -> str:
 def _report(site: Site, period: str, by: By) -> Report | None:
     """Ask for the numbers; None while the store does not answer."""
     start, end = moments_of(site, period, here().now())
-    asked = (here().store, query_site(site), start, end)
+    asked = (here().questions(), query_site(site), start, end)
     try:
         whole = capture_report(*asked)
         return Report(whole[0] if whole else Capture(""), capture_report(*asked, by))

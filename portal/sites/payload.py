@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from portal.models import ApiToken, Setting, Site, User
-from portal.teams.rights import Right, roles_with
+from portal.teams.rights import may_write_events
 
 _INJECTION = "injection"
 
@@ -21,11 +21,14 @@ _SAME_NAME = (
     "host",
     "aliases",
     "upstreams",
+    "guarded_upstreams",
     "public_key",
     "timezone",
     "prefix",
     "mode",
     "hash_routes",
+    "count_downloads",
+    "count_forms",
     "respect_dnt",
     "csp",
     "client_ip",
@@ -69,19 +72,28 @@ def site_payload(site: Site) -> dict[str, Any]:
 
 def write_tokens(site: Site) -> list[str]:
     """List the hashes of the tokens that may write the site's events, while their owners may."""
-    roles = roles_with(Right.EDIT_SITE)
     return sorted(
         token.token_hash
         for token in site.tokens
         if _WRITES in token.scopes
-        and any(m.team_id == site.team_id and m.role in roles for m in token.user.memberships)
+        and not token.user.disabled
+        and may_write_events(token.user, site)
     )
 
 
 def sites_payload(session: Session) -> list[dict[str, Any]]:
     """Write every site, by id, in a handful of statements however many there are."""
-    owners = selectinload(Site.tokens).joinedload(ApiToken.user).selectinload(User.memberships)
-    query = select(Site).order_by(Site.id).options(selectinload(Site.hosts), owners)
+    owners = selectinload(Site.tokens).joinedload(ApiToken.user)
+    of_owners = (User.memberships, User.code_app, User.passkeys)
+    query = (
+        select(Site)
+        .order_by(Site.id)
+        .options(
+            selectinload(Site.hosts),
+            selectinload(Site.team),
+            *(owners.selectinload(what) for what in of_owners),
+        )
+    )
     return [site_payload(site) for site in session.scalars(query)]
 
 

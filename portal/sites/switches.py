@@ -24,9 +24,11 @@ from portal.sites.fields import (
     read_timezone,
     read_upstream,
 )
+from portal.sites.upstreams import put_upstreams
 from rules.loader import RuleError, plain_rule
 from rules.text import parse_text
 
+MOST_RETENTION_DAYS = 36_500
 FORMER_KEPT = timedelta(days=30)
 """How long the names of ours that a change gives up go on answering."""
 MOST_FORMER = 8
@@ -202,8 +204,15 @@ SWITCHES: dict[str, Switch] = {
         Switch("cnil", _flag("cnil"), "CNIL mode: the strictest of each choice"),
         Switch("city_k", _number("city_k", 1_000), "visitors that must share a city; 0: default"),
         Switch("hash_routes", _flag("hash_routes"), "what follows # is a page of its own"),
+        Switch("count_downloads", _flag("count_downloads"), "an event for each file download"),
+        Switch("count_forms", _flag("count_forms"), "an event for each form that is sent"),
         Switch("rules", _rules, "the site's own rules, YAML or JSON; see docs/rules.md"),
         Switch("kept_params", _names, "query parameters kept besides utm_* and click ids"),
+        Switch(
+            "retention_days",
+            _number("retention_days", MOST_RETENTION_DAYS),
+            "days for which numbers are kept; 0: for good",
+        ),
         Switch("currency", _currency, "for revenue without one"),
         Switch("client_ip", _choice("client_ip", CLIENT_IP), "field of a trusted proxy"),
         Switch("upstream_host", _host_or_none("upstream_host"), "Host for the upstream"),
@@ -240,6 +249,8 @@ def change_site(
     before = _names_of(site)
     if "quiet" in values:
         _set_quiet(site, quiet=values.pop("quiet"))
+    if "upstreams" in values:
+        put_upstreams(site, values.pop("upstreams"))
     for name, value in values.items():
         setattr(site, name, value)
     if site.cnil:

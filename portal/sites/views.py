@@ -18,6 +18,7 @@ from portal.commands import add_site, remove_site, update_aliases
 from portal.config import here
 from portal.dashboard.glance import render_glance
 from portal.models import Site, Team
+from portal.needs import Who, needs
 from portal.sessions import reading
 from portal.sites.access import site_or_stop
 from portal.sites.edge_health import EdgeHealth, put_together
@@ -26,7 +27,7 @@ from portal.sites.forms import AddSiteForm, SiteSettingsForm, as_typed, split_na
 from portal.sites.payload import injection_is_on, set_injection, site_payload
 from portal.sites.publishing import publish_sites
 from portal.sites.switches import CLIENT_IP, CSP, HTTPS, MEASURES, SALT_PERIODS, change_site
-from portal.teams.rights import Right, sites_with, teams_with
+from portal.teams.rights import Right, sites_with, teams_that_wait, teams_with
 
 blueprint = Blueprint("sites", __name__)
 log = logging.getLogger(__name__)
@@ -40,15 +41,23 @@ def only_signed_in() -> None:
 
 @blueprint.get("/", endpoint="index")
 @blueprint.get("/sites", endpoint="index")
+@needs(Who.SIGNED_IN)
 def index() -> ResponseReturnValue:
     """List the person's sites."""
     sites = sites_with(reading(), me().id, Right.VIEW_STATS)
     may_add = bool(teams_with(reading(), me().id, Right.ADD_SITE))
     filled = {site.id: render_glance(site) for site in sites} if "inline" in request.args else {}
-    return render_template("sites/index.html", sites=sites, may_add=may_add, inline=filled)
+    return render_template(
+        "sites/index.html",
+        sites=sites,
+        may_add=may_add,
+        inline=filled,
+        waiting=teams_that_wait(reading(), me().id),
+    )
 
 
 @blueprint.route("/sites/new", methods=["GET", "POST"])
+@needs(Right.ADD_SITE)
 def new() -> ResponseReturnValue:
     """Add a site to the person's team."""
     teams = teams_with(reading(), me().id, Right.ADD_SITE)
@@ -88,9 +97,10 @@ def _add(form: AddSiteForm, team: str) -> str:
 
 
 @blueprint.route("/sites/<host>/settings", methods=["GET", "POST"])
+@needs(Right.EDIT_SITE)
 def settings(host: str) -> ResponseReturnValue:
     """Show and change a site's settings."""
-    site = site_or_stop(host, Right.EDIT_SITE)
+    site = site_or_stop(host)
     form = SiteSettingsForm(data=as_typed(site))
     if form.validate_on_submit():
         try:
@@ -137,6 +147,7 @@ def _change(form: SiteSettingsForm, site_id: int) -> None:
 
 
 @blueprint.get("/sites/<host>/edge")
+@needs(Right.VIEW_STATS)
 def edge(host: str) -> ResponseReturnValue:
     """Show how the edges fare with a site: what carries the script, and why not the rest."""
     site = site_or_stop(host)
@@ -164,6 +175,7 @@ def _health(site_id: int) -> EdgeHealth | None:
 
 
 @blueprint.get("/sites/<host>/events")
+@needs(Right.VIEW_STATS)
 def events(host: str) -> ResponseReturnValue:
     """Show what became of every event of a site: stored, left out and why, waiting."""
     site = site_or_stop(host)
@@ -190,6 +202,7 @@ def _account(site: Site) -> dict[str, Any] | None:
 
 
 @blueprint.post("/injection")
+@needs(Who.ADMINISTRATOR)
 def injection() -> ResponseReturnValue:
     """Throw the kill switch for all sites, or put it back; for administrators."""
     if not me().is_admin:
@@ -203,9 +216,10 @@ def injection() -> ResponseReturnValue:
 
 
 @blueprint.post("/sites/<host>/delete")
+@needs(Right.DELETE_SITE)
 def delete(host: str) -> ResponseReturnValue:
     """Delete a site, if its name was typed."""
-    site = site_or_stop(host, Right.DELETE_SITE)
+    site = site_or_stop(host)
     if request.form.get("name", "").strip().lower() != site.host:
         flash(f"Nothing was deleted: type {site.host} to delete it.", "bad")
         return redirect(url_for("sites.settings", host=site.host))

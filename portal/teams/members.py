@@ -7,7 +7,7 @@ those do not cover. The one invariant: a team has an owner for as long as it has
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, exists, func, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.commands import DEFAULT_TEAM, CommandError, remove_site
 from portal.models import Guest, Membership, Role, Site, Team, User
@@ -59,6 +59,24 @@ def rename_team(session: Session, team: Team, name: str) -> None:
     team.name = read_team_name(session, name, except_team=team.id)
 
 
+def need_factor(session: Session, team: Team, owner_id: int, *, needed: bool) -> list[str]:
+    """Ask everybody of a team for a second factor, or no longer; list who has none yet.
+
+    Guests of its sites are asked as well.
+
+    Raises:
+        CommandError: The owner who asks has none.
+    """
+    if needed and not session.get_one(User, owner_id).has_factor:
+        raise CommandError("factor", "Set up a second factor of your own first.")
+    team.needs_factor = needed
+    if not needed:
+        return []
+    people = [row.user for row in members_of(session, team.id)]
+    people += [row.user for row in guests_of(session, team.id)]
+    return sorted({user.email for user in people if not user.has_factor})
+
+
 def teams_of(session: Session, user_id: int) -> list[Membership]:
     """List a person's memberships, by the team's name."""
     query = select(Membership).join(Team).options(joinedload(Membership.team))
@@ -67,7 +85,15 @@ def teams_of(session: Session, user_id: int) -> list[Membership]:
 
 def members_of(session: Session, team_id: int) -> list[Membership]:
     """List the people of a team by address."""
-    query = select(Membership).join(User).options(joinedload(Membership.user))
+    query = (
+        select(Membership)
+        .join(User)
+        .options(
+            joinedload(Membership.user).options(
+                joinedload(User.code_app), selectinload(User.passkeys)
+            )
+        )
+    )
     return list(session.scalars(query.where(Membership.team_id == team_id).order_by(User.email)))
 
 

@@ -3,15 +3,16 @@
 It does not sign anybody in (``portal.accounts``) and knows no HTTP: views turn "no right" into 404
 or 403. The one invariant: a right over a site comes only from a membership of the site's team or
 from being a guest of that very site; being an administrator of the installation opens nobody's
-numbers. ``docs/rights.md`` prints the table.
+numbers. A team that asks for a second factor is closed to who has none, whatever their role, and so
+are its sites to guests. ``docs/rights.md`` prints the table.
 """
 
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session, selectinload
 
-from portal.models import Guest, Membership, Role, Site, SiteHost, Team
+from portal.models import CodeApp, Guest, Membership, Passkey, Role, Site, SiteHost, Team, User
 
 
 class Right(StrEnum):
@@ -25,6 +26,7 @@ class Right(StrEnum):
     SEE_TEAM = "see_team"
     MANAGE_PEOPLE = "manage_people"
     RENAME_TEAM = "rename_team"
+    NEED_FACTOR = "need_factor"
     MANAGE_OWNERS = "manage_owners"
     DELETE_TEAM = "delete_team"
     SEE_CHANGES = "see_changes"
@@ -40,10 +42,11 @@ MEANINGS: dict[Right, str] = {
     Right.SEE_TEAM: "See who is in the team",
     Right.MANAGE_PEOPLE: "Invite people and guests, change their roles, remove them",
     Right.RENAME_TEAM: "Rename the team",
+    Right.NEED_FACTOR: "Ask everybody of the team for a second factor, or no longer",
     Right.MANAGE_OWNERS: "Make owners, change and remove them, hand the team over",
     Right.DELETE_TEAM: "Delete the team, and keep it while it waits",
 }
-_OF_OWNERS = frozenset({Right.MANAGE_OWNERS, Right.DELETE_TEAM})
+_OF_OWNERS = frozenset({Right.NEED_FACTOR, Right.MANAGE_OWNERS, Right.DELETE_TEAM})
 
 RIGHTS: dict[Role, frozenset[Right]] = {
     Role.OWNER: frozenset(Right),
@@ -71,18 +74,42 @@ def roles_given_by(rights: frozenset[Right]) -> tuple[Role, ...]:
 
 
 def rights_in(session: Session, user_id: int, team_id: int) -> frozenset[Right]:
-    """Tell a person's rights in a team; none for who is not in it."""
-    membership = session.get(Membership, (user_id, team_id))
-    return RIGHTS[membership.role] if membership is not None else frozenset()
+    """Tell a person's rights in a team; none for who is not in it, or lacks the factor it asks."""
+    query = select(Membership.role).join(Team).where(_member(user_id), Team.id == team_id)
+    role = session.scalar(query.where(_is_open(user_id)))
+    return RIGHTS[role] if role is not None else frozenset()
+
+
+def _member(user_id: int) -> ColumnElement[bool]:
+    return Membership.user_id == user_id
+
+
+def _is_open(user_id: int) -> ColumnElement[bool]:
+    """Say in SQL whether a team is open to a person: it asks for no factor, or they have one."""
+    has_app = exists().where(CodeApp.user_id == user_id)
+    has_passkey = exists().where(Passkey.user_id == user_id)
+    return or_(Team.needs_factor.is_(False), has_app, has_passkey)
+
+
+def _in_sites(user_id: int, right: Right, team_is: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Say in SQL over which sites of such teams a person holds a right, or would hold it."""
+    roles, guest_roles = roles_with(right), [r for r in GUEST_ROLES if right in GUEST_RIGHTS[r]]
+    teams = select(Membership.team_id).where(_member(user_id), Membership.role.in_(roles))
+    sites = select(Guest.site_id).where(Guest.user_id == user_id, Guest.role.in_(guest_roles))
+    of_team = Site.team_id.in_(select(Team.id).where(team_is))
+    return and_(or_(Site.team_id.in_(teams), Site.id.in_(sites)), of_team)
 
 
 def _holds(user_id: int, right: Right) -> ColumnElement[bool]:
-    teams = select(Membership.team_id).where(
-        Membership.user_id == user_id, Membership.role.in_(roles_with(right))
-    )
-    guest_roles = [role for role in GUEST_ROLES if right in GUEST_RIGHTS[role]]
-    sites = select(Guest.site_id).where(Guest.user_id == user_id, Guest.role.in_(guest_roles))
-    return or_(Site.team_id.in_(teams), Site.id.in_(sites))
+    return _in_sites(user_id, right, _is_open(user_id))
+
+
+def _named(name: str) -> ColumnElement[bool]:
+    """Say in SQL which sites a name is of: host, alias or id."""
+    named = Site.id.in_(select(SiteHost.site_id).where(SiteHost.host == name.lower()))
+    if name.isascii() and name.isdecimal() and len(name) < 10:  # noqa: PLR2004 - fits 32 bits
+        return or_(named, Site.id == int(name))
+    return named
 
 
 def sites_with(session: Session, user_id: int, right: Right) -> list[Site]:
@@ -96,11 +123,7 @@ def find_site(session: Session, user_id: int, name: str, right: Right) -> Site |
 
     A site that does not exist and one that is not the user's are the same answer.
     """
-    aliases = select(SiteHost.site_id).where(SiteHost.host == name.lower())
-    named: list[ColumnElement[bool]] = [Site.id.in_(aliases)]
-    if name.isascii() and name.isdecimal() and len(name) < 10:  # noqa: PLR2004 - fits 32 bits
-        named.append(Site.id == int(name))
-    query = select(Site).where(_holds(user_id, right), or_(*named))
+    query = select(Site).where(_holds(user_id, right), _named(name))
     return session.scalars(query.order_by(Site.id).options(selectinload(Site.hosts))).first()
 
 
@@ -109,6 +132,27 @@ def teams_with(session: Session, user_id: int, right: Right) -> list[Team]:
     query = (
         select(Team)
         .join(Membership)
-        .where(Membership.user_id == user_id, Membership.role.in_(roles_with(right)))
+        .where(_member(user_id), Membership.role.in_(roles_with(right)), _is_open(user_id))
     )
     return list(session.scalars(query.order_by(Team.id)))
+
+
+def waits_for_factor(session: Session, user_id: int, name: str) -> bool:
+    """Tell whether a site would be seen by the person, if they had a second factor."""
+    seen = _in_sites(user_id, Right.VIEW_STATS, ~_is_open(user_id))
+    return session.scalar(select(Site.id).where(seen, _named(name)).limit(1)) is not None
+
+
+def teams_that_wait(session: Session, user_id: int) -> list[Team]:
+    """List the teams of the person, or of sites they are a guest of, that ask for a factor."""
+    sites = select(Site.team_id).join(Guest).where(Guest.user_id == user_id)
+    teams = select(Membership.team_id).where(_member(user_id))
+    query = select(Team).where(or_(Team.id.in_(teams), Team.id.in_(sites)), ~_is_open(user_id))
+    return list(session.scalars(query.order_by(Team.name)))
+
+
+def may_write_events(user: User, site: Site) -> bool:
+    """Tell of loaded rows whether a person may send events of a site, for the edges' list."""
+    roles = roles_with(Right.EDIT_SITE)
+    of_team = any(m.team_id == site.team_id and m.role in roles for m in user.memberships)
+    return of_team and (user.has_factor or not site.team.needs_factor)

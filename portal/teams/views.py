@@ -5,6 +5,7 @@ invariant: a team one is not in is not there, and every change asks the table of
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -12,10 +13,11 @@ from flask_login import login_required
 from sqlalchemy.orm import Session
 
 from portal.accounts import messages
-from portal.accounts.signin import me
+from portal.accounts.signin import freshly, lead, me
 from portal.commands import CommandError
 from portal.config import here
 from portal.models import Role, Site, Team
+from portal.needs import Who, declared_right, needs
 from portal.sessions import end_reading, reading
 from portal.sites.access import site_or_stop
 from portal.sites.fields import FieldError
@@ -28,6 +30,7 @@ from portal.teams.rights import (
     Right,
     rights_in,
     roles_given_by,
+    teams_that_wait,
     teams_with,
 )
 
@@ -40,17 +43,20 @@ def only_signed_in() -> None:
     """Let nobody in who has not signed in."""
 
 
-def team_or_stop(team_id: int, right: Right = Right.SEE_TEAM) -> Team:
-    """Find a team; 404 if the person is not in it, 403 if the right is lacking."""
+def team_or_stop(team_id: int) -> Team:
+    """Find a team; 404 if the person is not in it, 403 if the right that the route needs lacks."""
     rights = rights_in(reading(), me().id, team_id)
     if Right.SEE_TEAM not in rights:
+        if team_id in {team.id for team in teams_that_wait(reading(), me().id)}:
+            abort(lead(url_for("factors.page")))
         abort(404)
-    if right not in rights:
+    if declared_right() not in rights:
         abort(403)
     return reading().get_one(Team, team_id)
 
 
 @blueprint.route("/teams", methods=["GET", "POST"])
+@needs(Who.SIGNED_IN)
 def index() -> ResponseReturnValue:
     """List the person's teams, and make one."""
     form = NameForm()
@@ -64,11 +70,13 @@ def index() -> ResponseReturnValue:
             flash(f"The team {team.name} is made, and you own it.", "good")
             return redirect(url_for("teams.page", team_id=team.id))
     mine = members.teams_of(reading(), me().id)
-    page = render_template("teams/index.html", memberships=mine, form=form)
+    waiting = teams_that_wait(reading(), me().id)
+    page = render_template("teams/index.html", memberships=mine, form=form, waiting=waiting)
     return page, 422 if form.errors else 200
 
 
 @blueprint.get("/teams/<int:team_id>")
+@needs(Right.SEE_TEAM)
 def page(team_id: int) -> ResponseReturnValue:
     """Show a team."""
     return _show(team_or_stop(team_id)), 200
@@ -82,6 +90,7 @@ def _show(team: Team, form: InviteForm | None = None, link: str = "") -> str:
         "teams/page.html",
         team=team,
         rights=rights,
+        manages=manages,
         Right=Right,
         given=roles_given_by(rights),
         guest_roles=GUEST_ROLES,
@@ -98,9 +107,10 @@ def _show(team: Team, form: InviteForm | None = None, link: str = "") -> str:
 
 
 @blueprint.post("/teams/<int:team_id>/invitations")
+@needs(Right.MANAGE_PEOPLE)
 def invitations(team_id: int) -> ResponseReturnValue:
     """Invite somebody: by mail, or by a link that is shown this once."""
-    team = team_or_stop(team_id, Right.MANAGE_PEOPLE)
+    team = team_or_stop(team_id)
     form = InviteForm()
     if not form.validate_on_submit():
         return _show(team, form), 422
@@ -138,11 +148,9 @@ def _place(team: Team, site_id: int | None) -> str:
     return site.host if site is not None else f"the team {team.name}"
 
 
-def _change(
-    team_id: int, right: Right, done: str, do: Callable[[Session], object]
-) -> ResponseReturnValue:
+def _change(team_id: int, done: str, do: Callable[[Session], object]) -> ResponseReturnValue:
     """Change a team if the right is there, say how it went, and go back to its page."""
-    team_or_stop(team_id, right)
+    team_or_stop(team_id)
     try:
         with here().database.writing() as writing:
             do(writing)
@@ -167,123 +175,145 @@ def _role() -> Role:
 
 
 @blueprint.post("/teams/<int:team_id>/invitations/<int:number>/withdraw")
+@needs(Right.MANAGE_PEOPLE)
 def withdraw_invitation(team_id: int, number: int) -> ResponseReturnValue:
     """Void an invitation."""
     return _change(
         team_id,
-        Right.MANAGE_PEOPLE,
         "The invitation no longer works.",
         lambda writing: withdraw(writing, team_id, number),
     )
 
 
 @blueprint.post("/teams/<int:team_id>/members/<int:user_id>/role")
+@needs(Right.MANAGE_PEOPLE)
 def role(team_id: int, user_id: int) -> ResponseReturnValue:
     """Give a member another role."""
     wanted, by = _role(), rights_in(reading(), me().id, team_id)
     return _change(
         team_id,
-        Right.MANAGE_PEOPLE,
         "The role is changed.",
         lambda writing: members.change_role(writing, team_id, user_id, wanted, by),
     )
 
 
 @blueprint.post("/teams/<int:team_id>/members/<int:user_id>/remove")
+@needs(Right.MANAGE_PEOPLE)
 def remove(team_id: int, user_id: int) -> ResponseReturnValue:
     """Take a member out."""
     by = rights_in(reading(), me().id, team_id)
     return _change(
         team_id,
-        Right.MANAGE_PEOPLE,
         "The person is no longer in the team.",
         lambda writing: members.remove_member(writing, team_id, user_id, by),
     )
 
 
 @blueprint.post("/teams/<int:team_id>/members/<int:user_id>/owner")
+@needs(Right.MANAGE_OWNERS)
 def hand_over(team_id: int, user_id: int) -> ResponseReturnValue:
     """Hand the team over to a member."""
     return _change(
         team_id,
-        Right.MANAGE_OWNERS,
         "The team is handed over; you stay as an admin.",
         lambda writing: members.hand_over(writing, team_id, me().id, user_id),
     )
 
 
 @blueprint.post("/teams/<int:team_id>/guests/<int:user_id>/<int:site_id>/remove")
+@needs(Right.MANAGE_PEOPLE)
 def remove_guest(team_id: int, user_id: int, site_id: int) -> ResponseReturnValue:
     """Take a guest away from a site."""
     return _change(
         team_id,
-        Right.MANAGE_PEOPLE,
         "The guest no longer sees the site.",
         lambda writing: members.remove_guest(writing, team_id, user_id, site_id),
     )
 
 
 @blueprint.post("/teams/<int:team_id>/guests/<int:user_id>/<int:site_id>/role")
+@needs(Right.MANAGE_PEOPLE)
 def guest_role(team_id: int, user_id: int, site_id: int) -> ResponseReturnValue:
     """Give a guest another role."""
     wanted = _role()
     return _change(
         team_id,
-        Right.MANAGE_PEOPLE,
         "The role is changed.",
         lambda writing: members.change_guest(writing, team_id, user_id, site_id, wanted),
     )
 
 
 @blueprint.post("/teams/<int:team_id>/leave")
+@needs(Right.SEE_TEAM)
 def leave(team_id: int) -> ResponseReturnValue:
     """Leave a team."""
     return _change(
         team_id,
-        Right.SEE_TEAM,
         "You are no longer in the team.",
         lambda writing: members.leave(writing, team_id, me().id),
     )
 
 
 @blueprint.post("/teams/<int:team_id>/name")
+@needs(Right.RENAME_TEAM)
 def rename(team_id: int) -> ResponseReturnValue:
     """Rename a team."""
     name = request.form.get("name", "")
     return _change(
         team_id,
-        Right.RENAME_TEAM,
         "The team is renamed.",
         lambda writing: members.rename_team(writing, writing.get_one(Team, team_id), name),
     )
 
 
+@blueprint.post("/teams/<int:team_id>/factor")
+@needs(Right.NEED_FACTOR)
+@freshly
+def factor(team_id: int) -> ResponseReturnValue:
+    """Ask everybody of the team for a second factor, or no longer; who has none is told."""
+    needed, told = request.form.get("needed") == "on", list[str]()
+
+    def do(writing: Session) -> None:
+        team = writing.get_one(Team, team_id)
+        told.extend(members.need_factor(writing, team, me().id, needed=needed))
+
+    done = "no longer asks for a second factor" if not needed else "asks for a second factor now"
+    answer = _change(team_id, f"The team {done}.", do)
+    send, name = here().config.send_mail, reading().get_one(Team, team_id).name
+    if send is not None:
+        for email in told:
+            here().background.put(partial(send, messages.team_needs_factor(email, name)))
+    return answer
+
+
 @blueprint.post("/teams/<int:team_id>/delete")
+@needs(Right.DELETE_TEAM)
 def delete(team_id: int) -> ResponseReturnValue:
     """Let a team end after the waiting period, if its name was typed."""
     typed, now = request.form.get("name", ""), here().now()
     return _change(
         team_id,
-        Right.DELETE_TEAM,
         "The team and its sites go in seven days. Until then you can keep it.",
         lambda writing: members.end_team(writing.get_one(Team, team_id), typed, now),
     )
 
 
 @blueprint.post("/teams/<int:team_id>/keep")
+@needs(Right.DELETE_TEAM)
 def keep(team_id: int) -> ResponseReturnValue:
     """Keep a team that waits for its end."""
 
     def do(writing: Session) -> None:
         writing.get_one(Team, team_id).ends_at = None
 
-    return _change(team_id, Right.DELETE_TEAM, "The team stays.", do)
+    return _change(team_id, "The team stays.", do)
 
 
 @blueprint.post("/sites/<host>/move")
+@needs(Right.MOVE_SITE)
 def move(host: str) -> ResponseReturnValue:
     """Move a site to another team of the person's."""
-    site = site_or_stop(host, Right.MOVE_SITE)
+    site = site_or_stop(host)
     targets = {team.id: team for team in teams_with(reading(), me().id, Right.ADD_SITE)}
     team = targets.get(request.form.get("team", 0, type=int))
     if team is None:

@@ -5,16 +5,17 @@ invariant: a number that cannot be what its name says is null, and a note says w
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
-from store.query.conditions import Rolled
+from store.query.conditions import Imported, Rolled
 from store.query.dimensions import GOAL
 from store.query.metrics import REVENUE_METRICS, Value
 from store.query.model import Metric, Query, QuerySite
 from store.query.money import money
 from store.query.plan import currencies_in_play
 from store.query.ranges import Period
+from store.query.touches import salt_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ _PERIODS: dict[str, _Known] = {
     "month": _Known("month", "months", frozenset({"time:hour", "time:day", "time:month"})),
 }
 
+_NOT_IMPORTED = "Imported totals cannot tell this number: ask without them, or for later days."
+
 type Key = int | date | str
 type Row = tuple[tuple[Key, ...], list[Value]]
 
@@ -45,6 +48,7 @@ class Asked:
     period: Period
     dimensions: tuple[str, ...]
     rolled: Rolled | None = None
+    imported: Imported | None = None
 
     @property
     def time_place(self) -> int | None:
@@ -86,6 +90,8 @@ def notes(asked: Asked) -> dict[str, Any]:
     if {Metric.VISITORS, Metric.PERCENTAGE} & wanted:
         meta = _about_visitors(asked)
         warnings.update(meta.pop("metric_warnings", {}))
+    unknown = asked.imported.unknown if asked.imported is not None else frozenset()
+    warnings.update(dict.fromkeys(sorted(unknown), _warning("not_imported", _NOT_IMPORTED)))
     warnings.update(dict.fromkeys(sorted(REVENUE_METRICS & wanted), _about_revenue(asked)))
     warnings = {metric: warning for metric, warning in warnings.items() if warning}
     return meta | ({"metric_warnings": warnings} if warnings else {})
@@ -112,16 +118,10 @@ def _about_visitors(asked: Asked) -> dict[str, Any]:
     salt_period = asked.site.salt_period
     known = _PERIODS[salt_period]
     by_period = bool(known.dimensions & set(asked.dimensions))
-    first, last = (_start_of(day, salt_period) for day in (asked.period.first, asked.period.last))
+    first, last = (salt_start(day, salt_period) for day in (asked.period.first, asked.period.last))
     summed = first != last and not by_period
     about: dict[str, Any] = {"visitors": {"salt_period": known.name, "sum_of_days": summed}}
     if summed:
         message = f"Visitors over several {known.plural} are the sum of the {known.plural}."
         about["metric_warnings"] = {"visitors": _warning("sum_of_days", message)}
     return about
-
-
-def _start_of(day: date, salt_period: str) -> date:
-    if salt_period == "week":
-        return day - timedelta(days=day.weekday())
-    return day.replace(day=1) if salt_period == "month" else day

@@ -12,13 +12,12 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from store.query.captured import CONFIRMING, MEASURED, shown_to_people, silent_visitors
 from store.query.fragments import Binder, Fragment
 from store.query.model import QuerySite
 from store.query.run import LIMITS, QueryStore
 
 MOST_ROWS = 50
-_SIGNS = 0xFFFFFFFF ^ (1 << 12)
-"""Every sign of ``rules.evidence`` but that of a confirmed address, which is none."""
 
 
 class By(StrEnum):
@@ -108,7 +107,7 @@ def _capture(key: Any, *counts: int) -> Capture:
 
 def _statement(binder: Binder, site: QuerySite, start: datetime, end: datetime, by: By) -> Fragment:
     """Write the one statement; ``silent`` are visitors whose browsers never ran the script."""
-    where = (
+    where = Fragment(
         f"site_id = {binder.identity(site.id)}"
         f" and ts >= fromUnixTimestamp64Milli({binder.integer(_ms(start))})"
         f" and ts < fromUnixTimestamp64Milli({binder.integer(_ms(end))})"
@@ -117,35 +116,24 @@ def _statement(binder: Binder, site: QuerySite, start: datetime, end: datetime, 
     order = "key" if by is By.DAY else "measured + cacheable + refused + untagged desc, key"
     return Fragment(f"""
 with
-    silent as (
-        select visitor
-        from hits
-        where {where} and visitor != 0
-        group by visitor
-        having countIf(kind = 'script') = 0
-            and visitor not in (select visitor from events where {where})
-    ),
+    silent as ({silent_visitors(where)}),
     counted as (
         select
             {key} as key,
-            countIf(capture in ('eligible', 'meta_policy')) as measured,
+            countIf({MEASURED}) as measured,
             0 as confirmed,
-            countIf(capture in ('eligible', 'meta_policy') and visitor in silent) as silents,
+            countIf({MEASURED} and visitor in silent) as silents,
             countIf(capture = 'meta_policy' and visitor not in silent) as barred,
             countIf(capture = 'cacheable') as cacheable,
             countIf(capture = 'refused') as refused,
             countIf(capture = 'untagged') as untagged
         from hits
-        where {where}
-            and kind in ('document', 'activated')
-            and bot = ''
-            and method = 'GET'
-            and not (bitAnd(evidence, {_SIGNS}) != 0 and visitor in silent)
+        where {where} and {shown_to_people("silent")}
         group by key
         union all
         select {key} as key, 0, count(), 0, 0, 0, 0, 0
         from events
-        where {where} and is_first and bot = ''
+        where {where} and {CONFIRMING}
         group by key
     )
 select

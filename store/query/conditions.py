@@ -6,7 +6,7 @@ matching rows sum to more than zero, which is what FINAL would say (INGESTION 5.
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from store.query.dimensions import (
     BOT_DIMENSIONS,
@@ -17,6 +17,7 @@ from store.query.dimensions import (
     country_names,
     find_dimension,
 )
+from store.query.documents import document_goals, reached_by_document, with_documents
 from store.query.fragments import Binder, Fragment, all_of, any_of
 from store.query.goals import NO_SCROLL, Goal, GoalKind, counted
 from store.query.model import (
@@ -24,12 +25,14 @@ from store.query.model import (
     Filter,
     Junction,
     Leaf,
+    Metric,
     Negation,
     Operator,
     QuerySite,
     Reached,
 )
 from store.query.ranges import Period, midnight
+from store.query.touches import salt_start, touches
 
 ENGAGEMENT = Fragment("name = 'engagement'")
 _DAY_MS = 86_400_000
@@ -47,6 +50,19 @@ class Rolled:
 
 
 @dataclass(frozen=True, slots=True)
+class Imported:
+    """Imported totals to add: of which imports, up to which day, by which dimension.
+
+    ``unknown`` are the metrics that they cannot tell.
+    """
+
+    ids: tuple[int, ...]
+    last: date
+    dimension: str
+    unknown: frozenset[Metric]
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """What every part of a statement is limited to: one site, one period.
 
@@ -59,6 +75,7 @@ class Scope:
     binder: Binder
     by_clock: bool
     rolled: Rolled | None = None
+    imported: Imported | None = None
     only_days: tuple[str, ...] = ()
     """The days that are read, where that is not all of the period."""
 
@@ -86,6 +103,29 @@ class Scope:
             f"local_day >= (select minOrNull(local_day) {inner})"
             f" and local_day <= (select maxOrNull(local_day) {inner})"
         )
+
+    def around(self) -> Fragment:
+        """Limit documents to the period, with room for visits over its ends."""
+        start, end = (
+            round(moment.timestamp() * 1000) for moment in (self.period.start, self.period.end)
+        )
+        early, late = start - _MARGIN_DAYS * _DAY_MS, end + _MARGIN_DAYS * _DAY_MS
+        return Fragment(f"ts >= {self._moment(early)} and ts < {self._moment(late)}")
+
+    def salt_days(self) -> Fragment:
+        """Limit visits to the salt periods of all that have an event in the period, whole so far.
+
+        By the clock a visit may have begun the day before.
+        """
+        first = salt_start(self.period.first - timedelta(days=1), self.site.salt_period)
+        last = self.binder.day(self.period.last.isoformat())
+        return Fragment(
+            f"local_day >= {self.binder.day(first.isoformat())} and local_day <= {last}"
+        )
+
+    def touches(self) -> Fragment:
+        """Select the visits of the period with their first and last touches."""
+        return touches(all_of((self.site_condition(), self.salt_days())))
 
     def _first(self) -> date:
         return date.fromisoformat(min(self.only_days)) if self.only_days else self.period.first
@@ -167,10 +207,26 @@ def goal_condition(goal: Goal, scope: Scope) -> Fragment:
             parts.append(_event_leaf(leaf, scope))
         return Fragment(f"({all_of(parts)})")
     page = _path_condition(goal.target, scope)
+    if goal.kind is GoalKind.HTTP:
+        return reached_by_document(goal, page, binder)
     if goal.kind is GoalKind.PAGE:
         return Fragment(f"(name = 'pageview' and {page})")
     deep = f"scroll != {NO_SCROLL} and scroll >= {binder.integer(goal.scroll)}"
     return Fragment(f"(name = 'engagement' and {deep} and {page})")
+
+
+def events_table(scope: Scope, goals: tuple[Goal, ...], times: Fragment) -> Fragment:
+    """Return the events that goals are asked of: with documents, where one is reached by them.
+
+    ``times`` is how events are limited in time.
+    """
+    served = document_goals(goals)
+    if not served:
+        return Fragment("events")
+    conditions = [goal_condition(goal, scope) for goal in served]
+    return with_documents(
+        conditions, scope.site_condition(), (times, scope.around()), scope.visit_days()
+    )
 
 
 def _path_condition(pattern: str, scope: Scope) -> Fragment:
@@ -205,6 +261,8 @@ def visit_condition(condition: Filter, scope: Scope, role: PageRole) -> Fragment
     match condition:
         case Leaf():
             dimension = require(condition.dimension)
+            if dimension.touch:
+                return _by_visit_state(condition, dimension, scope)
             column = ROLE_COLUMNS.get((dimension.name, role), dimension.sessions)
             return matching(condition, value_of(dimension, column, scope), scope)
         case Junction():
@@ -264,6 +322,8 @@ def _event_leaf(leaf: Leaf, scope: Scope) -> Fragment:
 
 def _by_visit_state(leaf: Leaf, dimension: Dimension, scope: Scope) -> Fragment:
     found = matching(leaf, value_of(dimension, dimension.sessions, scope), scope)
+    if dimension.touch:
+        return Fragment(f"visit_id in (select visit_id from ({scope.touches()}) where {found})")
     where = all_of((scope.site_condition(), scope.visit_days(), found))
     return Fragment(
         f"visit_id in (select visit_id from sessions where {where}"
@@ -274,9 +334,11 @@ def _by_visit_state(leaf: Leaf, dimension: Dimension, scope: Scope) -> Fragment:
 def _behaviour(behaviour: Behaviour, scope: Scope) -> Fragment:
     condition = event_condition(behaviour.condition, scope)
     counts = counting(goals_in(behaviour.condition), scope)
-    where = all_of((scope.site_condition(), scope.visit_days(), counts, condition))
+    days = scope.visit_days()
+    where = all_of((scope.site_condition(), days, counts, condition))
     belongs = "in" if behaviour.done else "not in"
-    return Fragment(f"visit_id {belongs} (select visit_id from events where {where})")
+    source = events_table(scope, goals_in(behaviour.condition), days)
+    return Fragment(f"visit_id {belongs} (select visit_id from {source} where {where})")
 
 
 def matching(leaf: Leaf, shown: Fragment, scope: Scope) -> Fragment:

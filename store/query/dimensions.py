@@ -13,11 +13,21 @@ from babel import Locale
 
 PROPS_PREFIX = "event:props:"
 GOAL = "event:goal"
+OPERATOR = "visit:operator"
+HIT_PREFIX = "hit:"
 NONE = "(none)"
 NOT_SET = "(not set)"
 DIRECT_NONE = "Direct / None"
 DIRECT = "Direct"
 HUMAN = "human"
+TOUCHED: dict[str, str] = {
+    "source": DIRECT_NONE,
+    "channel": DIRECT,
+    "utm_source": NOT_SET,
+    "utm_medium": NOT_SET,
+    "utm_campaign": NOT_SET,
+}
+"""Attributes of a visit that a touch is told by, and what a missing one is shown as."""
 MAX_PROP_KEY_CHARACTERS = 300
 
 
@@ -35,7 +45,8 @@ class Dimension:
     ``events`` and ``sessions`` name its column, empty where the table has none. ``changing`` marks
     a sessions column that a late event may still move. ``missing`` is what an empty value is shown
     as; where it is empty and ``omit_missing`` is set, such rows are left out of a list. Where an
-    expression stands for a column, ``reads`` is the one of ``sessions`` that it reads.
+    expression stands for a column, ``reads`` is the one of ``sessions`` that it reads. With
+    ``touch`` it is of another visit of the visitor's, and its column is one of ``touches``.
     """
 
     name: str
@@ -46,6 +57,7 @@ class Dimension:
     missing: str = ""
     omit_missing: bool = False
     reads: str = ""
+    touch: str = ""
 
     @property
     def is_prop(self) -> bool:
@@ -61,6 +73,11 @@ class Dimension:
     def of_event(self) -> bool:
         """Say whether the dimension tells events of one visit apart."""
         return self.name.startswith("event:")
+
+    @property
+    def of_hit(self) -> bool:
+        """Say whether only what the edge served (``hits``) knows it."""
+        return self.name.startswith(HIT_PREFIX)
 
     @property
     def sessions_only(self) -> bool:
@@ -81,12 +98,33 @@ def _expression(name: str, events: str, sessions: str, meaning: str, reads: str 
     return Dimension(f"visit:{name}", events, sessions, meaning, changing=changing, reads=reads)
 
 
+def _touches() -> tuple[Dimension, ...]:
+    """Describe what is told of the visitor's first and last touch (NUMBERS, attribution)."""
+    meanings = {"first": "of the visitor's first visit", "last": "of the last one not direct"}
+    return tuple(
+        Dimension(
+            f"visit:{touch}_{name}",
+            "",
+            f"{touch}_{name}",
+            f"`visit:{name}` {meaning} in the salt period, up to this visit",
+            missing=missing,
+            touch=touch,
+        )
+        for touch, meaning in meanings.items()
+        for name, missing in TOUCHED.items()
+    )
+
+
 def _place(name: str, meaning: str) -> Dimension:
     return Dimension(f"visit:{name}", name, name, meaning, omit_missing=True)
 
 
 def _named(name: str, column: str, meaning: str) -> Dimension:
     return Dimension(f"visit:{name}", column, column, meaning, omit_missing=True)
+
+
+def _hit(name: str, column: str, meaning: str, missing: str = "") -> Dimension:
+    return Dimension(f"{HIT_PREFIX}{name}", column, "", meaning, missing=missing)
 
 
 def _changing(name: str, column: str, meaning: str) -> Dimension:
@@ -97,6 +135,7 @@ DIMENSIONS: tuple[Dimension, ...] = (
     _event("page", "path", "Path of the page; for bounces and durations the entry page"),
     _event("name", "name", "Name of the event, `pageview` for page views"),
     _event("hostname", "hostname", "Host name of the page"),
+    Dimension("event:title", "props['title']", "", "Its property `title`", missing=NOT_SET),
     _event("goal", "name", "Goals that the event reaches; it stands with each of them"),
     _changing("entry_page", "entry_page", "Path of the visit's first page view"),
     _changing("exit_page", "exit_page", "Path of the visit's last page view"),
@@ -110,6 +149,7 @@ DIMENSIONS: tuple[Dimension, ...] = (
     _fixed("utm_campaign", NOT_SET, "Campaign tag `utm_campaign`"),
     _fixed("utm_content", NOT_SET, "Campaign tag `utm_content`"),
     _fixed("utm_term", NOT_SET, "Campaign tag `utm_term`"),
+    *_touches(),
     _fixed("device", NOT_SET, "Class of device"),
     _fixed("browser", NOT_SET, "Browser"),
     _fixed("browser_version", NOT_SET, "Version of the browser"),
@@ -138,6 +178,17 @@ DIMENSIONS: tuple[Dimension, ...] = (
     _named("city_name", "city", "The same as `visit:city`"),
     _fixed("bot", HUMAN, "Class of bot; to filter or group by it makes bots visible"),
     _fixed("operator", NOT_SET, "Who runs the bot; to filter or group by it makes bots visible"),
+    _hit("status", "toString(status)", "Status of the answer, such as `404`"),
+    _hit("status_class", "concat(toString(intDiv(status, 100)), 'xx')", "Its class, such as `4xx`"),
+    _hit("method", "method", "Method of the request"),
+    _hit("outcome", "outcome", "`injected`, or why the document has no script"),
+    _hit(
+        "linked_from",
+        "if(from_path = '', referrer_host, from_path)",
+        "Path of the site's own page, or the other host, that linked to the document",
+        DIRECT_NONE,
+    ),
+    _hit("redirect", "redirect", "Where a redirect leads to", NONE),
 )
 
 TIME_DIMENSIONS: tuple[str, ...] = ("time", "time:hour", "time:day", "time:week", "time:month")
@@ -153,8 +204,20 @@ ROLE_COLUMNS: dict[tuple[str, PageRole], str] = {
 }
 """Columns of a visit that stand for an event's page where the visit itself is counted."""
 
-BOT_DIMENSIONS: frozenset[str] = frozenset({"visit:bot", "visit:operator"})
+BOT_DIMENSIONS: frozenset[str] = frozenset({"visit:bot", OPERATOR})
 """Who names one of these asks for bots as well."""
+
+_ALIKE = (
+    "event:page", "event:hostname", "visit:country", "visit:country_name", "visit:device",
+    "visit:browser", "visit:browser_version", "visit:os", "visit:weekday", "visit:bot", OPERATOR,
+)  # fmt: skip
+SERVED_DIMENSIONS: frozenset[str] = frozenset(
+    {*_ALIKE, *(name for name in BY_NAME if name.startswith(HIT_PREFIX))}
+)
+"""What rows of ``hits`` know; where events know it too, both have a column of the same name."""
+
+CAPTURE_DIMENSIONS: frozenset[str] = frozenset(_ALIKE) - BOT_DIMENSIONS - {"visit:weekday"}
+"""What hits and the views that confirm them know alike."""
 
 
 @cache
@@ -173,6 +236,7 @@ def find_dimension(name: str) -> Dimension | None:
     return BY_NAME.get(name)
 
 
-def allowed_names() -> tuple[str, ...]:
+def allowed_names(*, hits: bool = True) -> tuple[str, ...]:
     """Return every name that may stand in ``dimensions``, for an error to list."""
-    return (*BY_NAME, f"{PROPS_PREFIX}<key>", *TIME_DIMENSIONS)
+    names = (name for name in BY_NAME if hits or not name.startswith(HIT_PREFIX))
+    return (*names, f"{PROPS_PREFIX}<key>", *TIME_DIMENSIONS)

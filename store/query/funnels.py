@@ -60,7 +60,7 @@ def parse_funnel_question(payload: object, site: QuerySite) -> FunnelQuestion:
     if len(dimensions) > 1:
         raise QueryError("too_many", "A funnel is told by one dimension.", "dimensions")
     for name in dimensions:
-        check_dimension(name, "dimensions[0]", times=False)
+        check_dimension(name, "dimensions[0]", of_query=False)
     if GOAL in dimensions:
         message = "A funnel's steps are goals: it is told by another dimension."
         raise QueryError("cannot_combine", message, "dimensions[0]")
@@ -182,7 +182,7 @@ def _chains(ask: Ask, funnel: Funnel) -> Fragment:
             for name in ask.dimensions
         ),
     ]
-    source = events_source(ask, ask.dimensions)
+    source = events_source(ask, ask.dimensions, ask.events(*funnel.steps))
     return Fragment(
         f"select {', '.join(columns)} from {source} where {all_of(where)} group by {columns[0]}"
     )

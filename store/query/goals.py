@@ -16,11 +16,12 @@ NO_SCROLL = 255
 
 
 class GoalKind(StrEnum):
-    """What reaches a goal: a page view, a custom event, or enough of a page seen."""
+    """What reaches a goal: a page view, a custom event, enough of a page seen, or a document."""
 
     PAGE = "page"
     EVENT = "event"
     SCROLL = "scroll"
+    HTTP = "http"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,9 @@ class Goal:
 
     ``target`` is the event's name, or for pages and scroll depth a pattern of the whole path in
     which ``*`` and ``**`` stand for any characters. ``props`` must all be equal; ``scroll`` is the
-    percentage at least seen. A goal with a ``currency`` earns the revenue of events in it.
+    percentage at least seen. A goal with a ``currency`` earns the revenue of events in it. A
+    document served reaches one by its ``method`` and ``status`` (``303`` or ``3xx``), where they
+    are not empty.
     """
 
     id: int
@@ -39,6 +42,8 @@ class Goal:
     props: tuple[tuple[str, str], ...] = ()
     scroll: int = 0
     currency: str = ""
+    method: str = ""
+    status: str = ""
 
 
 class Between(StrEnum):
@@ -82,13 +87,14 @@ class Segment:
 def counted(goals: tuple[Goal, ...], conditions: list[Fragment]) -> Fragment:
     """Return what an event must be to count, where ``goals`` are asked for.
 
-    Engagement counts as nothing (NUMBERS 2), except where it reaches a goal of scroll depth;
+    Engagement counts as nothing (NUMBERS 2), except where it reaches a goal of scroll depth, and
+    so does a document;
     ``conditions`` are those of the goals, in their order.
     """
     plain = Fragment("name != 'engagement'")
     deep = [
         condition
         for goal, condition in zip(goals, conditions, strict=True)
-        if goal.kind is GoalKind.SCROLL
+        if goal.kind in {GoalKind.SCROLL, GoalKind.HTTP}
     ]
     return any_of([plain, *deep]) if deep else plain

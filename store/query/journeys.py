@@ -145,6 +145,7 @@ def plan_journeys(question: JourneyQuestion, site: QuerySite, period: Period) ->
         Fragment(
             _SQL.format(
                 path=f"arrayReverse(arraySort({named}))" if backwards else f"arraySort({named})",
+                source=ask.events(),
                 where=all_of([*event_limits(ask), ask.counts()]),
                 begin="1" if anywhere else "arrayFirstIndex(x -> x.3, path)",
                 steps=binder.integer(question.steps),
@@ -160,7 +161,7 @@ with ways as (
     select arraySlice(arrayCompact(arrayMap(x -> x.2, arraySlice(path, begin))), 1, {steps}) as way
     from (
         select {path} as path, {begin} as begin
-        from events where {where} group by visit_id having begin > 0
+        from {source} where {where} group by visit_id having begin > 0
     )
 ),
 links as (

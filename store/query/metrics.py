@@ -18,6 +18,9 @@ class Source(StrEnum):
     MAIN: who and what there was. ENTERED and LEFT: visits, read by their entry or exit page.
     VIEWED: page views, where exit pages are the dimension. ENGAGED: engagement events, by visit.
     EARNED: events with revenue. REACHED: goals. GROUP: the same rows without goals and properties.
+    SERVED: documents that the edge served. CRAWLED: those that bots took. CAPTURED: those that the
+    tracker could confirm. BROUGHT: visits of people, by who runs the crawlers of where they came
+    from. SEEN: what the tracker's modules saw.
     """
 
     MAIN = "main"
@@ -28,6 +31,11 @@ class Source(StrEnum):
     EARNED = "earned"
     REACHED = "reached"
     GROUP = "group"
+    SERVED = "served"
+    CRAWLED = "crawled"
+    CAPTURED = "captured"
+    BROUGHT = "brought"
+    SEEN = "seen"
 
 
 class Change(StrEnum):
@@ -74,6 +82,25 @@ def _per_visit(
     needs = (("visits", Source.ENTERED, "visits"), ("x", Source.ENTERED, ingredient))
     return MetricDefinition(metric, needs, expression, change)
 
+
+def _quantile(metric: Metric, source: Source) -> MetricDefinition:
+    """Return a percentile in whole milliseconds; a layout shift is a score with 3 decimals."""
+    scale = 1_000 if metric.startswith("cls") else 1
+    whole = f"toInt64(floor({{x}} * {scale} + 0.5))"
+    needs = (("x", source, metric.value),)
+    return MetricDefinition(
+        metric, needs, whole if scale == 1 else f"{whole} / {scale}", empty=None
+    )
+
+
+VITALS: dict[str, tuple[Metric, Metric, Metric]] = {
+    "LCP": (Metric.LCP_P50, Metric.LCP_P75, Metric.LCP_P95),
+    "INP": (Metric.INP_P50, Metric.INP_P75, Metric.INP_P95),
+    "CLS": (Metric.CLS_P50, Metric.CLS_P75, Metric.CLS_P95),
+    "FCP": (Metric.FCP_P50, Metric.FCP_P75, Metric.FCP_P95),
+    "TTFB": (Metric.BROWSER_TTFB_P50, Metric.BROWSER_TTFB_P75, Metric.BROWSER_TTFB_P95),
+}
+"""Each vital by its label in ``signals``, and its percentiles."""
 
 METRICS: tuple[MetricDefinition, ...] = (
     _plain(Metric.VISITORS, Source.MAIN, "visitors"),
@@ -141,12 +168,41 @@ METRICS: tuple[MetricDefinition, ...] = (
         (("x", Source.REACHED, "reached"), ("visits", Source.MAIN, "visits")),
         _ratio("{x}", "{visits}", 100),
     ),
+    _plain(Metric.HITS, Source.SERVED, "hits"),
+    _plain(Metric.BYTES, Source.SERVED, "bytes"),
+    _quantile(Metric.TTFB_P50, Source.SERVED),
+    _quantile(Metric.TTFB_P95, Source.SERVED),
+    MetricDefinition(
+        Metric.CAPTURE_RATE,
+        (("had", Source.CAPTURED, "measured"), ("came", Source.CAPTURED, "confirmed")),
+        _ratio("100 * least({came}, {had})", "{had}", 10, empty="null"),
+        change=Change.TENTHS,
+        empty=None,
+    ),
+    _plain(Metric.CRAWLED_PAGES, Source.CRAWLED, "pages"),
+    MetricDefinition(
+        Metric.CRAWL_TO_VISIT_RATIO,
+        (("pages", Source.CRAWLED, "pages"), ("visits", Source.BROUGHT, "visits")),
+        _ratio("{pages}", "{visits}", 100, empty="null"),
+        empty=None,
+    ),
+    _plain(Metric.CLICKS, Source.SEEN, "clicks"),
+    _plain(Metric.RAGE_CLICKS, Source.SEEN, "rage_clicks"),
+    _plain(Metric.DEAD_CLICKS, Source.SEEN, "dead_clicks"),
+    _plain(Metric.ERRORS, Source.SEEN, "errors"),
+    *(_quantile(metric, Source.SEEN) for metrics in VITALS.values() for metric in metrics),
 )
 
 BY_METRIC: dict[Metric, MetricDefinition] = {entry.metric: entry for entry in METRICS}
 
 ENGAGED_VISIT_MS = 10_000
 """Engaged time that makes a visit an engaged one (NUMBERS 12)."""
+
+EDGE_SOURCES = frozenset({Source.SERVED, Source.CRAWLED, Source.CAPTURED, Source.BROUGHT})
+"""What is counted of documents that the edge served, and beside them."""
+
+OUTER_SOURCES = EDGE_SOURCES | {Source.SEEN}
+"""What is counted in tables of its own, so that it may be where no visit is."""
 
 VISIT_SOURCES = frozenset({Source.ENTERED, Source.LEFT})
 

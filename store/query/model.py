@@ -71,6 +71,32 @@ class Metric(StrEnum):
     TOTAL_REVENUE = "total_revenue"
     AVERAGE_REVENUE = "average_revenue"
     GOALS_PER_VISIT = "goals_per_visit"
+    HITS = "hits"
+    BYTES = "bytes"
+    TTFB_P50 = "ttfb_p50"
+    TTFB_P95 = "ttfb_p95"
+    CAPTURE_RATE = "capture_rate"
+    CRAWLED_PAGES = "crawled_pages"
+    CRAWL_TO_VISIT_RATIO = "crawl_to_visit_ratio"
+    CLICKS = "clicks"
+    RAGE_CLICKS = "rage_clicks"
+    DEAD_CLICKS = "dead_clicks"
+    ERRORS = "errors"
+    LCP_P50 = "lcp_p50"
+    LCP_P75 = "lcp_p75"
+    LCP_P95 = "lcp_p95"
+    INP_P50 = "inp_p50"
+    INP_P75 = "inp_p75"
+    INP_P95 = "inp_p95"
+    CLS_P50 = "cls_p50"
+    CLS_P75 = "cls_p75"
+    CLS_P95 = "cls_p95"
+    FCP_P50 = "fcp_p50"
+    FCP_P75 = "fcp_p75"
+    FCP_P95 = "fcp_p95"
+    BROWSER_TTFB_P50 = "browser_ttfb_p50"
+    BROWSER_TTFB_P75 = "browser_ttfb_p75"
+    BROWSER_TTFB_P95 = "browser_ttfb_p95"
 
 
 class Operator(StrEnum):
@@ -203,6 +229,7 @@ class Include:
     time_labels: bool = False
     total_rows: bool = False
     totals: bool = False
+    imports: bool = False
     comparisons: Comparison | None = None
 
 

@@ -18,6 +18,7 @@ from store.query.dimensions import (
     allowed_names,
     find_dimension,
 )
+from store.query.edge_checks import check_outer
 from store.query.metrics import BY_METRIC, CONVERSION_METRICS, PAGE_METRICS, VISIT_SOURCES
 from store.query.model import (
     Comparison,
@@ -70,7 +71,8 @@ def parse_query(payload: object, site: QuerySite) -> Query:
     metrics = _parse_metrics(body["metrics"])
     dimensions = _parse_dimensions(body.get("dimensions", []))
     _check_goals(dimensions, site)
-    filters = parse_filters(body.get("filters", []), site)
+    filters = parse_filters(body.get("filters", []), site, hits=True)
+    check_outer(metrics, dimensions, filters)
     _check_together(metrics, dimensions, filters)
     zone = ZoneInfo(site.timezone)
     echo: dict[str, Any] = {key: body[key] for key in ("filters", "include") if key in body}
@@ -120,16 +122,17 @@ def _parse_dimensions(value: object) -> tuple[str, ...]:
     return tuple(entries)
 
 
-def check_dimension(entry: object, field: str, *, times: bool = True) -> None:
-    """Refuse what is no dimension; without ``times`` also one of time.
+def check_dimension(entry: object, field: str, *, of_query: bool = True) -> None:
+    """Refuse what is no dimension; where it is not that of a query also times and hits.
 
     Raises:
         QueryError: With every name that may stand there.
     """
-    if isinstance(entry, str) and ((times and entry in TIME_DIMENSIONS) or find_dimension(entry)):
+    found = find_dimension(entry) if isinstance(entry, str) else None
+    if (found and (of_query or not found.of_hit)) or (of_query and entry in TIME_DIMENSIONS):
         return
     message = f"There is no dimension {entry!r}."
-    raise QueryError("unknown_dimension", message, field, allowed_names())
+    raise QueryError("unknown_dimension", message, field, allowed_names(hits=of_query))
 
 
 def _check_goals(dimensions: tuple[str, ...], site: QuerySite) -> None:
@@ -257,6 +260,7 @@ def _parse_include(value: object, zone: ZoneInfo) -> Include:
         time_labels=body.get("time_labels", False),
         total_rows=body.get("total_rows", False),
         totals=body.get("totals", False),
+        imports=body.get("imports", False),
         comparisons=_parse_comparison(body.get("comparisons"), zone),
     )
 

@@ -41,21 +41,23 @@ class _Where:
     site: QuerySite
     in_behaviour: bool = False
     in_segment: bool = False
+    hits: bool = False
 
 
 def parse_filters(
-    value: object, site: QuerySite, *, in_segment: bool = False
+    value: object, site: QuerySite, *, in_segment: bool = False, hits: bool = False
 ) -> tuple[Filter, ...]:
     """Parse the list under ``filters``, all of which must hold.
 
-    ``site`` lends its goals and segments; a segment is not made of segments.
+    ``site`` lends its goals and segments; a segment is not made of segments. With ``hits`` they may
+    ask for what only the edge knows.
 
     Raises:
         QueryError: With the place of what is wrong, such as ``filters[0][2][1]``.
     """
     if not isinstance(value, list):
         raise QueryError("wrong_type", "filters must be a list.", "filters")
-    where = _Where(site, in_segment=in_segment)
+    where = _Where(site, in_segment=in_segment, hits=hits)
     found = tuple(_parse(part, f"filters[{index}]", 1, where) for index, part in enumerate(value))
     _check_size(found)
     return found
@@ -164,9 +166,9 @@ def _segment(segment: Segment, where: _Where) -> Filter:
 
 
 def _dimension(value: object, field: str, where: _Where) -> str:
-    allowed = tuple(name for name in allowed_names() if name not in TIME_DIMENSIONS)
+    allowed = tuple(n for n in allowed_names(hits=where.hits) if n not in TIME_DIMENSIONS)
     found = find_dimension(value) if isinstance(value, str) and _is_text(value) else None
-    if found is None:
+    if found is None or (found.of_hit and not where.hits):
         raise QueryError("unknown_dimension", f"There is no dimension {value!r}.", field, allowed)
     if where.in_behaviour and not found.of_event:
         message = "has_done looks at events: its dimensions begin with event:."

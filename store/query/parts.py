@@ -14,6 +14,7 @@ from store.query.conditions import (
     asks_for_goals,
     counting,
     event_condition,
+    events_table,
     goal_condition,
     goals_in,
     leaves,
@@ -22,6 +23,7 @@ from store.query.conditions import (
     visit_condition,
 )
 from store.query.dimensions import GOAL, PROPS_PREFIX, ROLE_COLUMNS, PageRole
+from store.query.documents import document_goals
 from store.query.fragments import Fragment, all_of, any_of
 from store.query.goals import Goal
 from store.query.metrics import ENGAGED_VISIT_MS
@@ -102,6 +104,12 @@ class Ask:
         """Return the goals that filters ask an event itself to reach."""
         return tuple(goal for part in self.filters for goal in goals_in(part))
 
+    def events(self, *goals: Goal) -> Fragment:
+        """Return the events that this asks of: with documents, where goals are reached by them."""
+        shown = self.goals if GOAL in self.dimensions else ()
+        played = (*self.filtered_goals(), *shown, *goals)
+        return events_table(self.scope, played, self.scope.event_time())
+
     def without_goals(self, dimensions: tuple[str, ...]) -> "Ask":
         """Ask for everybody: filters for goals and properties that must hold are left away."""
         kept = tuple(part for part in self.conjuncts() if not _tells_conversions(part))
@@ -127,7 +135,7 @@ def events_part(ask: Ask, ingredients: set[str], *, viewed: bool = False) -> Fra
     """Count events, their visits and visitors; ``viewed`` reads exit pages as the event's page."""
     names = [_VIEWED.get(name, name) if viewed else name for name in ask.dimensions]
     keys = [event_key(ask, name) for name in names]
-    where = [*event_limits(ask), ask.counts(), *_shown(names, keys)]
+    where = [*event_limits(ask), ask.counts(), *shown_keys(names, keys)]
     counts = [f"{_event_ingredient(name, ask)} as n_{name}" for name in sorted(ingredients)]
     source = events_source(ask, names)
     return _select([*_named(keys), *counts], source, where, len(keys))
@@ -160,9 +168,9 @@ def reached_part(ask: Ask) -> Fragment:
     goals = ask.scope.site.goals
     conditions = [goal_condition(goal, ask.scope) for goal in goals]
     keys = [event_key(ask, name) for name in ask.dimensions]
-    where = [*event_limits(ask), any_of(conditions), *_shown(ask.dimensions, keys)]
+    where = [*event_limits(ask), any_of(conditions), *shown_keys(ask.dimensions, keys)]
     sums = " + ".join(f"uniqExactIf(visit_id, {condition})" for condition in conditions) or "0"
-    source = events_source(ask, ask.dimensions)
+    source = events_source(ask, ask.dimensions, ask.events(*goals))
     return _select([*_named(keys), f"{sums} as n_reached"], source, where, len(keys))
 
 
@@ -175,12 +183,19 @@ def engaged_part(ask: Ask, ingredients: set[str]) -> Fragment:
         "maxIf(least(scroll, 100), scroll != 255) as deepest",
         "countIf(scroll != 255) > 0 as measured",
     ]
-    where = all_of([*event_limits(ask), ENGAGEMENT, *_shown(ask.dimensions, keys)])
+    where = all_of([*event_limits(ask), engagement(ask), *shown_keys(ask.dimensions, keys)])
     group = ", ".join(["visit_id", *_places(len(keys))])
     source = events_source(ask, ask.dimensions)
     by_visit = f"(select {', '.join(inner)} from {source} where {where} group by {group})"
     counts = [f"{ENGAGED_INGREDIENTS[name]} as n_{name}" for name in sorted(ingredients)]
     return _select([*_places(len(keys)), *counts], by_visit, [], len(keys))
+
+
+def engagement(ask: Ask) -> Fragment:
+    """Return what engagement is; documents stand beside it as the same, where goals need them."""
+    shown = ask.goals if GOAL in ask.dimensions else ()
+    own = not document_goals((*ask.filtered_goals(), *shown))
+    return ENGAGEMENT if own else Fragment(f"{ENGAGEMENT} and document_status = 0")
 
 
 def visits_part(ask: Ask, ingredients: set[str], role: PageRole) -> Fragment:
@@ -189,19 +204,23 @@ def visits_part(ask: Ask, ingredients: set[str], role: PageRole) -> Fragment:
     where = [
         ask.scope.site_condition(),
         ask.scope.visit_days(),
-        *_no_bots(ask),
+        *no_bots(ask),
         *(
             visit_condition(part, ask.scope, role)
             for part in ask.conjuncts()
             if _speaks_of_visits(part)
         ),
-        *_shown(ask.dimensions, keys, role),
+        *shown_keys(ask.dimensions, keys, role),
     ]
     source = Fragment("sessions")
     if ask.by_hour:
         source = Fragment(f"sessions inner join ({_touched(ask)}) as touched using (visit_id)")
     elif not ask.scope.period.whole_days or not all(map(_speaks_of_visits, ask.conjuncts())):
         where.append(Fragment(f"visit_id in ({_touched(ask)})"))
+    if _names_touch(ask.dimensions):
+        source = Fragment(
+            f"{source} inner join ({ask.scope.touches()}) as earlier using (visit_id)"
+        )
     counts = [
         f"{_visit_ingredient(name, ask)} as n_{name}" for name in sorted(ingredients - {VISITORS})
     ]
@@ -274,16 +293,17 @@ def event_limits(ask: Ask) -> list[Fragment]:
     return [
         ask.scope.site_condition(),
         ask.scope.event_time(),
-        *_no_bots(ask),
+        *no_bots(ask),
         *(event_condition(part, ask.scope) for part in ask.filters),
     ]
 
 
-def _no_bots(ask: Ask) -> list[Fragment]:
+def no_bots(ask: Ask) -> list[Fragment]:
+    """Leave bots out, unless they are asked for."""
     return [] if ask.bots else [Fragment("bot = ''")]
 
 
-def _shown(
+def shown_keys(
     names: tuple[str, ...] | list[str], keys: list[Fragment], role: PageRole | None = None
 ) -> list[Fragment]:
     """Leave out rows whose place, or entry or exit page, is not known (NUMBERS 1 and 8)."""
@@ -327,13 +347,12 @@ def _visit_key(ask: Ask, name: str, role: PageRole) -> Fragment:
     return value_of(dimension, column, ask.scope)
 
 
-def day_bucket(ask: Ask, name: str) -> Fragment:
-    """Return the bucket of a visit's day, as ``ranges.day_bucket`` has it."""
+def day_bucket(ask: Ask, name: str, day: str = "local_day") -> Fragment:
+    """Return the bucket of a visit's day, or of another one, as ``ranges.day_bucket`` has it."""
     binder, period = ask.scope.binder, ask.scope.period
     first = binder.day(period.first.isoformat())
-    day = "local_day"
     if not period.whole_days:
-        day = f"least(greatest(local_day, {first}), {binder.day(period.last.isoformat())})"
+        day = f"least(greatest({day}, {first}), {binder.day(period.last.isoformat())})"
     if name == "time:month":
         return Fragment(f"toStartOfMonth({day})")
     return Fragment(f"greatest(toMonday({day}), {first})" if name == "time:week" else day)
@@ -355,17 +374,29 @@ def _hour(ask: Ask) -> Fragment:
     return Fragment(result)
 
 
-def events_source(ask: Ask, names: tuple[str, ...] | list[str]) -> Fragment:
+def events_source(ask: Ask, names: tuple[str, ...] | list[str], table: str = "") -> Fragment:
     """Return events, beside them the entry and exit pages of their visits where they are asked."""
     columns = [
-        require(name).reads or require(name).sessions for name in names if _is_sessions_only(name)
+        require(name).reads or require(name).sessions
+        for name in names
+        if _is_sessions_only(name) and not require(name).touch
     ]
-    if not columns:
-        return Fragment("events")
+    table = table or ask.events()
+    source = _with_states(ask, columns, table) if columns else Fragment(table)
+    if not _names_touch(names):
+        return source
+    return Fragment(f"{source} inner join ({ask.scope.touches()}) as earlier using (visit_id)")
+
+
+def _names_touch(names: tuple[str, ...] | list[str]) -> bool:
+    return any(not name.startswith("time:") and require(name).touch for name in names)
+
+
+def _with_states(ask: Ask, columns: list[str], table: str) -> Fragment:
     listed = ", ".join(["visit_id", *dict.fromkeys(columns)])
     where = all_of((ask.scope.site_condition(), ask.scope.visit_days()))
     states = f"select {listed} from sessions where {where} group by {listed} having sum(sign) > 0"
-    return Fragment(f"events inner join ({states}) as states using (visit_id)")
+    return Fragment(f"{table} inner join ({states}) as states using (visit_id)")
 
 
 def _is_sessions_only(name: str) -> bool:
@@ -376,9 +407,10 @@ def _touched(ask: Ask) -> Fragment:
     """Select the visits that had an event in the period which the filters let through."""
     where = all_of([*event_limits(ask), ask.counts()])
     if not ask.by_hour:
-        return Fragment(f"select visit_id from events where {where}")
+        return Fragment(f"select visit_id from {ask.events()} where {where}")
     return Fragment(
-        f"select visit_id, {_hour(ask)} as hour from events where {where} group by visit_id, hour"
+        f"select visit_id, {_hour(ask)} as hour from {ask.events()} where {where}"
+        " group by visit_id, hour"
     )
 
 

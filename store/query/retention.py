@@ -134,7 +134,7 @@ from (
             day -> toInt64(dateDiff('{unit}', began, day)),
             arrayFilter(day -> day >= began, groupUniqArrayIf(local_day, {again}))
         ))) as offsets
-    from events where {where}
+    from {ask.events(*goals)} where {where}
     group by visitor
     having countIf({first}) > 0
 )

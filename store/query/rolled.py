@@ -86,9 +86,10 @@ def can_roll(reading: str, ask: Ask, ingredients: set[str]) -> bool:
 
 
 def is_rolled(dimension: str) -> bool:
-    """Say whether there are rollups by a dimension: not by goals, properties, or a zone's hours."""
+    """Say whether there are rollups by a dimension: not by what one day's rows cannot tell."""
     found = require(dimension)
-    return dimension != GOAL and not found.is_prop and "{zone}" not in found.sessions
+    of_rows = found.is_prop or found.touch or found.of_hit or dimension == "event:title"
+    return not (dimension == GOAL or of_rows or "{zone}" in found.sessions)
 
 
 def named_dimensions(ask: Ask) -> list[str]:

@@ -12,7 +12,14 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from store.query.answers import Asked, Key, Row, notes, present
-from store.query.conditions import Rolled
+from store.query.conditions import Imported, Rolled
+from store.query.imported import (
+    NO_DATA,
+    Imports,
+    choose_imports,
+    find_imports,
+    imports_meta,
+)
 from store.query.metrics import BY_METRIC, Value, change_of
 from store.query.model import (
     DateRange,
@@ -27,7 +34,7 @@ from store.query.model import (
     Result,
 )
 from store.query.parse_filters import every_leaf
-from store.query.plan import Statement, plan, plan_count, resolved_dimensions
+from store.query.plan import Statement, needs_of, plan, plan_count, resolved_dimensions
 from store.query.ranges import Period, buckets, label, resolve, resolve_comparison
 from store.query.rolled import find_rolled
 
@@ -59,22 +66,40 @@ def run_query(store: QueryStore, query: Query, site: QuerySite, now: datetime) -
     Raises:
         QueryError: It costs too much, or a regular expression does not compile.
     """
-    period = resolve_at(store, query.date_range, site, now)
+    imports = find_imports(store, site, LIMITS) if query.include.imports else Imports()
+    period = resolve_at(store, query.date_range, site, now, imports.first)
+    dimensions = resolved_dimensions(query, period)
+    added = _added(imports, query, site, period)
     rolled = _find_rolled(store, site, period)
-    asked = Asked(query, site, period, resolved_dimensions(query, period), rolled)
+    asked = Asked(query, site, period, dimensions, rolled, _of(added))
     rows = _rows(store, asked)
     results: list[dict[str, Any]] = [
         {"dimensions": _labels(keys, period), "metrics": present(asked, keys, values)}
         for keys, values in rows
     ]
-    earlier = None
+    earlier, chosen = None, [added]
     if query.include.comparisons is not None:
         period = resolve_comparison(query.include.comparisons, period)
         rolled = _find_rolled(store, site, period)
-        earlier = Asked(query, site, period, asked.dimensions, rolled)
+        chosen.append(_added(imports, query, site, period))
+        earlier = Asked(query, site, period, asked.dimensions, rolled, _of(chosen[1]))
         for result, comparison in zip(results, _compare(store, asked, earlier, rows), strict=True):
             result["comparison"] = comparison
-    return Result(results, _meta(store, asked, earlier), _echo(asked))
+    meta = _meta(store, asked, earlier)
+    if query.include.imports:
+        meta |= imports_meta(chosen)
+    return Result(results, meta, _echo(asked))
+
+
+def _added(imports: Imports, query: Query, site: QuerySite, period: Period) -> Imported | str:
+    """Choose the imported totals to add, or say why there are none."""
+    if not imports.totals:
+        return NO_DATA
+    return choose_imports(imports, query, period, needs_of(query, site, period))
+
+
+def _of(added: Imported | str) -> Imported | None:
+    return added if isinstance(added, Imported) else None
 
 
 def current_visitors(store: QueryStore, site_id: int, now: datetime) -> int:
@@ -93,9 +118,20 @@ def _unix_ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def resolve_at(store: QueryStore, wanted: DateRange, site: QuerySite, now: datetime) -> Period:
-    """Resolve a range; ``all`` begins with the first day that holds something."""
-    first_data = _first_day(store, site) if wanted == NamedRange("all") else None
+def resolve_at(
+    store: QueryStore,
+    wanted: DateRange,
+    site: QuerySite,
+    now: datetime,
+    imported: date | None = None,
+) -> Period:
+    """Resolve a range; ``all`` begins with the first day that holds something.
+
+    ``imported`` is the first day of imported totals, where those count.
+    """
+    first_data = None
+    if wanted == NamedRange("all"):
+        first_data = min(filter(None, (_first_day(store, site), imported)), default=None)
     return resolve(wanted, ZoneInfo(site.timezone), now, first_data)
 
 
@@ -115,6 +151,7 @@ def _rows(store: QueryStore, asked: Asked, among: dict[int, list[str]] | None = 
         page=page,
         among=among,
         rolled=asked.rolled,
+        imported=asked.imported,
     )
     width = len(asked.dimensions)
     found = ask_store(store, statement, asked.query.filters)
@@ -191,10 +228,18 @@ def _compiles(store: QueryStore, pattern: str) -> bool:
 
 def _filled(rows: Sequence[Row], asked: Asked) -> list[Row]:
     known = {keys[0]: values for keys, values in rows}
-    empty: list[Value] = [BY_METRIC[metric].empty for metric in asked.query.metrics]
+    empty = _empty(asked)
     return [
         ((key,), known.get(key, list(empty)))
         for key, _ in buckets(asked.period, asked.dimensions[0])
+    ]
+
+
+def _empty(asked: Asked) -> list[Value]:
+    """Return the values of a row that nothing is in."""
+    unknown = asked.imported.unknown if asked.imported is not None else frozenset()
+    return [
+        None if metric in unknown else BY_METRIC[metric].empty for metric in asked.query.metrics
     ]
 
 
@@ -225,7 +270,7 @@ def _compare(
     """Find for each row the same row of an earlier time, buckets matched by their order."""
     found = dict(_rows(store, earlier, _among(asked, rows)))
     twin = _twins(asked, earlier)
-    empty: list[Value] = [BY_METRIC[metric].empty for metric in asked.query.metrics]
+    empty = _empty(earlier)
     compared = []
     for keys, values in rows:
         then = tuple(key if isinstance(key, str) else twin.get(key, "") for key in keys)
@@ -272,7 +317,7 @@ def _meta(store: QueryStore, asked: Asked, earlier: Asked | None) -> dict[str, A
 def _total_rows(store: QueryStore, asked: Asked) -> int:
     if asked.is_series:
         return len(buckets(asked.period, asked.dimensions[0]))
-    statement = plan_count(asked.query, asked.site, asked.period, asked.rolled)
+    statement = plan_count(asked.query, asked.site, asked.period, asked.rolled, asked.imported)
     return int(ask_store(store, statement, asked.query.filters)[0][0])
 
 

@@ -55,7 +55,7 @@ CREATE TABLE events
     `name` LowCardinality(String),
     `interactive` Bool,
     `hostname` LowCardinality(String),
-    `path` String CODEC(ZSTD(1)),
+    `path` LowCardinality(String) CODEC(ZSTD(1)),
     `props` Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     `revenue_minor` Int64,
     `currency` LowCardinality(String),
@@ -128,6 +128,50 @@ ENGINE = MergeTree
 PARTITION BY toYYYYMM(ts)
 ORDER BY (site_id, toDate(ts), kind, ts)
 SETTINGS non_replicated_deduplication_window = 20000, index_granularity = 8192;
+
+CREATE TABLE imported_totals
+(
+    `site_id` UInt32,
+    `import_id` UInt64,
+    `local_day` Date,
+    `reading` LowCardinality(String),
+    `dimension` LowCardinality(String),
+    `value` String CODEC(ZSTD(1)),
+    `n_visitors` Int64 CODEC(T64, ZSTD(1)),
+    `n_visits` Int64 CODEC(T64, ZSTD(1)),
+    `n_pageviews` Int64 CODEC(T64, ZSTD(1)),
+    `n_events` Int64 CODEC(T64, ZSTD(1)),
+    `n_bounces` Int64 CODEC(T64, ZSTD(1)),
+    `n_duration_ms` Int64 CODEC(T64, ZSTD(1)),
+    `n_engaged_ms` Int64 CODEC(T64, ZSTD(1)),
+    `n_engaged_visits` Int64 CODEC(T64, ZSTD(1)),
+    `n_entrances` Int64 CODEC(T64, ZSTD(1)),
+    `n_exits` Int64 CODEC(T64, ZSTD(1)),
+    `n_scroll_sum` Int64 CODEC(T64, ZSTD(1)),
+    `n_scroll_visits` Int64 CODEC(T64, ZSTD(1))
+)
+ENGINE = MergeTree
+ORDER BY (site_id, dimension, reading, local_day)
+SETTINGS non_replicated_deduplication_window = 20000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
+
+CREATE TABLE imports
+(
+    `site_id` UInt32,
+    `import_id` UInt64,
+    `act` LowCardinality(String),
+    `kind` LowCardinality(String),
+    `format` LowCardinality(String),
+    `file` String,
+    `digest` String,
+    `first_day` Date,
+    `last_day` Date,
+    `row_count` UInt64,
+    `holds` Array(LowCardinality(String)),
+    `at` DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = MergeTree
+ORDER BY (site_id, import_id)
+SETTINGS non_replicated_deduplication_window = 20000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192;
 
 CREATE TABLE rollup_builds
 (

@@ -1,5 +1,6 @@
 """Encoded events as the edge appends them: some sites, many visitors, believable attributes."""
 
+import time
 from collections.abc import Iterator
 from random import Random
 
@@ -12,8 +13,7 @@ from edge.sites import shard_of
 SITES = tuple(range(1, 9))
 EVENTS_A_VISIT = 5
 WINDOW_S = 600
-START_MS = 1_767_225_600_000
-_DAY = START_MS // 86_400_000
+_DAY_MS = 86_400_000
 _SOURCES = ("", "", "Google", "Bing", "news.example", "ChatGPT")
 _BROWSERS = (("Chrome", "141"), ("Safari", "18"), ("Firefox", "143"), ("Edge", "141"))
 _SYSTEMS = (("Windows", "10"), ("Mac", "14"), ("iOS", "18"), ("Android", "15"), ("Linux", ""))
@@ -21,14 +21,18 @@ _COUNTRIES = ("DE", "FR", "US", "GB", "IN", "BR", "")
 
 
 def make_events(count: int, seed: int = 1, *, per_second: float = 20.0) -> Iterator[Event]:
-    """Make events in order of time, so many a second of event time; a visit has about five."""
+    """Make the latest events in order of time, so many a second; a visit has about five.
+
+    They end now, as live traffic does: what changes a day that is over also marks it.
+    """
     rng = Random(seed)
+    start_ms = time.time_ns() // 1_000_000 - round(count * 1000 / per_second)
     # The visitors of ten minutes are others than those of the ten before, so visits end.
     window = max(int(per_second * WINDOW_S), EVENTS_A_VISIT)
     at_once = window // EVENTS_A_VISIT
     for i in range(count):
         visitor = i // window * at_once + rng.randrange(at_once)
-        yield _event(rng, visitor, START_MS + round(i * 1000 / per_second))
+        yield _event(rng, visitor, start_ms + round(i * 1000 / per_second))
 
 
 def _event(rng: Random, visitor: int, ts_ms: int) -> Event:
@@ -40,7 +44,7 @@ def _event(rng: Random, visitor: int, ts_ms: int) -> Event:
     return Event(
         site_id=SITES[visitor % len(SITES)],
         ts_ms=ts_ms,
-        local_day=_DAY,
+        local_day=ts_ms // _DAY_MS,
         visitor=of_visitor.getrandbits(64) | 1,
         previous=0,
         name=name,

@@ -86,7 +86,7 @@ def wait_for_script(stack: Stack, edge: str, key: str) -> str:
     while True:
         status, headers, body = fetch(stack.ports["edge"], f"/sf/tracker.js?k={key}", host=edge)
         if status == 200 and b"import(" in body:
-            assert f'e:"http://{edge}/sf/e?k={key}"'.encode() in body
+            assert f'["http://{edge}/sf/e?k={key}"'.encode() in body
             return headers["etag"].strip('"')
         assert time.monotonic() < deadline, status
         time.sleep(0.1)

@@ -3,18 +3,33 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.load_id import make_load_id, read_load_id, render_load_id, was_ahead
+from edge.load_id import (
+    error_status,
+    make_load_id,
+    read_load_id,
+    render_load_id,
+    was_ahead,
+)
 from tests.support.factories import a_site
 
 SITE = a_site(load_key="a secret of the installation")
 
 
-@given(st.integers(0, 2**48 - 1), st.booleans())
-def test_an_id_comes_back_as_it_was_given_out(drawn: int, is_ahead: bool) -> None:
-    load_id = make_load_id(SITE, drawn, is_ahead=is_ahead)
+@given(st.integers(0, 2**48 - 1), st.booleans(), st.integers(200, 999))
+def test_an_id_comes_back_as_it_was_given_out(drawn: int, is_ahead: bool, status: int) -> None:
+    load_id = make_load_id(SITE, drawn, is_ahead=is_ahead, status=status)
     assert 0 <= load_id < 2**64
     assert read_load_id(SITE, render_load_id(load_id)) == load_id
     assert was_ahead(load_id) is is_ahead
+    assert error_status(load_id) == (status if 400 <= status < 600 else 0)
+
+
+def test_what_an_id_tells_leaves_the_rest_of_it_to_chance() -> None:
+    every = (1 << 48) - 1
+    fine = {make_load_id(SITE, drawn, is_ahead=False) for drawn in (0, every)}
+    missing = {make_load_id(SITE, drawn, is_ahead=False, status=404) for drawn in (0, every)}
+    assert [one >> 16 for one in sorted(fine)] == [0, every - 3]
+    assert [one >> 16 for one in sorted(missing)] == [18, every - 0x3FF + 18]
 
 
 @given(st.integers(0, 2**48 - 1))

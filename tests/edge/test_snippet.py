@@ -75,7 +75,7 @@ def test_the_script_holds_the_absolute_endpoint_and_the_sites_key() -> None:
     seen = as_snippet(SITES[1], ORIGIN)
     body = BUILDS.script(seen, names_of(seen, 0)).body
     assert body == (
-        b'{let s={e:"https://edge.example/sf/e?k=stk_b",p:"https://edge.example/sf/p?k=stk_b",h:1}}'
+        b'{let s=["https://edge.example/sf/e?k=stk_b","https://edge.example/sf/p?k=stk_b"]}'
     )
 
 

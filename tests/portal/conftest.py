@@ -1,11 +1,9 @@
-"""A portal on a real SQLite file, people in it, and where numbers count the real store."""
+"""A portal on a real database, people in it, and where numbers count the real store."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -17,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from portal.accounts import passwords
 from portal.app import PortalConfig, create_app
-from portal.commands import add_site, create_token, ensure_default_team
+from portal.commands import add_site, create_token
 from portal.config import Surroundings
 from portal.database import Database
 from portal.models import Membership, Role, Team, User
@@ -130,26 +128,6 @@ passwords._HASHER = PasswordHasher(time_cost=1, memory_cost=64)
 _HASHED = passwords.hash_password(PASSWORD)
 
 
-@pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("portal") / "empty.sqlite"
-    database = Database(f"sqlite:///{file}")
-    database.migrate()
-    with database.writing() as session:
-        ensure_default_team(session, NOW)
-    with database.engine.connect() as connection:
-        connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
-    database.close()
-    return file
-
-
-@pytest.fixture
-def database_url(migrated_file: Path, tmp_path: Path) -> str:
-    file = tmp_path / "portal.sqlite"
-    shutil.copy(migrated_file, file)
-    return f"sqlite:///{file}"
-
-
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
@@ -157,22 +135,27 @@ def database(database_url: str) -> Iterator[Database]:
     database.close()
 
 
+def new_portal(database_url: str, store: Any = None, **options: Any) -> Portal:
+    """Make a portal on a migrated database; its store is away unless one is given."""
+    portal = Portal(url=database_url, app=Flask("placeholder"))
+    config = PortalConfig(
+        database_url=database_url,
+        secret_key="only for tests",
+        store=cast("Store", store or AwayStore()),
+        now=lambda: portal.clock[0],
+        **{"publish": portal.published.append, **options},
+    )
+    portal.app = create_app(config)
+    return portal
+
+
 @pytest.fixture
 def make_portal(database_url: str) -> Iterator[Callable[..., Portal]]:
     made: list[Portal] = []
 
     def make(store: Any = None, **options: Any) -> Portal:
-        portal = Portal(url=database_url, app=Flask("placeholder"))
-        config = PortalConfig(
-            database_url=database_url,
-            secret_key="only for tests",
-            store=cast("Store", store or AwayStore()),
-            now=lambda: portal.clock[0],
-            **{"publish": portal.published.append, **options},
-        )
-        portal.app = create_app(config)
-        made.append(portal)
-        return portal
+        made.append(new_portal(database_url, store, **options))
+        return made[-1]
 
     yield make
     for portal in made:

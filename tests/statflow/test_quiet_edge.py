@@ -55,7 +55,7 @@ def test_every_worker_gives_and_knows_the_same_names(
         (script,) = {match[1].decode() for match in scripts if match}
         assert script in list_paths(a_site(quiet_seed=SEED), time.time())
         source = ask(edge, "GET", script).body.decode()
-        named = re.search(r'e:"([^"]+)",p:"([^"]+)"', source)
+        named = re.search(r'=\["(/[^"]+)","(/[^"]+)"', source)
         assert named is not None
         beacon, pixel = named.groups()
         for _ in range(6):

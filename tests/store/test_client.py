@@ -1,3 +1,4 @@
+import gc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from clickhouse_connect.driver.insert import InsertContext
 
 from store.client import MAX_INSERT_ROWS, Store, StoreError, StoreUnavailable
 from tests.support.store_process import StoreProcess
@@ -118,6 +120,19 @@ def test_a_full_insert_is_one_part(store: Store) -> None:
         " and table = 'events' and partition = '202702' and level = 0"
     )
     assert parts == [(MAX_INSERT_ROWS,)]
+
+
+def test_an_insert_leaves_its_rows_to_nobody(store: Store) -> None:
+    gc.collect()
+    gc.disable()  # What only the collector finds would keep a forwarder's batches for minutes.
+    try:
+        store.insert("events", some_events(121), token="121")
+        with pytest.raises(StoreError):
+            store.insert("events", some_events(121, ts=["no", "times", "these"]), token="121-b")
+        left = [found for found in gc.get_objects() if isinstance(found, InsertContext)]
+        assert [vars(context) for context in left if vars(context)] == []
+    finally:
+        gc.enable()
 
 
 def test_no_rows_are_no_insert(store: Store) -> None:

@@ -18,7 +18,12 @@ from tracker import DIST
 
 LEDGER: dict[str, dict[str, Any]] = json.loads((DIST / "versions.json").read_text())
 LATEST = max(LEDGER, key=lambda version: [int(part) for part in version.split(".")])
+USUAL = "downloads+forms"
+"""The parts of the core that sites have which changed nothing."""
 SOURCE = (DIST / f"{LATEST}.js").read_text()
+CORES = {USUAL: SOURCE} | {
+    path.stem: path.read_text() for path in (DIST / LATEST / "core").glob("*.js")
+}
 SELECTORS = (DIST / "selectors" / f"{LATEST}.js").read_text()
 TAG = '<script async="async" src="/sf/1a2b3c4d5e.js"></script>'
 
@@ -33,12 +38,14 @@ class TrackedSite:
 
     def __init__(self, origin: str) -> None:
         self.origin = origin
-        self.settings: dict[str, Any] = {"e": "/sf/e", "p": "/sf/p.gif", "h": 0}
+        self.settings = ["/sf/e", "/sf/p.gif", 0, 0]
+        self.parts = USUAL
         self.rules: list[tuple[str, str, str, dict[str, str]]] = []
         self.modules: list[str] = []
         self.files: dict[str, str] = {}
         self.pages: dict[str, str] = {path: render_page(f"Page {path}") for path in ("/", "/b")}
         self.headers: dict[str, str] = {}
+        self.statuses: dict[str, int] = {}
         self.answers: list[int] = []
         self.bodies: list[dict[str, Any]] = []
         self.on_request: dict[str, Callable[[], object]] = {}
@@ -46,7 +53,7 @@ class TrackedSite:
 
     @property
     def script(self) -> str:
-        script = SOURCE.replace('"__SF__"', json.dumps(self.settings))
+        script = CORES[self.parts].replace('"__SF__"', json.dumps(self.settings))
         if self.rules:
             script += SELECTORS.replace('"__SF_RULES__"', json.dumps(self.rules))
         loads = "".join(f'import("/sf/m/{name}.js").catch(()=>{{}});' for name in self.modules)
@@ -75,7 +82,7 @@ class TrackedSite:
         return [
             headers.get("referer", "").removeprefix(self.origin)
             for method, path, headers in self.requests
-            if path.startswith(self.settings["p"]) and method == "GET"
+            if path.startswith(self.settings[1]) and method == "GET"
         ]
 
     def wait_for(self, page: Page, ready: Callable[[], object]) -> None:
@@ -141,10 +148,11 @@ def _handler(site: TrackedSite) -> type[BaseHTTPRequestHandler]:  # noqa: C901 -
                 self._answer(200, "text/javascript", module.read_text())
             elif path in site.files:
                 self._answer(200, "text/javascript", site.files[path])
-            elif path == site.settings["p"]:
+            elif path == site.settings[1]:
                 self._answer(200, "image/gif", "GIF89a")
             elif path in site.pages:
-                self._answer(200, "text/html; charset=utf-8", site.pages[path], site.headers)
+                status = site.statuses.get(path, 200)
+                self._answer(status, "text/html; charset=utf-8", site.pages[path], site.headers)
             else:
                 self._answer(404, "text/plain", "")
 
@@ -152,7 +160,7 @@ def _handler(site: TrackedSite) -> type[BaseHTTPRequestHandler]:  # noqa: C901 -
             self._note()
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             status = 202
-            if self.path == site.settings["e"]:
+            if self.path == site.settings[0]:
                 status = site.answers.pop(0) if site.answers else 202
                 if status == 202:
                     site.bodies.append(json.loads(body))

@@ -119,7 +119,7 @@ def test_a_policy_in_the_page_that_forbids_the_beacon_leaves_one_pixel(
 
 
 def test_every_address_comes_from_the_settings(tracked_site: TrackedSite, page: Page) -> None:
-    tracked_site.settings |= {"e": "/lumela/refo7", "p": "/lumela/nava"}
+    tracked_site.settings[:2] = ["/lumela/refo7", "/lumela/nava"]
     tracked_site.pages["/b"] = render_page(head=POLICY.format("connect-src 'none'"))
     page.goto(tracked_site.origin)
     leave(tracked_site, page)

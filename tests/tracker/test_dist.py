@@ -11,7 +11,7 @@ from edge.collector.builds import script_settings
 from edge.names import names_of
 from edge.sites import Module
 from tests.support.factories import a_site
-from tests.support.tracked_site import LATEST, LEDGER, SOURCE
+from tests.support.tracked_site import CORES, LATEST, LEDGER, SOURCE, USUAL
 from tracker import DIST, selectors_build
 
 BUDGET_BYTES = 1_536
@@ -37,18 +37,31 @@ def test_every_file_is_in_the_ledger() -> None:
     assert {path.stem for path in DIST.glob("*.js")} == set(LEDGER)
 
 
-def test_the_script_as_it_is_served_keeps_to_the_budget() -> None:
-    site = a_site(hash_routes=True, respect_dnt=False, kept_params=["id"])
+@pytest.mark.parametrize("parts", CORES)
+def test_the_script_as_it_is_served_keeps_to_the_budget(parts: str) -> None:
+    site = a_site(respect_dnt=False, kept_params=["id"])
     settings = script_settings(site, names_of(site, 0)).decode()
-    served = SOURCE.replace(PLACEHOLDER, settings).encode()
+    served = CORES[parts].replace(PLACEHOLDER, settings).encode()
     assert len(gzip.compress(served, 9)) <= BUDGET_BYTES
+
+
+def test_a_core_without_a_part_is_smaller_and_frozen_too() -> None:
+    rows = LEDGER[LATEST]["cores"] | {USUAL: LEDGER[LATEST]}
+    assert set(rows) == set(CORES)
+    for name, source in CORES.items():
+        assert hashlib.sha256(source.encode()).hexdigest() == rows[name]["sha256"]
+        assert ("File Download" in source) is ("downloads" in name)
+        assert ("Form: Submission" in source) is ("forms" in name)
+        assert ("location.hash" in source) is ("hash" in name)
+    by_size = sorted(rows, key=lambda name: int(rows[name]["gzip_bytes"]))
+    assert (by_size[0], by_size[-1]) == ("none", "downloads+forms+hash")
 
 
 @pytest.mark.parametrize("version", LEDGER)
 def test_modules_are_frozen_with_their_version_and_keep_to_the_budget(version: str) -> None:
     rows = LEDGER[version]["modules"]
     assert set(rows) == set(Module)
-    assert {path.stem for path in (DIST / version).iterdir()} == set(rows)
+    assert {path.stem for path in (DIST / version).glob("*.js")} == set(rows)
     for name, row in rows.items():
         body = (DIST / version / f"{name}.js").read_bytes()
         assert hashlib.sha256(body).hexdigest() == row["sha256"]

@@ -43,7 +43,7 @@ def test_do_not_track_switched_off_is_no_wish(tracked_site: TrackedSite, page: P
 
 
 def test_a_site_may_leave_the_signals_aside(tracked_site: TrackedSite, page: Page) -> None:
-    tracked_site.settings["n"] = 1
+    tracked_site.settings[3] = 1
     page.add_init_script(GPC)
     visit_everything(tracked_site, page)
 
@@ -53,7 +53,7 @@ def test_a_site_may_leave_the_signals_aside(tracked_site: TrackedSite, page: Pag
 def test_the_opt_out_cookie_silences_whatever_the_site_wants(
     tracked_site: TrackedSite, context: BrowserContext, page: Page
 ) -> None:
-    tracked_site.settings["n"] = 1
+    tracked_site.settings[3] = 1
     context.add_cookies(
         [
             {"name": "session", "value": "1", "url": tracked_site.origin},

@@ -71,7 +71,7 @@ def test_every_click_id_leaves_its_name(tracked_site: TrackedSite, page: Page, n
 def test_a_site_with_parameters_of_its_own_leaves_the_query_to_the_edge(
     tracked_site: TrackedSite, page: Page
 ) -> None:
-    tracked_site.settings["k"] = 1
+    tracked_site.settings[2] = 1
     page.goto(tracked_site.origin + "/b?id=7")
     leave(tracked_site, page)
 
@@ -94,7 +94,9 @@ def test_routes_count_by_path(tracked_site: TrackedSite, page: Page) -> None:
     page.evaluate("history.pushState({}, '', '/studio/wheel?step=2')")
     page.evaluate("history.replaceState({}, '', '/studio/wheel#clay')")
     page.evaluate("history.replaceState({}, '', '/studio/kiln')")
+    # To go back takes its time, and whoever goes elsewhere before that never went back.
     page.evaluate("history.back()")
+    tracked_site.wait_for(page, lambda: len(tracked_site.views) == 4)
     leave(tracked_site, page)
 
     assert tracked_site.views == ["/", "/studio/wheel", "/studio/kiln", "/studio/wheel"]
@@ -121,7 +123,7 @@ def test_fragments_are_pages_only_where_the_site_says_so(
     assert tracked_site.views == ["/"]
 
     tracked_site.bodies.clear()
-    tracked_site.settings["h"] = 1
+    tracked_site.parts = "downloads+forms+hash"
     page.goto(tracked_site.origin + "/#/one?token=secret")
     tracked_site.wait_for(page, lambda: tracked_site.views)
     page.evaluate("location.hash = '/two'")
@@ -185,7 +187,20 @@ def test_the_load_id_of_the_edge_travels_with_the_first_view_only(
     page.evaluate("history.pushState({}, '', '/b')")
     leave(tracked_site, page)
 
-    assert [view.get("l") for view in tracked_site.named("pageview")] == ["Zk3_-9aQ", 0]
+    assert [view.get("l") for view in tracked_site.named("pageview")] == ["Zk3_-9aQ", None]
+
+
+@pytest.mark.parametrize(("status", "told"), [(404, "404"), (500, "500"), (200, None)])
+def test_the_first_view_of_an_error_page_bears_its_status(
+    tracked_site: TrackedSite, page: Page, status: int, told: str | None
+) -> None:
+    tracked_site.statuses["/b"] = status
+    page.goto(tracked_site.origin + "/b")
+    tracked_site.wait_for(page, lambda: tracked_site.views)
+    page.evaluate("history.pushState({}, '', '/')")
+    leave(tracked_site, page)
+
+    assert [view.get("s") for view in tracked_site.named("pageview")] == [told, None]
 
 
 def test_two_tags_count_once(tracked_site: TrackedSite, page: Page) -> None:

@@ -2,7 +2,7 @@ import { track } from "./views.js";
 
 /** In the order that compresses best. */
 const FILES =
-  /\.(csv|mov|mp[34]|dmg|pdf|gz|exe|rar|(xls|doc|ppt)x?|txt|7z|epub|zip)$/i;
+  /\.(csv|mov|mp[34]|gz|epub|(xls|doc|ppt)x?|pdf|7z|exe|txt|rar|dmg|zip)$/i;
 
 /**
  * Count declared events, downloads and links that lead away. Never delays the navigation.
@@ -17,15 +17,16 @@ export const onClick = (event) => {
   const target = /** @type {Element} */ (event.target);
   const declared = /** @type {HTMLElement} */ (target.closest("[data-sf-event]"));
   if (declared) {
-    const { sfEvent, sfOptions } = declared.dataset;
-    track(/** @type {string} */ (sfEvent), sfOptions && JSON.parse(sfOptions));
+    const { dataset } = declared;
+    track(/** @type {string} */ (dataset.sfEvent), dataset.sfOptions && JSON.parse(dataset.sfOptions));
   }
   const link = /** @type {HTMLAnchorElement} */ (target.closest("a[href]"));
   // A link to mail, telephone or script has no host.
   if (link && link.host) {
-    const name = FILES.test(link.pathname)
-      ? "File Download"
-      : link.host != location.host && "Outbound Link: Click";
+    const name =
+      WITH_DOWNLOADS && FILES.test(link.pathname)
+        ? "File Download"
+        : link.host != location.host && "Outbound Link: Click";
     if (name) track(name, { props: { url: link.origin + link.pathname } });
   }
 };

@@ -21,6 +21,8 @@ interface Statflow {
 
 /** What an event carries besides what all carry (the contract's table of the beacon). */
 interface WireFields {
+  /** The page, where it is another than the one counted last. */
+  u?: string;
   /** Referrer, of page views only. */
   r?: string;
   p?: Props;
@@ -30,11 +32,18 @@ interface WireFields {
   g?: number;
   /** Scroll depth, 0 to 100. */
   d?: number;
-  /** The edge's id of this load, with its first page view only; 0 in later ones. */
-  l?: string | 0;
+  /** The edge's id of this load, with its first page view only. */
+  l?: string;
+  /** The document's status, if it is an error; likewise. */
+  s?: string;
 }
 
 declare const statflow: Statflow;
+
+/** What the build puts in or leaves out: there is one core for each choice of these. */
+declare const WITH_DOWNLOADS: boolean;
+declare const WITH_FORMS: boolean;
+declare const WITH_HASH: boolean;
 
 declare const __SF__: import("./settings.js").Settings;
 declare const __SF_RULES__: unknown;

@@ -12,17 +12,17 @@ import { before, measure, onAttention, onPageShow, onRoute, report, track } from
 /** @type {Record<string, (event: any) => void>} */
 const listeners = {
   // In the order that compresses best; the browser does not mind.
-  scroll: measure,
-  visibilitychange: onAttention,
-  pageshow: onPageShow,
-  blur: onAttention,
+  click: onClick,
   pagehide: report,
-  focus: onAttention,
   // A change of the fragment alone is one too.
   popstate: onRoute,
-  click: onClick,
-  submit: () => track("Form: Submission"),
+  scroll: measure,
+  blur: onAttention,
   auxclick: onClick,
+  pageshow: onPageShow,
+  focus: onAttention,
+  ...(WITH_FORMS && { submit: () => track("Form: Submission") }),
+  visibilitychange: onAttention,
   securitypolicyviolation: onViolation,
 };
 

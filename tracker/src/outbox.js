@@ -64,7 +64,9 @@ export const flush = guard(() => {
     fetch(endpoint, { method: "POST", body, keepalive: true }).then(
       // 429 and 5xx pass; a batch refused with another 4xx will never be taken.
       (response) => (response.status > 428 ? retry() : (failures = 0)),
-      retry,
+      // The page that is left fails its requests a moment before it goes, and they arrive all the
+      // same: what fails counts as lost only where the page lives on.
+      () => setTimeout(retry, 200),
     );
   else navigator.sendBeacon(endpoint, body);
   flush();

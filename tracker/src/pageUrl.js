@@ -1,4 +1,4 @@
-import { hashRoutes, keepsQuery } from "./settings.js";
+import { keepsQuery } from "./settings.js";
 
 const KEPT = /[?&]((utm_\w+|ref|source)=[^&]*|\w*(clk?|bra|fat_)id=.)/g;
 
@@ -14,4 +14,4 @@ export const pageUrl = () =>
   route()).slice(0, 2000);
 
 /** The part of the fragment that names a page. */
-export const route = () => (hashRoutes ? location.hash.split("?")[0] : "");
+export const route = () => (WITH_HASH ? location.hash.split("?")[0] : "");

@@ -1,5 +1,5 @@
 import { guard } from "./guard.js";
-import { loadId } from "./loadId.js";
+import { errorStatus, loadId } from "./navigation.js";
 import { now } from "./now.js";
 import { flush, put } from "./outbox.js";
 import { pageUrl, route } from "./pageUrl.js";
@@ -34,13 +34,12 @@ const currentPath = () => location.pathname + route();
 
 /** Note how far down the visitor has seen. */
 export const measure = guard(() => {
-  const px = scrollY + innerHeight;
-  if (px > lowestPx) lowestPx = px;
+  lowestPx = Math.max(lowestPx, scrollY + innerHeight);
 });
 
 /** Add the time since the last look, if the page was seen and focused; start anew if it is. */
 const tick = () => {
-  if (activeSince) engagedMs += now() - activeSince;
+  engagedMs += activeSince && now() - activeSince;
   activeSince = isActive() ? now() : 0;
 };
 
@@ -69,10 +68,14 @@ export const report = (leaving) => {
 /** Count a page view, and measure that page from now on. */
 const view = () => {
   report();
-  const load = page ? 0 : loadId();
   path = currentPath();
-  page = pageUrl();
-  put("pageview", { r: document.referrer.split("?")[0], l: load });
+  put("pageview", {
+    r: document.referrer.split("?")[0],
+    l: loadId(),
+    s: errorStatus(),
+    // Not before the two above, which are told with the first view only.
+    u: (page = pageUrl()),
+  });
   engagedMs = lowestPx = 0;
   // The first report of a page is always sent.
   sentDepth = -1;
@@ -115,7 +118,7 @@ export const track = (name, options = {}) => {
  * @param {unknown} event
  */
 export const onAttention = (event) => {
-  if (!page && !document.hidden) {
+  if (!(page || document.hidden)) {
     view();
     early.forEach((call) => track(...call));
   }

@@ -112,7 +112,7 @@ class Pool:
             raise OSError("connecting to the upstream took too long") from None
         except ssl.CertificateError as error:
             raise OSError("the upstream's certificate is not for its name") from error
-        if not self.origins.allows(connection.address):
+        if not self.origins.allows(connection.address, upstream):
             connection.close()
             raise UpstreamRefusedError("the connected address is not in the allowed ranges")
         return connection

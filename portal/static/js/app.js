@@ -54,10 +54,22 @@
     if (dialog && !dialog.open) dialog.showModal();
   }
 
+  // Up and down go through the rows of a list.
+  function moveInRows(event) {
+    const row = event.target.closest(".rows tbody tr");
+    const by = { ArrowUp: "previousElementSibling", ArrowDown: "nextElementSibling" }[event.key];
+    const next = row && by && row[by]?.querySelector("a");
+    if (!next) return false;
+    event.preventDefault();
+    next.focus();
+    return true;
+  }
+
   function onKey(event) {
     if (event.key === "Escape") closeMenus();
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input, textarea, select, dialog, [contenteditable]")) return;
+    if (moveInRows(event)) return undefined;
     if (event.key === "?") return open("help");
     const key = CSS.escape(event.key.toLowerCase());
     const wanted = document.querySelector(`[data-key="${key}"]`);
@@ -92,7 +104,14 @@
     body.replaceChildren(note);
   }
 
+  // A choice that is all there is to a form sends it.
+  function onChange(event) {
+    const choice = event.target.closest("[data-submits]");
+    if (choice) choice.form.requestSubmit();
+  }
+
   document.addEventListener("click", onClick);
+  document.addEventListener("change", onChange);
   document.addEventListener("keydown", onKey);
   document.addEventListener("htmx:configRequest", carryChoices);
   document.addEventListener("htmx:responseError", onCardFailed);

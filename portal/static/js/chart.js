@@ -3,23 +3,9 @@
 (() => {
   "use strict";
 
+  const colour = window.statflowColour;
   let chart = null;
   let data = null;
-
-  // Canvas and ECharts want plain colours; the tokens are OKLCH.
-  function colour(name, alpha = 1) {
-    const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = 1;
-    const context = canvas.getContext("2d", { willReadFrequently: true });
-    const probe = document.createElement("span");
-    probe.style.color = `var(${name})`;
-    document.body.append(probe);
-    context.fillStyle = getComputedStyle(probe).color;
-    probe.remove();
-    context.fillRect(0, 0, 1, 1);
-    const [r, g, b] = context.getImageData(0, 0, 1, 1).data;
-    return `rgba(${r}, ${g}, ${b}, ${alpha})`;
-  }
 
   function text(tag, className, content) {
     const element = document.createElement(tag);
@@ -33,6 +19,9 @@
     const i = points[0].dataIndex;
     const box = text("div", "tip", "");
     box.append(text("span", "tip-title", data.titles[i]));
+    for (const note of data.notes) {
+      if (note.at === i) box.append(text("span", "tip-note", `⚑ ${note.text}`));
+    }
     for (const series of data.series) {
       const chosen = series.metric === data.metric;
       const strong = chosen ? " strong" : "";
@@ -46,10 +35,21 @@
   }
 
   function short(value, unit) {
+    if (unit === "money" && value < 1e4) return value.toLocaleString("en");
     if (unit === "percent") return `${value}%`;
     if (unit === "seconds") return value >= 60 ? `${Math.round(value / 6) / 10}m` : `${value}s`;
     if (value >= 1e6) return `${Math.round(value / 1e5) / 10}M`;
     return value >= 1e4 ? `${Math.round(value / 100) / 10}k` : String(value);
+  }
+
+  // Notes stand as flags at the top of their moment; the tip says what they say, the list below links to them.
+  function flags() {
+    return {
+      silent: true, symbol: "none", animation: false,
+      lineStyle: { color: colour("--data-2"), type: [2, 3], width: 1, opacity: 0.8 },
+      label: { formatter: "⚑", color: colour("--data-2"), fontSize: 14, distance: 0 },
+      data: [...new Set(data.notes.map((note) => note.at))].map((at) => ({ xAxis: at })),
+    };
   }
 
   function lines(series) {
@@ -73,6 +73,7 @@
       ...common, name: "now", data: cut ? values.map((v, i) => (i === last ? null : v)) : values, z: 3,
       lineStyle: { color: main, width: 2 }, itemStyle: { color: main }, areaStyle: { color: area },
     });
+    if (data.notes.length) found[found.length - 1].markLine = flags();
     if (cut) {
       found.push({
         ...common, name: "present", data: values.map((v, i) => (i < last - 1 ? null : v)), z: 2,
@@ -97,7 +98,7 @@
         axisLabel: { ...label, hideOverlap: true, alignMinLabel: "left", alignMaxLabel: "right" },
       },
       yAxis: {
-        type: "value", min: 0, splitNumber: 4, minInterval: series.unit === "ratio" ? 0 : 1,
+        type: "value", min: 0, splitNumber: 4, minInterval: ["ratio", "money"].includes(series.unit) ? 0 : 1,
         max: (range) => (range.max > 0 ? null : 1),
         axisLabel: { ...label, formatter: (value) => short(value, series.unit) },
         splitLine: { lineStyle: { color: colour("--line"), opacity: 0.7 } },
@@ -109,6 +110,57 @@
       },
       series: lines(series),
     };
+  }
+
+  // A stretch that is dragged over becomes the period; its days are in the data.
+  function letZoom(place) {
+    const own = chart;
+    const shade = new window.echarts.graphic.Rect({
+      silent: true, z: 9, style: { fill: colour("--data-1", 0.12) }, shape: { x: 0, y: 16, width: 0, height: 0 },
+    });
+    let from = null;
+    const bucket = (x) => {
+      const at = own.convertFromPixel({ xAxisIndex: 0 }, x);
+      return Math.min(Math.max(Math.round(at), 0), data.days.length - 1);
+    };
+    const reset = () => {
+      from = null;
+      own.getZr().remove(shade);
+    };
+    own.getZr().on("mousedown", (event) => {
+      if (data.days.length < 2) return;
+      from = event.offsetX;
+    });
+    own.getZr().on("mousemove", (event) => {
+      if (from === null) return;
+      const x = Math.min(from, event.offsetX);
+      shade.setShape({ x, width: Math.abs(event.offsetX - from), height: own.getHeight() - 44 });
+      own.getZr().add(shade);
+    });
+    own.getZr().on("globalout", reset);
+    own.getZr().on("mouseup", (event) => {
+      if (from === null) return;
+      const [a, b] = [bucket(from), bucket(event.offsetX)].sort((x, y) => x - y);
+      const far = Math.abs(event.offsetX - from) > 8;
+      reset();
+      if (far && a < b) zoom(place, data.days[a][0], data.days[b][1]);
+    });
+  }
+
+  function zoom(place, from, to) {
+    if (from === data.days[0][0] && to === data.days[data.days.length - 1][1]) return;
+    const url = new URL(place.dataset.zoom, location.origin);
+    url.searchParams.set("period", "custom");
+    url.searchParams.set("from", from);
+    url.searchParams.set("to", to);
+    const metric = new URL(location.href).searchParams.get("metric");
+    if (metric) url.searchParams.set("metric", metric);
+    const link = document.createElement("a");
+    link.href = url.pathname + url.search;
+    link.hidden = true;
+    document.querySelector(".bar-tools").append(link);
+    window.htmx?.process(link);
+    link.click();
   }
 
   // The chart's element has no id: htmx would carry its attributes, ECharts' style among them, over to
@@ -124,6 +176,7 @@
     if (!chart) {
       place.querySelector(".chart-still")?.remove();
       chart = window.echarts.init(place, null, { renderer: "canvas" });
+      letZoom(place);
     }
     chart.setOption(options(), true);
   }
@@ -140,6 +193,8 @@
       if (chosen) other.setAttribute("aria-current", "true");
       else other.removeAttribute("aria-current");
     }
+    const named = document.querySelector("[data-graphed]");
+    if (named) named.textContent = link.textContent;
     const url = new URL(location.href);
     url.searchParams.set("metric", data.metric);
     history.replaceState(history.state, "", url);

@@ -2,15 +2,18 @@
 
 import gzip
 from hashlib import sha256
+from itertools import product
 
 import brotli
 import pytest
 import zstandard
 
-from edge.collector.builds import TrackerBuilds
+from edge.collector.builds import TrackerBuilds, core_of
 from edge.names import WEEK_S, known_names, names_of
 from tests.support.factories import a_site
+from tracker import cores_of, newest_build
 
+FLAGS = ("count_downloads", "count_forms", "hash_routes")
 SOURCE = b'(()=>{let s="__SF__"})()'
 NOW = 1_767_225_600.5
 
@@ -30,9 +33,9 @@ def builds_at(clock: Clock, installed_at: float = 1_000.9) -> TrackerBuilds:
 
 
 def test_a_build_holds_the_sites_settings() -> None:
-    build = TrackerBuilds(SOURCE, now=lambda: 5.9).for_site(a_site(prefix="/x/y", hash_routes=True))
+    build = TrackerBuilds(SOURCE, now=lambda: 5.9).for_site(a_site(prefix="/x/y"))
     script, tag = build.script, build.tag
-    assert script.body == b'(()=>{let s={e:"/x/y/e",p:"/x/y/p.gif",h:1}})()'
+    assert script.body == b'(()=>{let s=["/x/y/e","/x/y/p.gif"]})()'
     assert script.hash == sha256(script.body).hexdigest()[:10]
     assert tag.script_url == f"/x/y/{script.hash}.js"
     assert (tag.endpoint_url, tag.module_prefix, tag.modified_at) == ("/x/y/e", "/x/y/m/", 5)
@@ -51,13 +54,36 @@ def test_sites_with_the_same_settings_share_a_script() -> None:
     assert builds.for_site(a_site()) == one
     assert builds.for_site(a_site(id=2, host="b.example")).script is one.script
     assert builds.for_site(a_site(id=3, prefix="/q")).script.hash != one.script.hash
-    assert builds.for_site(a_site(id=4, hash_routes=True)).script.hash != one.script.hash
+
+
+@pytest.mark.parametrize(
+    ("switches", "core"),
+    [
+        ({}, b"usual"),
+        ({"hash_routes": True}, b"downloads+forms+hash"),
+        ({"count_forms": False}, b"downloads"),
+        ({"count_downloads": False, "count_forms": False}, b"none"),
+    ],
+)
+def test_what_a_site_does_without_is_not_in_its_script(
+    switches: dict[str, bool], core: bytes
+) -> None:
+    names = ("downloads", "downloads+forms+hash", "none")
+    cores = {name: SOURCE + b"/*" + name.encode() + b"*/" for name in names}
+    builds = TrackerBuilds(SOURCE + b"/*usual*/", cores=cores)
+    assert builds.for_site(a_site(**switches)).script.body.endswith(b"/*" + core + b"*/")
+
+
+def test_there_is_a_frozen_core_for_every_choice_of_a_site() -> None:
+    flags = [dict(zip(FLAGS, choice, strict=True)) for choice in product((False, True), repeat=3)]
+    usual = core_of(a_site())
+    assert {core_of(a_site(**chosen)) for chosen in flags} == {usual, *cores_of(newest_build())}
 
 
 def test_a_site_that_keeps_its_queries_or_follows_no_signals_says_so_to_the_script() -> None:
     site = a_site(kept_params=["id"], respect_dnt=False)
     assert TrackerBuilds(SOURCE).for_site(site).script.body == (
-        b'(()=>{let s={e:"/sf/e",p:"/sf/p.gif",k:1,n:1}})()'
+        b'(()=>{let s=["/sf/e","/sf/p.gif",1,1]})()'
     )
 
 
@@ -81,7 +107,7 @@ def test_quiet_names_are_in_the_script_and_its_tag() -> None:
     build = builds_at(Clock()).for_site(site)
     assert build.tag.script_url == names.script
     assert (build.tag.endpoint_url, build.tag.module_prefix) == (names.beacon, names.modules)
-    assert f'e:"{names.beacon}",p:"{names.pixel}"'.encode() in build.script.body
+    assert f'["{names.beacon}","{names.pixel}"'.encode() in build.script.body
     assert b"/sf/" not in build.script.body
 
 
@@ -143,7 +169,7 @@ def test_a_site_with_rules_by_selector_gets_what_follows_them() -> None:
 
 def test_a_rule_that_keeps_a_parameter_lets_the_script_send_queries() -> None:
     rules = [{"id": "k", "kind": "privacy", "action": "keep", "params": ["q"]}]
-    assert b",k:1}" in TrackerBuilds(SOURCE).for_site(a_site(rules=rules)).script.body
+    assert b'"/sf/p.gif",1]' in TrackerBuilds(SOURCE).for_site(a_site(rules=rules)).script.body
 
 
 @pytest.mark.parametrize("part", [b"{}", b'"__SF_RULES__" "__SF_RULES__"'])

@@ -48,6 +48,16 @@ def test_plausible_is_told_in_its_header_when_an_event_is_dropped(edge: Edge) ->
     assert edge.buffer.events == []
 
 
+def test_the_published_example_of_the_events_api_is_taken(edge: Edge) -> None:
+    """What ``curl --data-binary`` sends in Plausible's documentation, but for the site's name."""
+    body = b'{"name":"pageview","url":"http://shop.example","domain":"shop.example","width":1666}'
+    form = (b"Content-Type", b"application/x-www-form-urlencoded")
+    answer = edge.ask("POST", f"/sf/{Api.PLAUSIBLE}", body, add=[form, (b"accept", b"*/*")])
+    assert answer.status == 202
+    (event,) = edge.buffer.events
+    assert (event.name, event.path) == ("pageview", "/")
+
+
 def test_umami_is_answered_as_its_script_reads_it(edge: Edge) -> None:
     answer = send(edge, Api.UMAMI, umami(name="Buy", data={"seats": 2}, language="de-CH"))
     assert answer.status == 200

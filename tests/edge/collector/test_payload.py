@@ -31,12 +31,12 @@ def test_the_least_is_a_name_and_a_url() -> None:
 def test_every_key_is_read() -> None:
     everything = _one(
         n="Buy", r="https://x.example/", a=12, p={"k": "v"}, i=False, g=1500, d=80, w=1440,
-        l="aB3-_", b=1, **{"$": {"amount": "9.90", "currency": "EUR"}},
+        l="aB3-_", s="410", b=1, **{"$": {"amount": "9.90", "currency": "EUR"}},
     )  # fmt: skip
     assert everything == Beacon(
         name="Buy", url=URL, referrer="https://x.example/", age_ms=12, props=(("k", "v"),),
         revenue=Revenue(990, "EUR"), interactive=False, engaged_ms=1500, scroll=80,
-        viewport_px=1440, load_id="aB3-_", automation=True,
+        viewport_px=1440, load_id="aB3-_", status=410, automation=True,
     )  # fmt: skip
 
 
@@ -55,6 +55,10 @@ def test_plausibles_long_names_are_read() -> None:
 @pytest.mark.parametrize(
     ("keys", "attribute", "value"),
     [
+        ({"s": "404"}, "status", 404),
+        ({"s": 503}, "status", 503),
+        ({"s": "200"}, "status", 0),
+        ({"s": 7}, "status", 0),
         ({"n": "  Buy  "}, "name", "Buy"),
         ({"n": "x" * 120}, "name", "x" * 120),
         ({"u": "HTTPS://Shop.example"}, "url", "HTTPS://Shop.example"),
@@ -127,6 +131,9 @@ def test_values_at_their_limits(keys: dict[str, Any], attribute: str, value: Any
         ({"l": 5}, "wrong_type", "l"),
         ({"l": "x y"}, "wrong_type", "l"),
         ({"l": "x" * 65}, "wrong_type", "l"),
+        ({"s": "4o4"}, "wrong_type", "s"),
+        ({"s": True}, "wrong_type", "s"),
+        ({"s": [404]}, "wrong_type", "s"),
         ({"b": 2}, "wrong_type", "b"),
     ],
 )

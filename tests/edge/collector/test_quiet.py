@@ -48,7 +48,7 @@ def test_a_page_out_of_a_cache_is_counted(quiet: Edge, clock: Clock, days: int) 
     clock.now += days * DAY_S
     script = quiet.ask("GET", script_url)
     assert header(script, b"cache-control") == SHORT
-    assert f'e:"{names.beacon}",p:"{names.pixel}"'.encode() in script.body
+    assert f'["{names.beacon}","{names.pixel}"'.encode() in script.body
     assert quiet.ask("POST", names.beacon, BODY).status == 202
     referer = (b"Referer", b"https://shop.example/tea")
     pixel = quiet.ask("GET", names.pixel, add=[referer, (b"Origin", b"")])
@@ -65,7 +65,7 @@ def test_after_that_its_names_are_the_origins(quiet: Edge, clock: Clock) -> None
 
 def test_pages_from_before_quiet_mode_go_on(quiet: Edge) -> None:
     script = quiet.ask("GET", "/sf/0123456789.js")
-    assert b'e:"/sf/e"' in script.body
+    assert b'["/sf/e"' in script.body
     assert quiet.ask("POST", "/sf/e", BODY).status == 202
 
 

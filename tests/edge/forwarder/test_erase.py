@@ -272,6 +272,37 @@ async def test_rollups_tell_nothing_of_what_was_erased(
         assert store.query(of_secret) == [(0,)]
 
 
+async def test_imported_totals_go_with_their_days_and_pages(
+    redis_server: RedisServer, store: Store
+) -> None:
+    def left() -> list[tuple[Any, ...]]:
+        rows = "select toString(local_day), value from imported_totals where site_id = 1"
+        return store.query(f"{rows} order by 1, 2")
+
+    async with Bench(redis_server, store) as bench:
+        for table in ("imported_totals", "imports"):
+            store.command(f"truncate table {table}")
+        store.command(
+            "insert into imported_totals (site_id, import_id, local_day, dimension, value)"
+            " select site, 1, '2026-01-01'::Date + number, 'event:page', page from numbers(4)"
+            f" array join [1, 2] as site array join ['/', '{SECRET}'] as page"
+        )
+        store.command("insert into imports (site_id, import_id) values (1, 1), (2, 1)")
+        await bench.erase(path="/secret/*")
+        await bench.forward()
+        assert left() == [(f"2026-01-0{day}", "/") for day in range(1, 5)]
+        midnight_ms = round(datetime(2026, 1, 3, tzinfo=UTC).timestamp() * 1000)
+        in_tokyo = {"zone": "Asia/Tokyo", "before_ms": midnight_ms - 9 * 3_600_000}
+        await bench.erase(**in_tokyo, visitor=1)
+        await bench.erase(**in_tokyo)
+        await bench.forward()
+        assert left() == [("2026-01-03", "/"), ("2026-01-04", "/")]
+        await bench.erase()
+        await bench.forward()
+        assert store.query("select distinct site_id from imported_totals") == [(2,)]
+        assert store.query("select distinct site_id from imports") == [(2,)]
+
+
 async def test_imports_are_erased_too_and_after_a_reset_may_come_again(
     redis_server: RedisServer, store: Store
 ) -> None:

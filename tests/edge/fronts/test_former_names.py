@@ -101,7 +101,7 @@ def cached_addresses(shop: Shop) -> tuple[str, str, str]:
         page = client.ask(get("/page", "Sec-Fetch-Dest: document")).body
     tag = re.search(rb'<script async="async" src="([^"]+)">', page)
     assert tag is not None
-    settings = re.search(rb'e:"([^"]+)",p:"([^"]+)"', shop.ask("GET", tag[1].decode()).body)
+    settings = re.search(rb'=\["(/[^"]+)","(/[^"]+)"', shop.ask("GET", tag[1].decode()).body)
     assert settings is not None
     return tag[1].decode(), settings[1].decode(), settings[2].decode()
 

@@ -91,6 +91,6 @@ def test_the_cookie_of_the_opt_out_is_a_refusal_whatever_the_site_says_of_dnt() 
 def test_what_is_fetched_ahead_says_so_in_its_id(header: tuple[bytes, bytes], ahead: bool) -> None:
     one = asked("https://shop.example", header)
     assert is_fetched_ahead(one.headers) is ahead
-    load_id, (name, value) = draw_load(one, lambda bits: 2**bits - 1)
+    load_id, (name, value) = draw_load(one, 200, lambda bits: 2**bits - 1)
     assert (name, value) == (b"Server-Timing", b'sf;desc="%016x"' % load_id)
     assert was_ahead(read_load_id(one.site, f"{load_id:016x}")) is ahead

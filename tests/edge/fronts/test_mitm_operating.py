@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from edge.collector.client_ip import parse_networks
 from edge.fronts.mitm import MitmFront
 from edge.fronts.operating import Answered, Operating
 from edge.sites import Origin as SiteOrigin
 from edge.sites import Site, Snapshot
+from edge.upstream_ranges import UpstreamRanges
 from tests.conformance.asking import get, h2, post, wait_until
 from tests.conformance.cases import HTML, PAGE
 from tests.support.front_stack import FrontStack, Running, StackParts
@@ -60,7 +60,7 @@ def serve(stack: FrontStack, *origins: SiteOrigin) -> None:
 
 
 def test_no_byte_goes_to_an_address_outside_the_ranges(make: Make) -> None:
-    stack = make(Operating(allowed=parse_networks("10.0.0.0/8")))
+    stack = make(Operating(allowed=UpstreamRanges("10.0.0.0/8")))
     reply = ask(stack.port, get("/echo"))
 
     assert reply.status == 502
@@ -68,7 +68,7 @@ def test_no_byte_goes_to_an_address_outside_the_ranges(make: Make) -> None:
 
 
 def test_a_name_is_resolved_when_connecting_and_the_other_family_tried(make: Make) -> None:
-    stack = make(Operating(allowed=parse_networks("loopback")))
+    stack = make(Operating(allowed=UpstreamRanges("loopback")))
     port = stack.snapshot.sites[0].origins[0].port
     serve(stack, SiteOrigin("http", "localhost", port))
     reply = ask(stack.port, get("/echo", host="mine.localhost"))

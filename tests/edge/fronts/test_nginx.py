@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from edge.collector.client_ip import parse_networks
 from edge.fronts.nginx import Inject, NginxError, NginxOptions, render_nginx
 from edge.fronts.nginx_certificates import find_certificates
 from edge.fronts.nginx_maps import CLAIMS
 from edge.fronts.nginx_options import Pair
 from edge.inject.tag import Tag
 from edge.sites import ClientIpSource, CspMode, Https, Mode, Origin, Site, Snapshot
+from edge.upstream_ranges import UpstreamRanges
 from edge.wire.forwarded import FRONT, claims
 from statflow.front_command import NGINX_SCRIPTS
 from tests.conformance.limits import LIMITS, SOMETIMES
@@ -193,10 +193,10 @@ def test_quiet_names_go_to_the_edge() -> None:
         (a_site(upstream_host='x"; evil'), {}, "upstream_host"),
         (a_site(client_ip=ClientIpSource.PEER), {}, "client_ip peer"),
         (a_site(client_ip=ClientIpSource.FORWARDED), {"trusted": ("::1/128",)}, "Forwarded"),
-        (a_site(), {"allowed": parse_networks("10.0.0.0/8")}, "outside"),
+        (a_site(), {"allowed": UpstreamRanges("10.0.0.0/8")}, "outside"),
         (
             a_site(origins=(Origin("http", "a.example", 80),)),
-            {"allowed": parse_networks("10.0.0.0/8")},
+            {"allowed": UpstreamRanges("10.0.0.0/8")},
             "is a name",
         ),
         (a_site(), {"inject": Inject.SUB_FILTER}, "csp amend"),

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from edge.collector.client_ip import parse_networks
 from edge.fronts.origins import Origins, UpstreamRefusedError
 from edge.fronts.reception import Upstream
 from edge.sites import Origin as SiteOrigin
 from edge.sites import Site, Snapshot
+from edge.upstream_ranges import UpstreamRanges
 from tests.conformance.asking import get
 from tests.conformance.conftest import FRONTS
 from tests.support.front_stack import FrontStack
@@ -160,7 +160,7 @@ async def test_a_name_that_does_not_exist_is_an_os_error(origins: Origins) -> No
 
 
 async def test_only_allowed_addresses_are_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    origins = Origins(allowed=parse_networks("private 2001:db8::/32"))
+    origins = Origins(allowed=UpstreamRanges("private 2001:db8::/32"))
     _resolve_by(monkeypatch, lambda: ["198.51.100.1", "10.0.0.7", "2001:db8::1", "fe80::1%lo"])
 
     found = [address for address, _ in await origins.addresses(FIRST)]
@@ -170,7 +170,7 @@ async def test_only_allowed_addresses_are_handed_out(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("host", ["169.254.169.254", "::ffff:169.254.169.254", "127.0.0.1"])
 async def test_an_upstream_outside_the_ranges_is_refused(host: str) -> None:
-    origins = Origins(allowed=parse_networks("10.0.0.0/8"))
+    origins = Origins(allowed=UpstreamRanges("10.0.0.0/8"))
 
     with pytest.raises(UpstreamRefusedError) as failure:
         await origins.addresses(at(host))
@@ -178,17 +178,17 @@ async def test_an_upstream_outside_the_ranges_is_refused(host: str) -> None:
 
 
 def test_the_connected_address_is_judged_by_the_ranges() -> None:
-    origins = Origins(allowed=parse_networks("10.0.0.0/8 loopback"))
+    origins = Origins(allowed=UpstreamRanges("10.0.0.0/8 loopback"))
 
-    assert origins.allows("10.1.2.3")
-    assert origins.allows("::ffff:10.1.2.3")
-    assert origins.allows("::1")
-    assert not origins.allows("11.0.0.1")
-    assert not origins.allows("/run/socket")
+    assert origins.allows("10.1.2.3", FIRST)
+    assert origins.allows("::ffff:10.1.2.3", FIRST)
+    assert origins.allows("::1", FIRST)
+    assert not origins.allows("11.0.0.1", FIRST)
+    assert not origins.allows("/run/socket", FIRST)
 
 
 def test_without_ranges_every_address_is_allowed(origins: Origins) -> None:
-    assert origins.allows("198.51.100.1")
+    assert origins.allows("198.51.100.1", FIRST)
 
 
 @pytest.mark.parametrize("front", ["direct", "mitmproxy"])

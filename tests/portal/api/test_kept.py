@@ -57,8 +57,9 @@ def viewer(shop: Portal) -> Client:
 
     token = shop.token("viewer@b.c", "own.example", ("stats:read", "sites:read"))
     with shop.database.writing() as session:
-        for row in session.query(ApiToken).filter(ApiToken.scopes != list(BOTH)):
-            row.scopes = list(BOTH)
+        for row in session.query(ApiToken):
+            if row.scopes != list(BOTH):
+                row.scopes = list(BOTH)
     return Client(shop, token)
 
 

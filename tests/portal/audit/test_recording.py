@@ -10,9 +10,21 @@ from sqlalchemy import select, update
 from portal.accounts.passwords import hash_password
 from portal.audit.recording import MASK, is_secret
 from portal.commands import add_site, create_token, setup_link, site_named
-from portal.models import AuditEntry, Base, Guest, Membership, Role, Site, SiteSegment, User
+from portal.models import (
+    AuditEntry,
+    Base,
+    Guest,
+    Identity,
+    Membership,
+    Passkey,
+    Role,
+    Site,
+    SiteSegment,
+    User,
+)
 from portal.rules.changes import seal
 from tests.portal.conftest import NOW, PASSWORD, Person, Portal
+from tests.portal.factors import add_app
 from tests.portal.messages.conftest import ways
 
 SITE = "/sites/own.example"
@@ -21,6 +33,8 @@ GOAL = {"name": "Signup", "kind": "event", "target": "Signup"}
 FUNNEL = {"name": "F", "steps": [1, 2]}
 SEGMENT = {"name": "S", "filters": [["is", "visit:country", ["FR"]]]}
 NOTE = {"day": "2026-11-01", "text": "Started"}
+BUILT = {"steps": ["1", "2"], "within": "visit", "between": "any", "window": "1", "unit": "3600"}
+CONDITION = {"cond_op": "is", "cond_dim": "country", "cond_value": "FR"}
 SETTINGS = {"upstreams": "http://10.0.0.9:80", "timezone": "Europe/Paris", "mode": "on"}
 BOT = "12345678:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
 RULES = '[{"id": "admin", "kind": "inject", "action": "exclude", "paths": ["/admin/**"]}]'
@@ -55,6 +69,19 @@ def with_link(path: str, **data: Any) -> Act:
     def act(portal: Portal, person: Person, headers: dict[str, str]) -> Any:
         form(f"{SITE}/sharing", name="Press")(portal, person, headers)
         return form(f"{SITE}/sharing/1{path}", **data)(portal, person, headers)
+
+    return act
+
+
+def with_rows(path: str, **data: Any) -> Act:
+    """Add two goals, a funnel of them, a segment and a note, then do something."""
+
+    def act(portal: Portal, person: Person, headers: dict[str, str]) -> Any:
+        rows = {"goals": GOAL, "funnels": FUNNEL, "segments": SEGMENT, "annotations": NOTE}
+        api("POST", "goals", GOAL | {"name": "Other"})(portal, person, headers)
+        for kind, body in rows.items():
+            api("POST", kind, body)(portal, person, headers)
+        return form(f"{SITE}{path}", **data)(portal, person, headers)
 
     return act
 
@@ -103,6 +130,22 @@ def with_guest(path: str, **data: Any) -> Act:
     return act
 
 
+def people(method: str, kind: str) -> Act:
+    """Change or remove a member, or a guest, by REST."""
+
+    def act(portal: Portal, person: Person, headers: dict[str, str]) -> Any:
+        portal.user("other@b.c", Role.VIEWER)
+        with portal.database.writing() as session:
+            other = session.scalars(select(User).where(User.email == "other@b.c")).one()
+            site = site_named(session, "own.example")
+            session.add(Guest(user_id=other.id, site_id=site.id, role=Role.VIEWER))
+            path = f"{kind}/{other.id}"
+        body = {"role": "editor"} if method == "PUT" else None
+        return api(method, path, body)(portal, person, headers)
+
+    return act
+
+
 def after(first: Act, *then: Act) -> Act:
     """Do one thing after another."""
 
@@ -111,6 +154,58 @@ def after(first: Act, *then: Act) -> Act:
         for each in then:
             answer = each(portal, person, headers)
         return answer
+
+    return act
+
+
+def older(method: str, path: str, **data: str) -> Act:
+    """Send a form to the older Sites API."""
+    fields = {"site_id": "own.example", **data}
+    return lambda _portal, person, headers: person.client.open(
+        f"/api/v1/sites{path}", method=method, data=fields, headers=headers
+    )
+
+
+OLDER_GOAL = older("PUT", "/goals", goal_type="event", event_name="Signup")
+OLDER_GUEST = older("PUT", "/guests", role="viewer", email="g@b.c")
+LINK = api("POST", "links", {"name": "Press"})
+INVITATION = api("POST", "invitations", {"email": "n@b.c", "role": "viewer"})
+
+
+def with_app(*then: Act) -> Act:
+    """Add a code app, then do something."""
+
+    def act(portal: Portal, person: Person, headers: dict[str, str]) -> Any:
+        add_app(portal, person)
+        answer = person.get("/account/factors")
+        for each in then:
+            answer = each(portal, person, headers)
+        return answer
+
+    return act
+
+
+def _mine(portal: Portal, row: Passkey | Identity) -> None:
+    with portal.database.writing() as session:
+        row.user_id = session.scalars(select(User.id).where(User.email == "a@b.c")).one()
+        row.created_at = NOW
+        session.add(row)
+
+
+def with_passkey(then: Act) -> Act:
+    def act(portal: Portal, person: Person, headers: dict[str, str]) -> Any:
+        row = Passkey(name="Key", credential_id="AA", public_key="AA", user_handle="AA")
+        row.transports = []
+        _mine(portal, row)
+        return then(portal, person, headers)
+
+    return act
+
+
+def with_identity(then: Act) -> Act:
+    def act(portal: Portal, person: Person, headers: dict[str, str]) -> Any:
+        _mine(portal, Identity(issuer="https://door.example", subject="1", email="a@b.c"))
+        return then(portal, person, headers)
 
     return act
 
@@ -148,10 +243,29 @@ MUTATING: dict[tuple[str, str], Act] = {
     ("POST", "/teams/<int:team_id>/keep"): after(
         ANOTHER, form("/teams/2/delete", name="Blue"), form("/teams/2/keep")
     ),
+    ("POST", "/admin/people/<int:user_id>/<any(lock, unlock):act>"): with_somebody(
+        "/admin/people/{id}/lock"
+    ),
+    ("POST", "/admin/people/<int:user_id>/<any(make, unmake):act>-administrator"): with_somebody(
+        "/admin/people/{id}/make-administrator"
+    ),
+    ("POST", "/admin/people/<int:user_id>/sign-out"): with_somebody("/admin/people/{id}/sign-out"),
+    ("POST", "/admin/banner"): form("/admin/banner", text="Back at nine", level="note"),
     ("POST", "/sites/<host>/move"): after(ANOTHER, form(f"{SITE}/move", team="2")),
     ("POST", "/account/password"): form(
         "/account/password", current=PASSWORD, password="seven lamps over 3 harbours"
     ),
+    ("POST", "/account/factors/app"): with_app(),
+    ("POST", "/account/factors/app/remove"): with_app(form("/account/factors/app/remove")),
+    ("POST", "/account/factors/recovery"): with_app(form("/account/factors/recovery")),
+    ("POST", "/account/factors/passkeys/<int:passkey_id>/name"): with_passkey(
+        form("/account/factors/passkeys/1/name", name="Other")
+    ),
+    ("POST", "/account/factors/passkeys/<int:passkey_id>/remove"): with_passkey(
+        form("/account/factors/passkeys/1/remove")
+    ),
+    ("POST", "/account/sso/<int:number>/unlink"): with_identity(form("/account/sso/1/unlink")),
+    ("POST", "/teams/<int:team_id>/factor"): with_app(form("/teams/1/factor", needed="on")),
     ("POST", "/account/sessions/<int:number>/end"): form("/account/sessions/1/end"),
     ("POST", "/account/sessions/end-others"): form("/account/sessions/end-others"),
     ("POST", "/setup"): set_up,
@@ -160,6 +274,41 @@ MUTATING: dict[tuple[str, str], Act] = {
     ),
     ("POST", "/injection"): form("/injection", state="off", back="own.example"),
     ("POST", "/sites/<host>/settings"): form(f"{SITE}/settings", **SETTINGS),
+    ("POST", "/sites/<host>/settings/goals"): form(
+        f"{SITE}/settings/goals", kind="event", target="Buy"
+    ),
+    ("POST", "/sites/<host>/settings/goals/<int:row_id>"): with_rows(
+        "/settings/goals/1", kind="event", target="Look"
+    ),
+    ("POST", "/sites/<host>/settings/goals/<int:row_id>/delete"): after(
+        api("POST", "goals", GOAL), form(f"{SITE}/settings/goals/1/delete")
+    ),
+    ("POST", "/sites/<host>/settings/properties"): form(
+        f"{SITE}/settings/properties", key="plan", label="Plan"
+    ),
+    ("POST", "/sites/<host>/settings/funnels/new"): with_rows(
+        "/settings/funnels/new", **BUILT, name="New"
+    ),
+    ("POST", "/sites/<host>/settings/funnels/<int:row_id>"): with_rows(
+        "/settings/funnels/1", **BUILT, name="Renamed"
+    ),
+    ("POST", "/sites/<host>/settings/funnels/<int:row_id>/delete"): with_rows(
+        "/settings/funnels/1/delete"
+    ),
+    ("POST", "/sites/<host>/settings/segments/new"): form(
+        f"{SITE}/settings/segments/new", name="S", **CONDITION
+    ),
+    ("POST", "/sites/<host>/settings/segments/<int:row_id>"): with_rows(
+        "/settings/segments/1", name="Renamed", **CONDITION
+    ),
+    ("POST", "/sites/<host>/settings/segments/<int:row_id>/delete"): with_rows(
+        "/settings/segments/1/delete"
+    ),
+    ("POST", "/sites/<host>/notes"): form(f"{SITE}/notes", **NOTE),
+    ("POST", "/sites/<host>/notes/<int:row_id>"): with_rows(
+        "/notes/1", day="2026-11-02", text="Later"
+    ),
+    ("POST", "/sites/<host>/notes/<int:row_id>/delete"): with_rows("/notes/1/delete"),
     ("POST", "/sites/<host>/rules"): form(f"{SITE}/rules", act="text", text=RULES, seen=seal([])),
     ("POST", "/sites/<host>/delete"): form(f"{SITE}/delete", name="own.example"),
     ("POST", "/sites/<host>/sharing"): form(f"{SITE}/sharing", name="Press"),
@@ -184,6 +333,38 @@ MUTATING: dict[tuple[str, str], Act] = {
     ("POST", "/tokens/<int:token_id>/end"): form("/tokens/1/end"),
     ("POST", "/api/v2/sites/<site>/tokens"): api("POST", "tokens", {"scopes": ["stats:read"]}),
     ("DELETE", "/api/v2/sites/<site>/tokens/<int:row_id>"): api("DELETE", "tokens/1"),
+    ("POST", "/api/v2/sites"): lambda _portal, person, headers: person.client.post(
+        "/api/v2/sites", json={"host": "new.example", "upstream": "http://a:1"}, headers=headers
+    ),
+    ("DELETE", "/api/v2/sites/<site>"): lambda _portal, person, headers: person.client.delete(
+        API, headers=headers
+    ),
+    ("POST", "/api/v1/sites"): older("POST", "", domain="new.example"),
+    ("PUT", "/api/v1/sites/<site>"): older("PUT", "/own.example", domain="new.example"),
+    ("DELETE", "/api/v1/sites/<site>"): older("DELETE", "/own.example"),
+    ("PUT", "/api/v1/sites/shared-links"): older("PUT", "/shared-links", name="Press"),
+    ("PUT", "/api/v1/sites/goals"): OLDER_GOAL,
+    ("DELETE", "/api/v1/sites/goals/<int:row_id>"): after(OLDER_GOAL, older("DELETE", "/goals/1")),
+    ("PUT", "/api/v1/sites/guests"): OLDER_GUEST,
+    ("DELETE", "/api/v1/sites/guests/<email>"): after(
+        OLDER_GUEST, older("DELETE", "/guests/g@b.c")
+    ),
+    ("PATCH", "/api/v2/sites/<site>/settings"): api("PATCH", "settings", {"mode": "off"}),
+    ("PUT", "/api/v2/sites/<site>/public"): api("PUT", "public", {"public": True}),
+    ("POST", "/api/v2/sites/<site>/links"): LINK,
+    ("PUT", "/api/v2/sites/<site>/links/<int:row_id>"): after(
+        LINK, api("PUT", "links/1", {"name": "Other"})
+    ),
+    ("DELETE", "/api/v2/sites/<site>/links/<int:row_id>"): after(LINK, api("DELETE", "links/1")),
+    ("POST", "/api/v2/sites/<site>/invitations"): INVITATION,
+    ("DELETE", "/api/v2/sites/<site>/invitations/<int:row_id>"): after(
+        INVITATION, api("DELETE", "invitations/1")
+    ),
+    **{
+        (method, f"/api/v2/sites/<site>/{kind}/<int:row_id>"): people(method, kind)
+        for method in ("PUT", "DELETE")
+        for kind in ("members", "guests")
+    },
     ("POST", "/api/v2/sites/<site>/KEPT"): kept("POST"),
     ("PUT", "/api/v2/sites/<site>/KEPT/<int:row_id>"): kept("PUT"),
     ("DELETE", "/api/v2/sites/<site>/KEPT/<int:row_id>"): kept("DELETE"),
@@ -200,9 +381,15 @@ CHANGES_NOTHING = {
     "/login": "a session is the browser's cookie",
     "/sites/<host>/reports/recipients/<int:recipient_id>/test": "sends a message",
     "/logout": "likewise",
+    "/login/second": "likewise; a recovery code that it uses up is recorded",
+    "/login/passkey": "likewise",
+    "/account/again": "likewise",
+    "/account/factors/passkeys": "adds what a browser made: tests/portal/accounts/test_passkeys.py",
     "/theme": "a cookie",
     "/share/<slug>": "asks for a password",
+    "/sites/<host>/verify": "a look at the site",
     "/api/v2/query": "a question",
+    "/api/v2/sites/<site>/imports/<name>": "rows of the store; tests/portal/api/test_manage.py",
     "/api/v2/funnel": "a question",
     "/api/v2/journeys": "a question",
     "/api/v2/retention": "a question",
@@ -233,7 +420,7 @@ def test_every_change_is_recorded_with_who_and_from_where(
     portal = make_portal(ways=ways())
     portal.site("own.example")
     person = portal.user("a@b.c", Role.OWNER, admin=True)
-    scopes = ("sites:read", "sites:write", "stats:read")
+    scopes = ("sites:read", "sites:write", "sites:admin", "people:write", "stats:read")
     headers = {"Authorization": f"Bearer {portal.token('a@b.c', 'own.example', scopes)}"}
     before = len(changes(portal))
     answer = MUTATING[method, path](portal, person, headers)
@@ -293,6 +480,8 @@ def test_columns_that_hold_secrets_are_masked() -> None:
         "sites.quiet_seed",
         "share_links.slug",
         "share_links.password_hash",
+        "code_apps.sealed_secret",
+        "recovery_codes.code_hash",
     } <= masked
     assert "sites.public_key" not in masked
 

@@ -1,141 +1,14 @@
 """The dashboard in a real browser: chart, filters, back, keys, and what axe and the policy say."""
 
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from waitress.server import create_server
 
-from portal.models import Role, Site, SiteHost
-from portal.sharing.links import Wanted, make_link
-from store.client import Store
-from tests.portal.conftest import NOW, PASSWORD, Portal
-from tests.store.query.dataset import a_visit, store_traffic
-from tests.support.chromium import Chromium, launch_chromium
+from tests.portal.dashboard.conftest import problems, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 expect.set_options(timeout=30_000)
-
-_AXE = Path("build/npm/node_modules/axe-core/axe.min.js")
-_RUN_AXE = """async () => {
-  const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-  const found = await axe.run(document, {runOnly: tags});
-  return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' ')}`);
-}"""
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Chromium]:
-    with launch_chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def browser(chromium: Chromium) -> Iterator[Browser]:
-    with chromium.active() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="session")
-def shop_id(store: Store) -> int:
-    """Three visits: two of today, one of yesterday."""
-    number = 820_000
-    google = {"source": "Google", "channel": "Organic Search", "country": "FR"}
-    visits = [
-        a_visit("UTC", "2026-11-10T09:00:00", None, **google).view("/").view("/a", 30),
-        a_visit("UTC", "2026-11-10T10:00:00", None, **google).view("/"),
-        a_visit("UTC", "2026-11-09T11:00:00").view("/b").add("Signup", 3),
-    ]
-    events = [found for visit in visits for found in visit.events]
-    store_traffic(store, number, events, "portal-browser")
-    return number
-
-
-class Blog(BaseHTTPRequestHandler):
-    """A page of somebody else's that frames the address in its query."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.end_headers()
-        src = self.path.partition("?")[2]
-        frame = f'<iframe src="{src}" width="900" height="900"></iframe>' if src else ""
-        self.wfile.write(f"<!doctype html><title>Blog</title>{frame}".encode())
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def blog_port() -> Iterator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Blog)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    server.server_close()
-    thread.join(timeout=5)
-
-
-@pytest.fixture
-def address(
-    make_portal: Callable[..., Portal], store: Store, shop_id: int, blog_port: int
-) -> Iterator[str]:
-    """A served portal in which those visits are shop.example's."""
-    portal = make_portal(store)
-    with portal.database.writing() as session:
-        session.add(
-            Site(
-                id=shop_id,
-                team_id=1,
-                host="shop.example",
-                public_key="stk_x",
-                created_at=NOW,
-                upstreams=["http://a:1"],
-                hosts=[SiteHost(host="shop.example")],
-                public=True,
-            )
-        )
-        session.flush()
-        site = session.get_one(Site, shop_id)
-        framed = Wanted(name="Press", embed_origins=(f"http://127.0.0.1:{blog_port}",))
-        make_link(session, site, framed, NOW).slug = "press"
-        make_link(session, site, Wanted(name="Two", password=PASSWORD), NOW).slug = "closed"
-    portal.user("a@b.c", Role.OWNER)
-    server = create_server(portal.app, host="127.0.0.1", port=0, threads=4)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.effective_port}"
-    server.task_dispatcher.shutdown(timeout=5)
-    server.trigger.pull_trigger(server.close)
-    thread.join(timeout=5)
-
-
-@pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    """Somebody signed in, before the dashboard; whatever the browser complains of is a failure."""
-    context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    said: list[str] = []
-    page.on("console", lambda m: said.append(m.text) if m.type in {"error", "warning"} else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto("/login?next=/sites/shop.example")
-    page.fill("#email", "a@b.c")
-    page.fill("#password", PASSWORD)
-    page.click("button.primary")
-    expect(page.locator("#card-pages .rows")).to_be_visible()
-    yield page
-    context.close()
-    assert said == []
-
-
-def problems(page: Page) -> Any:
-    page.evaluate(_AXE.read_text() + "; 0")
-    return page.evaluate(_RUN_AXE)
 
 
 def test_a_click_on_a_row_filters_and_back_undoes_it(page: Page) -> None:
@@ -194,6 +67,19 @@ def test_axe_finds_nothing(page: Page, scheme: Any) -> None:
         "/sites/shop.example/sharing",
         "/sites/shop.example/sharing/1",
         "/sites/shop.example/changes",
+        "/sites/shop.example?f=is,goal,Signup",
+        "/sites/shop.example/live",
+        "/sites/shop.example/funnels?by=source",
+        "/sites/shop.example/journeys",
+        "/sites/shop.example/retention",
+        "/sites/shop.example/settings/goals",
+        "/sites/shop.example/settings/properties",
+        "/sites/shop.example/settings/funnels",
+        "/sites/shop.example/settings/funnels/1",
+        "/sites/shop.example/settings/segments",
+        "/sites/shop.example/settings/segments/new?f=is,country,FR",
+        "/sites/shop.example/notes",
+        "/design",
         "/tokens",
         "/public/shop.example",
         "/share/press",
@@ -203,16 +89,17 @@ def test_axe_finds_nothing(page: Page, scheme: Any) -> None:
     )
     for path in (*paths, "/sites/shop.example/details/pages/top"):
         page.goto(path)
-        page.wait_for_load_state("networkidle")
+        settle(page)
         assert problems(page) == [], path
 
 
 @pytest.mark.parametrize("width", [320, 640, 1280])
 def test_nothing_is_wider_than_the_screen(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 700})
-    for path in ("/", "/sites/shop.example", "/sites/shop.example/settings"):
+    paths = ("", "/settings", "/live", "/funnels?by=source", "/journeys", "/settings/funnels/1")
+    for path in ("/", "/design", *(f"/sites/shop.example{tail}" for tail in paths)):
         page.goto(path)
-        page.wait_for_load_state("networkidle")
+        settle(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 

@@ -2,7 +2,20 @@
 
 import pytest
 
-from portal.dashboard.figures import FIGURES, change, full, short
+from portal.dashboard.cards import CARDS
+from portal.dashboard.figures import (
+    COLUMNS,
+    FIGURES,
+    GOAL_FIGURES,
+    GRAPHS,
+    HINTS,
+    UNITS,
+    change,
+    full,
+    short,
+)
+from portal.dashboard.questions import details_metrics
+from statflow.settings import ROOT
 
 
 @pytest.mark.parametrize(
@@ -52,3 +65,17 @@ def test_no_change_is_said_and_nothing_to_compare_is_not() -> None:
     assert even
     assert (even.text, even.arrow) == ("unchanged", "")
     assert change(FIGURES["visits"], None, 7) is None
+
+
+def test_every_number_of_the_dashboard_is_explained_and_defined() -> None:
+    defined = (ROOT / "docs" / "numbers.md").read_text()
+    columns = {metric for card in CARDS.values() for tab in card.tabs for metric in tab.metrics}
+    for tab in (tab for card in CARDS.values() for tab in card.tabs):
+        columns |= set(details_metrics(tab))
+    for metric in columns | set(GRAPHS) | set(GOAL_FIGURES):
+        figure = (GRAPHS | GOAL_FIGURES).get(metric)
+        assert HINTS.get(metric) or (figure and figure.hint), metric
+        assert metric == "requests" or f"| `{metric}` |" in defined, metric
+    for metric in columns:
+        assert COLUMNS[metric]
+        assert UNITS[metric]

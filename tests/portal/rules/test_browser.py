@@ -14,7 +14,7 @@ from rules.text import render_text
 from statflow.explaining import Explainer
 from statflow.settings import read_settings
 from tests.portal.conftest import PASSWORD, Portal
-from tests.portal.dashboard.test_browser import browser, chromium, problems
+from tests.portal.dashboard.conftest import browser, chromium, problems
 
 __all__ = ["browser", "chromium"]
 

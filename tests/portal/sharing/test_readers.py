@@ -88,7 +88,7 @@ def test_a_link_shows_the_members_own_numbers_without_an_account_or_a_cookie(
         details = reader.get(f"/share/{slug}/details/{card.name}/{card.tabs[0].name}")
         assert details.status_code == 200
         assert "/sites/" not in details.text
-    assert reader.get(f"/share/{slug}/live").status_code == 200
+    assert reader.get(f"/share/{slug}/current").status_code == 200
     assert "/sites/" not in page.text
     assert "Set-Cookie" not in page.headers
     assert '<form method="post"' not in page.text
@@ -117,7 +117,7 @@ def test_a_locked_segment_cannot_be_lifted(shop: Portal, shared_id: int) -> None
     assert "Google" in reader.get(f"/share/{slug}/details/sources/sources.csv").text
     assert "Germany" not in reader.get(f"/share/{slug}/cards/places?f=is,country,DE").text
     assert "data-live" not in reader.get(f"/share/{slug}").text
-    assert "data-live" not in reader.get(f"/share/{slug}/live").text
+    assert "data-live" not in reader.get(f"/share/{slug}/current").text
 
 
 def test_a_segment_that_is_no_longer_the_sites_shows_no_numbers(
@@ -229,7 +229,7 @@ def test_only_the_named_pages_may_frame_a_link(shop: Portal, shared_id: int) -> 
     slug = a_link(shop, shared_id, embed_origins=("https://blog.example", "https://*.b.example"))
     base = f"/share/{slug}/embed/dark/transparent"
     reader = shop.somebody()
-    for tail in ("/all", "/sources", "/all/cards/pages", "/all/details/pages/top", "/all/live"):
+    for tail in ("/all", "/sources", "/all/cards/pages", "/all/details/pages/top", "/all/current"):
         answer = reader.get(base + tail)
         assert answer.status_code == 200, tail
         policy = answer.headers["Content-Security-Policy"]
@@ -265,7 +265,7 @@ def test_a_public_dashboard_opens_by_its_names_and_a_private_one_does_not(
     shop: Portal, shared_id: int
 ) -> None:
     reader = shop.somebody()
-    paths = ("", "/cards/sources", "/details/pages/top", "/live")
+    paths = ("", "/cards/sources", "/details/pages/top", "/current")
     for path in paths:
         assert reader.get(f"/public/shop.example{path}").status_code == 404
     with shop.database.writing() as session:

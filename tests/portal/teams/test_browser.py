@@ -11,7 +11,7 @@ from waitress.server import create_server
 
 from portal.models import Guest, Role, User
 from tests.portal.conftest import PASSWORD, Portal
-from tests.portal.dashboard.test_browser import browser, chromium, problems
+from tests.portal.dashboard.conftest import browser, chromium, problems
 
 __all__ = ["browser", "chromium"]
 

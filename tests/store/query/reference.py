@@ -32,6 +32,11 @@ EDGES = {
     "visit:entry_page_hostname": "entry_hostname",
     "visit:exit_page_hostname": "exit_hostname",
 }
+TOUCHES = tuple(
+    f"visit:{touch}_{name}"
+    for touch in ("first", "last")
+    for name in ("source", "channel", "utm_source", "utm_medium", "utm_campaign")
+)
 DERIVED = ("visit:hour", "visit:weekday", "visit:country_name")
 AS_ENTRY = {"event:page": "entry_page", "event:hostname": "entry_hostname"}
 AS_EXIT = {"event:page": "exit_page", "event:hostname": "exit_hostname"}
@@ -257,10 +262,31 @@ class Reference:
         if name == "visit:weekday":
             return str(visit.first.day.isoweekday())
         column = name.removeprefix("visit:").removesuffix("_name")
+        if name in TOUCHES:
+            return self.touch(name, visit) or MISSING.get(column.partition("_")[2], "(not set)")
         if name == "visit:country_name":
             return {"FR": "France", "DE": "Germany", "": ""}[event.attributes.get("country", "")]
         stored = event.attributes.get(column, "")
         return stored or ("" if column in PLACES else MISSING.get(column, "(not set)"))
+
+    def touch(self, name: str, visit: Visit) -> str:
+        """Return an attribute of the visitor's first visit, or of the last that has a source."""
+        touch, _, attribute = name.removeprefix("visit:").partition("_")
+        earlier = [v for v in self.known_again[known_as(visit)] if begun(v) <= begun(visit)]
+        if touch == "last":
+            earlier = [v for v in earlier if v.first.attributes.get("source", "")]
+        if not earlier:
+            return ""
+        chosen = min(earlier, key=begun) if touch == "first" else max(earlier, key=begun)
+        return chosen.first.attributes.get(attribute, "")
+
+    @cached_property
+    def known_again(self) -> dict[Keys, list[Visit]]:
+        """Return the visits of each visitor, as far as one is known again: on one day."""
+        found: dict[Keys, list[Visit]] = {}
+        for visit in visits_of(self.all_events):
+            found.setdefault(known_as(visit), []).append(visit)
+        return found
 
     def holds(self, part: Any, event: Event, visit: Visit, pages: dict[str, str]) -> bool:
         operator = part[0]
@@ -295,6 +321,7 @@ class Reference:
                 shown = event.props[key]
             elif name.startswith("visit:") and name not in {*EDGES, *DERIVED}:
                 shown = event.attributes.get(name.removeprefix("visit:"), "")
+                shown = self.touch(name, visit) if name in TOUCHES else shown
         found = any(matches(positive, shown, value, bool(insensitive)) for value in values)
         return found is not operator.endswith("_not")
 
@@ -436,6 +463,15 @@ class Reference:
             "engaged_time": rounded(Fraction(sum(v.engaged_ms for v in visits), 1000 * whole)),
             "engagement_rate": rounded(Fraction(100 * engaged, whole)),
         }[name]
+
+
+def known_as(visit: Visit) -> Keys:
+    first = visit.first
+    return (first.day, first.visitor, bool(first.attributes.get("bot", "")))
+
+
+def begun(visit: Visit) -> Keys:
+    return (visit.first.at, visit.first.visit)
 
 
 def reaches(event: Event, goal: Goal) -> bool:

@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+from portal.api.openapi_behaviour import QUESTION_KEYS as BEHAVIOUR
+from store.query.behaviour.questions import COMMON_KEYS
+from store.query.behaviour.vitals import THRESHOLDS
 from store.query.dimensions import DIMENSIONS, PROPS_PREFIX, TIME_DIMENSIONS
 from store.query.metrics import METRICS
 from store.query.model import ComparisonMode, Operator
@@ -51,7 +54,19 @@ def test_every_key_operator_and_range_is_documented() -> None:
         assert f"`{name}`" in NUMBERS
 
 
+def test_every_key_of_a_behaviour_question_is_documented() -> None:
+    questions = {name: keys for name, (keys, _) in BEHAVIOUR.items()}
+    documented = {row[0].strip("`"): row[1] for row in table(API, "question")}
+    assert set(documented) == set(questions)
+    for name, keys in questions.items():
+        own = [key for key in keys if key not in COMMON_KEYS or key == "by"]
+        assert re.findall(r"`(\w+)`", documented[name]) == own, name
+    for name, pair in THRESHOLDS.items():
+        shown = " and ".join(f"{value:,}" for value in pair)
+        assert f"{name} {shown}" in NUMBERS
+
+
 def test_every_error_code_is_documented() -> None:
-    source = "".join(path.read_text() for path in (ROOT / "store/query").glob("*.py"))
+    source = "".join(path.read_text() for path in (ROOT / "store/query").rglob("*.py"))
     raised = set(re.findall(r'QueryError\(\s*"(\w+)"', source))
     assert {row[0] for row in table(API, "code")} == {f"`{code}`" for code in raised}

@@ -55,7 +55,9 @@ def test_every_listed_dimension_is_taken() -> None:
     for name in allowed_names():
         name = name.replace("<key>", "a key: with, all")  # noqa: PLW2901 - shown as a pattern.
         site = replace(SITE, goals=(Goal(1, "Buy", GoalKind.EVENT, "Buy"),))
-        assert parse_query(a_body(dimensions=[name]), site).dimensions == (name,)
+        metric = "hits" if name.startswith("hit:") else "visitors"
+        body = a_body(dimensions=[name], metrics=[metric])
+        assert parse_query(body, site).dimensions == (name,)
 
 
 def test_days_and_moments() -> None:

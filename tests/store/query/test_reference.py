@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from store.query.dimensions import BY_NAME
+from store.query.dimensions import BY_NAME, HIT_PREFIX
+from store.query.metrics import BY_METRIC, OUTER_SOURCES
 from store.query.model import Metric, Result
 from tests.store.query.conftest import NOW, ZONE, Traffic
 from tests.store.query.dataset import ATTRIBUTES, HOSTS, PAGES
@@ -32,10 +33,12 @@ EVERYWHERE = [
     metric.value
     for metric in Metric
     if metric not in {Metric.TIME_ON_PAGE, Metric.SCROLL_DEPTH, *OF_GOALS}
+    and not {source for _, source, _ in BY_METRIC[metric].needs} & OUTER_SOURCES
 ]
 OF_EVENTS = ["visitors", "visits", "pageviews", "events", "percentage"]
 OF_PAGES = [*EVERYWHERE, "time_on_page", "scroll_depth"]
-PLAIN = [name for name in BY_NAME if name not in {"event:name", "event:page", "event:goal"}]
+TOLD_ELSEWHERE = {"event:name", "event:title", "event:page", "event:goal"}
+PLAIN = [n for n in BY_NAME if n not in TOLD_ELSEWHERE and not n.startswith(HIT_PREFIX)]
 FILTERS: list[list[Any]] = [
     [],
     [["is", "event:page", ["/a", "/"]]],
@@ -62,6 +65,9 @@ FILTERS: list[list[Any]] = [
     [["is_not", "visit:country", ["FR"]]],
     [["contains", "visit:country_name", ["an"]], ["is", "visit:weekday", ["6", "7", "1"]]],
     [["is_not", "visit:hour", ["03", "23"]], ["is", "event:name", ["Signup"]]],
+    [["is", "visit:first_source", ["Google", "Direct / None"]]],
+    [["is_not", "visit:last_channel", ["Direct"]], ["is", "event:page", ["/a", "/"]]],
+    [["contains", "visit:last_source", ["o"]], ["has_done", ["is", "event:name", ["Signup"]]]],
     [["is", "visit:bot", ["ai_training"]]],
     [["is_not", "visit:bot", ["nothing"]], ["matches", "event:page", ["[0-9]$"]]],
 ]  # fmt: skip

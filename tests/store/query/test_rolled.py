@@ -17,6 +17,7 @@ from store.query.rolled import find_rolled
 from store.rollup import build_day, build_due
 from tests.store.query.conftest import NOW, Traffic
 from tests.store.query.dataset import EPOCH, a_visit, random_events, store_traffic
+from tests.store.query.reference import TOUCHES
 from tests.store.query.test_goals import GOALS
 from tests.store.query.test_reference import EVERYWHERE, OF_EVENTS, OF_PAGES, PLAIN, RANGE
 
@@ -75,7 +76,7 @@ def test_every_dimension_is_the_same(raw: Traffic, rolled: Traffic, dimension: s
     metrics = {"event:page": OF_PAGES, "event:name": OF_EVENTS}.get(dimension, EVERYWHERE)
     asked = same(raw, rolled, {"metrics": metrics, "dimensions": [dimension],
                                "include": {"total_rows": True}})  # fmt: skip
-    raw_only = {"visit:bot", "visit:operator"}
+    raw_only = {"visit:bot", "visit:operator", *TOUCHES}
     assert uses_rollups(asked) is (dimension not in raw_only)
 
 

@@ -1,1 +1,1 @@
-{let t="__SF_RULES__",s=window.statflow||{},o=s.s=s.s||(s=>{try{const o=s.target,c=t.find(([t,c])=>s.type==t&&o.closest(c));c&&window.statflow(c[2],{props:c[3]})}catch(t){}});if(s.r)for(const t of["click","submit"])addEventListener(t,o,1)}
+{let t="__SF_RULES__",s=window.statflow||{},e=s.s=s.s||(s=>{try{let e=s.target,o=t.find(([t,o])=>s.type==t&&e.closest(o));o&&window.statflow(o[2],{props:o[3]})}catch{}});if(s.r)for(let t of["click","submit"])addEventListener(t,e,1)}

@@ -1,0 +1,113 @@
+"""Tables of figures: columns with their unit, rows with what they link to, and how values read.
+
+Pure. The one invariant: beside what is shown stands the value as the API gave it.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from portal.dashboard.figures import short
+
+type Value = float | int | str | None
+_SECOND_MS = 1_000
+_KILO = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of figures: its name in the answer, its heading, its unit."""
+
+    name: str
+    label: str
+    unit: str = "count"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value and how it reads; ``rating`` colours it."""
+
+    name: str
+    value: Value
+    text: str
+    rating: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: what it is of, a second line below that, where it leads, its figures."""
+
+    label: str
+    cells: tuple[Cell, ...]
+    note: str = ""
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table, or the sentence that stands in its place."""
+
+    title: str
+    first: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...] = ()
+    help: str = ""
+    empty: str = "Nothing in this time."
+    trouble: str = ""
+
+
+def cell(column: Column, value: Value, rating: str = "") -> Cell:
+    """Make a cell of a column."""
+    return Cell(column.name, value, shown(value, column.unit), rating)
+
+
+def cells(columns: Iterable[Column], found: dict[str, Any]) -> tuple[Cell, ...]:
+    """Make the cells of a row that an answer names by its columns."""
+    return tuple(cell(column, found[column.name]) for column in columns)
+
+
+def metric_cells(columns: Iterable[Column], metrics: list[Any]) -> tuple[Cell, ...]:
+    """Make the cells of a row of ``POST /api/v2/query``: its metrics in the columns' order."""
+    return tuple(cell(column, value) for column, value in zip(columns, metrics, strict=True))
+
+
+def filled(
+    table: Table, answer: dict[str, Any] | str, make: Callable[[dict[str, Any]], Row]
+) -> Table:
+    """Fill a table with the rows of an answer, or with what went wrong."""
+    if isinstance(answer, str):
+        return Table(**_fields(table) | {"trouble": answer})
+    return Table(**_fields(table) | {"rows": tuple(map(make, answer["results"]))})
+
+
+def _fields(table: Table) -> dict[str, Any]:
+    return {name: getattr(table, name) for name in Table.__slots__}
+
+
+def shown(value: Value, unit: str) -> str:
+    """Write a value for people."""
+    if value is None:
+        return "\N{EN DASH}"
+    if isinstance(value, str):
+        return value
+    match unit:
+        case "ms":
+            return _milliseconds(value)
+        case "score":
+            return f"{value:.3f}".rstrip("0").rstrip(".")
+        case "bytes":
+            return _bytes(value)
+        case _:
+            return short(value, unit)
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value / _SECOND_MS:.1f} s" if value >= _SECOND_MS else f"{value:g} ms"
+
+
+def _bytes(value: float) -> str:
+    for unit in ("B", "KB", "MB", "GB", "TB"):
+        if value < _KILO or unit == "TB":
+            return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
+        value /= _KILO
+    raise AssertionError("unreachable")

@@ -1,0 +1,330 @@
+"""Pages of the section *Behaviour*: each asks as the API would be asked, and shows the answers.
+
+The one invariant: the site is found by the person's rights before anything is asked.
+"""
+
+from typing import Any
+
+from flask import Blueprint, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import login_required
+
+from portal.behaviour.asking import PERIODS, Asked, chosen, read_asked
+from portal.behaviour.maps import click_map, scroll_map
+from portal.behaviour.tables import (
+    Cell,
+    Column,
+    Row,
+    Table,
+    cell,
+    cells,
+    filled,
+    metric_cells,
+    shown,
+)
+from portal.needs import needs
+from portal.teams.rights import Right
+from store.query.behaviour.questions import WIDTH_CLASSES
+from store.query.behaviour.vitals import THRESHOLDS, rating
+
+blueprint = Blueprint("behaviour", __name__, url_prefix="/sites/<host>/behaviour")
+
+MOST_ROWS = 100
+MAP_COLUMNS = 40
+ON_PAGES = (
+    Column("visitors", "Visitors"),
+    Column("time_on_page", "Time on page", "seconds"),
+    Column("scroll_depth", "Scroll depth", "percent"),
+    Column("clicks", "Clicks"),
+    Column("rage_clicks", "Rage"),
+    Column("dead_clicks", "Dead"),
+    Column("errors", "Errors"),
+    Column("lcp_p75", "LCP, p75", "ms"),
+)
+CLICKS = (
+    Column("clicks", "Clicks"),
+    Column("rage_clicks", "Rage"),
+    Column("dead_clicks", "Dead"),
+    Column("visits", "Visits"),
+)
+MAPS = {
+    "clicks": "Clicks",
+    "rage_clicks": "Rage clicks",
+    "dead_clicks": "Dead clicks",
+    "scroll": "Scroll",
+}
+VITAL_NAMES = {
+    "LCP": "Largest Contentful Paint",
+    "INP": "Interaction to Next Paint",
+    "CLS": "Cumulative Layout Shift",
+    "FCP": "First Contentful Paint",
+    "TTFB": "Time to First Byte",
+}
+RATINGS = {"good": "good", "needs_work": "needs work", "poor": "poor"}
+ERRORS = (
+    Column("count", "Times"),
+    Column("visits", "Visits"),
+    Column("pages", "Pages"),
+    Column("first_seen", "First seen"),
+    Column("last_seen", "Last seen"),
+)
+FORMS = (
+    Column("begun", "Begun"),
+    Column("submitted", "Submitted"),
+    Column("abandoned", "Abandoned"),
+    Column("abandonment_rate", "Left unfinished", "percent"),
+    Column("seconds", "Time to fill in", "seconds"),
+)
+FIELDS = (
+    Column("entered", "Filled in"),
+    Column("seconds", "Time in it", "seconds"),
+    Column("returned", "Came back to it"),
+    Column("left_at", "Left at it"),
+)
+
+
+@blueprint.before_request
+@login_required  # type: ignore[untyped-decorator] # flask_login has no types
+def only_signed_in() -> None:
+    """Let nobody in who has not signed in."""
+
+
+def _render(template: str, asked: Asked, tab: str, own: str = "", **values: Any) -> str:
+    """Show a page; ``own`` are its choices in URLs beside those that every page has."""
+    return render_template(
+        f"behaviour/{template}.html",
+        asked=asked,
+        site=asked.site,
+        may_edit=asked.may_edit,
+        tab=tab,
+        own=own,
+        heading="Behaviour",
+        periods=PERIODS,
+        widths=WIDTH_CLASSES,
+        **values,
+    )
+
+
+def empty_of(asked: Asked, module: str) -> str:
+    """Say why nothing is there: a module that is off, or nothing that happened."""
+    if module in asked.site.modules:
+        return "Nothing in this time."
+    return f"The module {module} is off. Switch it on in the site's settings, under Also record."
+
+
+@blueprint.get("")
+@needs(Right.VIEW_STATS)
+def pages(host: str) -> ResponseReturnValue:
+    """Show how visitors fare on each page."""
+    asked = read_asked(host)
+    answer = asked.query(
+        [column.name for column in ON_PAGES],
+        dimensions=["event:page"],
+        filters=[],
+        pagination={"limit": MOST_ROWS},
+    )
+    table = Table(
+        "Pages",
+        "Page",
+        ON_PAGES,
+        help="Time on page is engaged time: visible and with the focus. A page leads to its maps.",
+    )
+
+    def row(found: dict[str, Any]) -> Row:
+        page = found["dimensions"][0]
+        figures = list(metric_cells(ON_PAGES, found["metrics"]))
+        figures[-1] = _rated("LCP", figures[-1])
+        href = url_for("behaviour.page_map", host=host) + asked.url(page=page, width="")
+        return Row(page, tuple(figures), href=href)
+
+    return _render("tables", asked, "pages", tables=[filled(table, answer, row)])
+
+
+def _rated(vital: str, figure: Cell) -> Cell:
+    if not isinstance(figure.value, int | float):
+        return figure
+    return Cell(figure.name, figure.value, figure.text, rating(vital, figure.value))
+
+
+@blueprint.get("/map")
+@needs(Right.VIEW_STATS)
+def page_map(host: str) -> ResponseReturnValue:
+    """Draw where one page is clicked, or how far it is seen; without a page, its usual one."""
+    asked = read_asked(host)
+    of = chosen("of", list(MAPS))
+    drawing: Any = None
+    trouble = ""
+    by_element = None
+    if asked.page and of == "scroll":
+        answer = asked.signals("scroll")
+        trouble = answer if isinstance(answer, str) else ""
+        if isinstance(answer, dict) and answer["results"]:
+            drawing = scroll_map(answer["results"][0])
+    elif asked.page:
+        answer = asked.signals("clicks", order=of, grid=MAP_COLUMNS, grid_of="page")
+        trouble = answer if isinstance(answer, str) else ""
+        if isinstance(answer, dict) and answer["results"]:
+            drawing = click_map(answer)
+        by_element = _elements(asked, of, by=["element"])
+    return _render(
+        "map",
+        asked,
+        "map",
+        own=f"&of={of}",
+        of=of,
+        maps=MAPS,
+        has_widths=True,
+        drawing=drawing,
+        answer=answer if asked.page and isinstance(answer, dict) else None,
+        trouble=trouble,
+        by_element=by_element,
+        pages=_clicked_pages(asked),
+    )
+
+
+def _clicked_pages(asked: Asked) -> list[str]:
+    """List the pages that have most views, to choose from."""
+    answer = asked.query(
+        ["pageviews"], dimensions=["event:page"], filters=[], pagination={"limit": MOST_ROWS}
+    )
+    return [] if isinstance(answer, str) else [row["dimensions"][0] for row in answer["results"]]
+
+
+def _elements(asked: Asked, order: str, by: list[str]) -> Table:
+    """Rank elements; with the page among ``by`` each row leads to that page's map."""
+    table = Table(
+        {"clicks": "Elements", "rage_clicks": "Clicked in anger", "dead_clicks": "Clicked in vain"}[
+            order
+        ],
+        "Element",
+        CLICKS,
+        help={
+            "clicks": "An element is named by tags, positions and written ids, never by its text.",
+            "rage_clicks": "Three clicks within a second of each other at one place.",
+            "dead_clicks": "Clicks after which nothing on the page changed.",
+        }[order],
+        empty=empty_of(asked, "clicks"),
+    )
+
+    def row(found: dict[str, Any]) -> Row:
+        page = found.get("page", "")
+        href = ""
+        if page:
+            href = url_for("behaviour.page_map", host=asked.site.host)
+            href += asked.url(page=page) + f"&of={order}"
+        return Row(found["element"] or "(the page itself)", cells(CLICKS, found), page, href)
+
+    return filled(table, asked.signals("clicks", by=by, order=order, limit=MOST_ROWS), row)
+
+
+@blueprint.get("/clicks")
+@needs(Right.VIEW_STATS)
+def clicks(host: str) -> ResponseReturnValue:
+    """Rank what is clicked in anger and in vain."""
+    asked = read_asked(host)
+    tables = [
+        _elements(asked, order, ["element", "page"]) for order in ("rage_clicks", "dead_clicks")
+    ]
+    return _render("tables", asked, "clicks", tables=tables, has_widths=True)
+
+
+@blueprint.get("/vitals")
+@needs(Right.VIEW_STATS)
+def vitals(host: str) -> ResponseReturnValue:
+    """Show vitals with their thresholds, and the pages that hurt."""
+    asked = read_asked(host)
+    vital = chosen("vital", list(VITAL_NAMES))
+    unit = "score" if vital == "CLS" else "ms"
+    columns = (
+        Column("p75", "p75", unit),
+        Column("p50", "p50", unit),
+        Column("p95", "p95", unit),
+        Column("poor", "Poor"),
+        Column("needs_work", "Needs work"),
+        Column("count", "Measured"),
+    )
+
+    def row(found: dict[str, Any]) -> Row:
+        figures = [cell(columns[0], found["p75"], found["rating"])]
+        figures += cells(columns[1:], found)
+        href = url_for("behaviour.vitals", host=host)
+        href += asked.url(page=found["page"]) + f"&vital={vital}"
+        return Row(found["page"], tuple(figures), href="" if asked.page else href)
+
+    table = Table(
+        f"Pages by {vital}", "Page", columns, help="The pages with the most poor views first."
+    )
+    by_page = asked.signals("vitals", by=["page"], vital=vital, limit=MOST_ROWS)
+    return _render(
+        "vitals",
+        asked,
+        "vitals",
+        whole=asked.signals("vitals"),
+        table=filled(table, by_page, row),
+        own=f"&vital={vital}",
+        vital=vital,
+        names=VITAL_NAMES,
+        ratings=RATINGS,
+        thresholds=THRESHOLDS,
+        shown=shown,
+        has_widths=True,
+    )
+
+
+@blueprint.get("/errors")
+@needs(Right.VIEW_STATS)
+def errors(host: str) -> ResponseReturnValue:
+    """List errors that nobody caught."""
+    asked = read_asked(host)
+    order = chosen("order", ["count", "visits", "last_seen", "first_seen"])
+    table = Table(
+        "Errors that nobody caught",
+        "Error",
+        ERRORS,
+        help="Numbers, quoted text and words with digits are taken out of messages.",
+        empty=empty_of(asked, "errors"),
+    )
+
+    def row(found: dict[str, Any]) -> Row:
+        where = f"{found['file']}:{found['line']}" if found["file"] else "in the page itself"
+        seen_on = ", ".join(found["seen_on"]) + (
+            " …" if found["pages"] > len(found["seen_on"]) else ""
+        )
+        figures = cells(ERRORS[:3], found) + tuple(
+            Cell(column.name, found[column.name], found[column.name][:16].replace("T", " "))
+            for column in ERRORS[3:]
+        )
+        return Row(f"{found['type']}: {found['message']}", figures, f"{where} · on {seen_on}")
+
+    answer = asked.signals("errors", order=order, limit=MOST_ROWS)
+    return _render("tables", asked, "errors", tables=[filled(table, answer, row)], has_widths=True)
+
+
+@blueprint.get("/forms")
+@needs(Right.VIEW_STATS)
+def forms(host: str) -> ResponseReturnValue:
+    """Show forms, their fields by time, and where people leave."""
+    asked = read_asked(host)
+    answer = asked.signals("forms", limit=MOST_ROWS)
+    whole = Table(
+        "Forms",
+        "Form",
+        FORMS,
+        help="Begun is a form of which a field was touched.",
+        empty=empty_of(asked, "forms"),
+    )
+    found = [] if isinstance(answer, str) else answer["results"]
+    tables = [
+        filled(whole, answer, lambda form: Row(form["form"], cells(FORMS, form), form["page"]))
+    ]
+    tables += [
+        Table(
+            f"{form['form']} on {form['page']}",
+            "Field",
+            FIELDS,
+            tuple(Row(field["field"], cells(FIELDS, field)) for field in form["fields"]),
+        )
+        for form in found
+        if form["fields"]
+    ]
+    return _render("tables", asked, "forms", tables=tables, has_widths=True)

@@ -1,0 +1,58 @@
+"""What the bar above every report needs: periods, filters, segments, who is there now."""
+
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import request
+
+from portal.config import here
+from portal.dashboard.asking import asker_for, current_or_none
+from portal.dashboard.filters import DIMENSIONS, OPERATORS
+from portal.dashboard.look import Look
+from portal.dashboard.periods import CHOICES
+from portal.dashboard.questions import Asker
+from portal.dashboard.state import COMPARISONS, State, read_state
+from portal.models import Site
+from portal.sessions import end_reading
+
+
+def today_of(site: Site) -> date:
+    """Tell the day that the site's clock shows."""
+    return here().now().astimezone(ZoneInfo(site.timezone)).date()
+
+
+def state_of(look: Look, *extra: str) -> State:
+    """Read the URL, as far as this look shows it; ``extra`` are the page's own parameters."""
+    return look.limited(read_state(request.args, today_of(look.site), extra))
+
+
+def asker_of(look: Look, *, funnels: bool = False) -> Asker:
+    """Prepare to ask; the database is let go first, because answers can take a while."""
+    asker = asker_for(look.site, look.person_id, look.segment_id, funnels=funnels)
+    end_reading()
+    return asker
+
+
+def live_of(look: Look, asker: Asker) -> int | None:
+    """Count who is there now; a locked segment has no such count."""
+    return None if look.segment_id is not None else current_or_none(asker)
+
+
+def bar_context(look: Look, state: State, asker: Asker, base: str) -> dict[str, Any]:
+    """Give the templates of a page with a bar what they need; ``base`` is the page's path."""
+    segments = asker.site.segments if look.is_member else ()
+    return {
+        "look": look,
+        "site": look.site,
+        "state": state,
+        "base": base,
+        "live": live_of(look, asker),
+        "choices": CHOICES,
+        "comparisons": COMPARISONS,
+        "dimensions": look.dimensions(DIMENSIONS),
+        "operators": OPERATORS,
+        "segments": segments,
+        "segment_names": {str(segment.id): segment.name for segment in segments},
+        "may_edit": look.may_edit,
+    }

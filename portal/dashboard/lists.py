@@ -1,0 +1,167 @@
+"""The rows of the cards' lists: most are one question to the query engine, some are made their way.
+
+Goals gain columns of money where a goal earns; properties are told by the one that is chosen; the
+map is every country; pages that are not there come from what the edge served, so filters on visits
+cannot hold for them and the list says so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from portal.dashboard import questions
+from portal.dashboard.asking import answer_or_trouble, told
+from portal.dashboard.cards import GOALS, MAP, MISSING, PROPERTIES, Card, Tab
+from portal.dashboard.filters import PROP
+from portal.dashboard.questions import Asker
+from portal.dashboard.state import State
+from portal.properties.known import Property, Wish, properties_of
+from portal.security import request_id
+from store.query.missing import missing_pages
+from store.query.model import Result
+from store.query.ranges import midnight
+
+COUNTRIES = 300
+MISSING_COLUMNS = ("requests", "percentage")
+_UNFILTERED = (
+    "Filters do not hold here: who asks for a page that is not there has no visit to filter by."
+)
+_NONE_DEFINED = "No goals yet: a goal says what counts as a success."
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a card shows: a list's rows, or a sentence in their place."""
+
+    tab: Tab
+    metrics: tuple[str, ...]
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    total: int = 0
+    trouble: str = ""
+    empty: str = ""
+    properties: tuple[Property, ...] = ()
+    request_id: str = ""
+    imports: str = ""
+
+
+def imports_of(answer: Result | str) -> str:
+    """Tell what became of imported totals: ``included``, why not, or nothing (there are none)."""
+    if isinstance(answer, str) or "imports_included" not in answer.meta:
+        return ""
+    if answer.meta["imports_included"]:
+        return "included"
+    reason = str(answer.meta["imports_skip_reason"])
+    return reason if "imports_warning" in answer.meta else ""
+
+
+def card_view(asker: Asker, state: State, card: Card, wishes: Mapping[str, Wish]) -> View:
+    """Ask for what a card shows."""
+    tab = card.tab(state.tab_of(card)) or card.tabs[0]
+    found = chosen_tab(asker, state, tab, wishes)
+    if isinstance(found, str):
+        return View(tab, tab.metrics, trouble=found, request_id=request_id())
+    tab, properties = found
+    metrics = columns(asker, tab)
+    limit = COUNTRIES if tab.kind == MAP else questions.ROWS
+    view = list_view(asker, state, tab, questions.rows(state, tab, metrics, limit))
+    return replace(view, metrics=metrics, properties=properties)
+
+
+def list_view(asker: Asker, state: State, tab: Tab, question: dict[str, Any]) -> View:
+    """Ask for a list, unless it is known that nothing can be in it."""
+    view = View(tab, tab.metrics, empty=_empty(asker, state, tab))
+    if view.empty:
+        return view
+    answer = ask_list(asker, state, tab, question)
+    if isinstance(answer, str):
+        return replace(view, trouble=answer, request_id=request_id())
+    total = answer.meta.get("total_rows", 0)
+    return replace(
+        view, rows=bars(answer), empty=tab.empty, total=total, imports=imports_of(answer)
+    )
+
+
+def chosen_tab(
+    asker: Asker, state: State, tab: Tab, wishes: Mapping[str, Wish]
+) -> tuple[Tab, tuple[Property, ...]] | str:
+    """Fill in what only the site knows: the property by which a list is told."""
+    if tab.kind != PROPERTIES:
+        return tab, ()
+    found = told(lambda: properties_of(asker.store, asker.site.id, wishes, asker.now))
+    if isinstance(found, str):
+        return found
+    listed = tuple(entry for entry in found if entry.is_listed)
+    chosen = next((entry for entry in listed if entry.key == state.prop), None)
+    chosen = chosen or next(iter(listed), None)
+    if chosen is None:
+        return tab, ()
+    return replace(tab, dimension=PROP + chosen.key, column=chosen.shown), listed
+
+
+def _empty(asker: Asker, state: State, tab: Tab) -> str:
+    """Say why nothing has to be asked."""
+    if tab.kind == GOALS and not asker.site.goals:
+        return _NONE_DEFINED
+    if tab.kind == PROPERTIES and tab.dimension == PROP:
+        return tab.empty
+    return _UNFILTERED if tab.kind == MISSING and (state.chips or asker.lock) else ""
+
+
+def columns(asker: Asker, tab: Tab) -> tuple[str, ...]:
+    """List a card's columns: goals that earn have their revenue too."""
+    earns = tab.kind == GOALS and any(goal.currency for goal in asker.site.goals)
+    return (*tab.metrics, "total_revenue") if earns else tab.metrics
+
+
+def details_columns(asker: Asker, tab: Tab) -> tuple[str, ...]:
+    """List the columns of a list's details."""
+    if tab.kind == GOALS:
+        more = columns(asker, tab)
+        return (*more, "average_revenue") if "total_revenue" in more else more
+    return questions.details_metrics(tab)
+
+
+def ask_list(asker: Asker, state: State, tab: Tab, question: dict[str, Any]) -> Result | str:
+    """Ask for rows, wherever they come from."""
+    if tab.kind != MISSING:
+        return answer_or_trouble(asker, question)
+    return told(lambda: _missing(asker, state, question))
+
+
+def _missing(asker: Asker, state: State, question: dict[str, Any]) -> Result:
+    zone = ZoneInfo(asker.site.timezone)
+    between = (
+        midnight(state.days.first, zone),
+        midnight(state.days.last + timedelta(days=1), zone),
+    )
+    found = missing_pages(
+        asker.store,
+        asker.site.id,
+        between,
+        search=question.get("search", ""),
+        **question["pagination"],
+    )
+    results = [
+        {"dimensions": [path], "metrics": [n, round(100 * n / found.requests, 2)]}
+        for path, n in found.rows
+    ]
+    return Result(
+        results,
+        {"total_rows": found.paths},
+        {"dimensions": ["path"], "metrics": list(MISSING_COLUMNS)},
+    )
+
+
+def bars(answer: Result) -> list[dict[str, Any]]:
+    """Give each row the width of its bar, in percent of the largest."""
+    top = max((row["metrics"][0] or 0 for row in answer.results), default=0) or 1
+    return [
+        {
+            "value": row["dimensions"][0],
+            "metrics": row["metrics"],
+            "width": round(100 * (row["metrics"][0] or 0) / top, 1),
+        }
+        for row in answer.results
+    ]

@@ -1,0 +1,29 @@
+"""A site as a member of its team looks at it: everything, and what they may do with it."""
+
+from flask import url_for
+
+from portal.accounts.signin import me
+from portal.dashboard.look import Look
+from portal.sessions import reading
+from portal.sites.access import site_or_stop
+from portal.teams.rights import Right, sites_with
+
+
+def piece_look(host: str) -> Look:
+    """Find the site for a piece of a page, which needs no menus."""
+    site = site_or_stop(host)
+    return Look(site, url_for("dashboard.overview", host=site.host), person_id=me().id)
+
+
+def page_look(host: str) -> Look:
+    """Find the site for a whole page, with the sites to change to."""
+    site = site_or_stop(host)
+    seen = sites_with(reading(), me().id, Right.VIEW_STATS)
+    changed = sites_with(reading(), me().id, Right.EDIT_SITE)
+    return Look(
+        site,
+        url_for("dashboard.overview", host=site.host),
+        person_id=me().id,
+        may_edit=site.id in {other.id for other in changed},
+        sites=tuple(other.host for other in seen),
+    )

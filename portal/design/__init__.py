@@ -1,0 +1,1 @@
+"""The gallery of what pages are made of, for those who build them."""

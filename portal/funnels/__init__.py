@@ -1,0 +1,1 @@
+"""Funnels: building them, and seeing where people drop off."""

@@ -1,0 +1,1 @@
+"""Notes: what happened on a day, as a flag at the graphs."""

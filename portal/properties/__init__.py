@@ -1,0 +1,1 @@
+"""Custom properties of a site: which the dashboard lists, and by what name."""

@@ -1,0 +1,1 @@
+"""Retention: who came again, how much later."""

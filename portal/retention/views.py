@@ -1,0 +1,87 @@
+"""The page of retention: cohorts by the day, week or month in which they came first.
+
+The numbers are the API's to the same question (``POST /api/v2/retention``), and so is the sentence
+that says for how long a visitor can be known.
+"""
+
+from typing import Any
+
+from flask import Blueprint, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import login_required
+
+from portal.dashboard.asking import told
+from portal.dashboard.bar import asker_of, bar_context, state_of
+from portal.dashboard.members import page_look
+from portal.dashboard.questions import Asker, base_question
+from portal.needs import needs
+from portal.security import request_id
+from portal.teams.rights import Right
+from store.query.retention import parse_retention_question, run_retention
+
+blueprint = Blueprint("retention", __name__)
+UNITS = {"day": "Days", "week": "Weeks", "month": "Months"}
+LEVELS = 10
+"""Shades of a cell, from nobody to everybody."""
+
+
+@blueprint.before_request
+@login_required  # type: ignore[untyped-decorator] # flask_login has no types
+def only_signed_in() -> None:
+    """Let nobody in who has not signed in."""
+
+
+@blueprint.get("/sites/<host>/retention")
+@needs(Right.VIEW_STATS)
+def page(host: str) -> ResponseReturnValue:
+    """Show who came again."""
+    look = page_look(host)
+    state = state_of(look, "unit", "first", "again")
+    asker = asker_of(look)
+    goals = [goal.name for goal in asker.site.goals]
+    asked = _asked(goals)
+    answer = _ask(asker, base_question(state) | {k: v for k, v in asked.items() if v})
+    trouble = answer if isinstance(answer, str) else ""
+    rows = [] if isinstance(answer, str) else [_told(row) for row in answer["results"]]
+    return render_template(
+        "retention/page.html",
+        **bar_context(look, state, asker, url_for("retention.page", host=look.site.host)),
+        asked=asked,
+        units=UNITS,
+        goals=goals,
+        rows=rows,
+        width=max((len(row["cells"]) for row in rows), default=0),
+        note="" if isinstance(answer, str) else answer["meta"]["note"],
+        trouble=trouble,
+        request_id=request_id(),
+    )
+
+
+def _asked(goals: list[str]) -> dict[str, str]:
+    unit = request.args.get("unit", "")
+    chosen = {name: request.args.get(name, "") for name in ("first", "again")}
+    return {
+        "unit": unit if unit in UNITS else "week",
+        **{name: goal if goal in goals else "" for name, goal in chosen.items()},
+    }
+
+
+def _ask(asker: Asker, payload: dict[str, Any]) -> dict[str, Any] | str:
+    def ask() -> dict[str, Any]:
+        question = parse_retention_question(payload, asker.site)
+        return run_retention(asker.store, question, asker.site, asker.now)
+
+    return told(ask)
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    """Give each cell its shade."""
+    cells = [
+        {"rate": rate, "returned": returned, "level": _level(rate)}
+        for rate, returned in zip(row["rates"], row["returned"], strict=True)
+    ]
+    return {"cohort": row["cohort"], "visitors": row["visitors"], "cells": cells}
+
+
+def _level(rate: float) -> int:
+    return min(LEVELS - 1, int(rate * LEVELS / 100) + 1) if rate else 0

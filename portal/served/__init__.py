@@ -1,0 +1,1 @@
+"""Pages on what the edge served: to crawlers, with which status, how fast."""

@@ -1,0 +1,83 @@
+// Draws journeys from the JSON in their element; the table below holds the same numbers. A click on a page follows
+// journeys from there.
+(() => {
+  "use strict";
+
+  const colour = window.statflowColour;
+  let chart = null;
+
+  function said(label, lines) {
+    const box = document.createElement("div");
+    box.className = "tip";
+    for (const [name, text] of [["tip-title", label], ...lines.map((line) => ["tip-before", line])]) {
+      const part = document.createElement("span");
+      part.className = name;
+      part.textContent = text;
+      box.append(part);
+    }
+    return box;
+  }
+
+  const visits = (n) => `${n.toLocaleString("en")} ${n === 1 ? "visit" : "visits"}`;
+  const shorten = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+
+  function options(data, wide) {
+    const labels = new Map(data.nodes.map((node) => [node.name, node.label]));
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    return {
+      animation: !still,
+      animationDuration: 160,
+      tooltip: {
+        confine: true, renderMode: "html", backgroundColor: "transparent", borderWidth: 0, padding: 0,
+        extraCssText: "box-shadow:none",
+        formatter: ({ dataType, data: item }) =>
+          dataType === "edge"
+            ? said(`${labels.get(item.source)} → ${labels.get(item.target)}`, [visits(item.value)])
+            : said(item.label2, [visits(item.value), ...(item.ended ? [`${visits(item.ended)} no further`] : [])]),
+      },
+      series: [{
+        type: "sankey", left: 4, right: wide ? 150 : 76, top: 8, bottom: 8, nodeWidth: 12, nodeGap: 12, draggable: false,
+        layoutIterations: 32, emphasis: { focus: "adjacency" },
+        data: data.nodes.map((node) => ({
+          name: node.name, depth: node.depth, value: node.value, ended: node.ended, label2: node.label,
+          label: { formatter: `${shorten(node.label, wide ? 22 : 8)}` },
+          itemStyle: { color: colour("--data-1"), borderWidth: 0 },
+        })),
+        links: data.links,
+        lineStyle: { color: colour("--data-1"), opacity: 0.2, curveness: 0.5 },
+        label: { color: colour("--text"), fontSize: 12, fontFamily: getComputedStyle(document.body).fontFamily },
+      }],
+    };
+  }
+
+  function follow(place, label) {
+    const url = new URL(place.dataset.from, location.origin);
+    url.searchParams.set("at", label);
+    location.assign(url);
+  }
+
+  function draw() {
+    const place = document.querySelector(".sankey");
+    if (chart && chart.getDom() !== place) {
+      chart.dispose();
+      chart = null;
+    }
+    if (!place || !window.echarts) return;
+    const data = JSON.parse(place.dataset.drawing);
+    if (!chart) {
+      chart = window.echarts.init(place, null, { renderer: "canvas" });
+      chart.on("click", ({ dataType, data: item }) => {
+        if (dataType === "node" && item.label2 !== "Other pages") follow(place, item.label2);
+      });
+    }
+    chart.setOption(options(data, place.clientWidth > 640), true);
+  }
+
+  document.addEventListener("htmx:afterSwap", draw);
+  addEventListener("resize", () => {
+    if (chart) chart.resize();
+    draw();
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  draw();
+})();

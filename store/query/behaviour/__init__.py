@@ -1,0 +1,1 @@
+"""Questions to ``signals``: what visitors clicked, saw, waited for, stumbled over, filled in."""

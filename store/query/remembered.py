@@ -1,0 +1,87 @@
+"""Remember answers for as long as the tables are what they were (DESIGN 8).
+
+An answer is found again by its statement, the statement's parameters and the version of the data:
+a sum over the names of all parts of all tables. Every insert, erasure and merge changes it, so
+nothing remembered is ever out of date; on a server that never rests little is found again. The one
+invariant: an answer is given only to who asks the very same statement, which names the site. It
+takes the store to be one server: replicas differ for a moment.
+"""
+
+import json
+from collections.abc import Mapping
+from threading import Lock
+from typing import Any
+
+from cachetools import LRUCache
+
+from store.client import StoreError
+from store.query.run import LIMITS, QueryStore
+
+CELLS = 500_000
+"""How many values all remembered answers hold together; some 50 MB."""
+
+_VERSION = (
+    "select groupBitXor(sipHash64(table, name)), count() from system.parts"
+    " where active and database = currentDatabase()"
+)
+
+type Rows = list[tuple[Any, ...]]
+type _Key = tuple[Any, ...]
+
+
+class Answers:
+    """Answers of one process, the least used forgotten first. Threads may share it."""
+
+    def __init__(self, cells: int = CELLS) -> None:
+        self._found: LRUCache[_Key, Rows] = LRUCache(cells, getsizeof=_cells)
+        self._lock = Lock()
+
+    def find(self, key: _Key) -> Rows | None:
+        """Return an answer that is remembered."""
+        with self._lock:
+            return self._found.get(key)
+
+    def keep(self, key: _Key, rows: Rows) -> None:
+        """Remember an answer, unless it is larger than all that may be kept."""
+        if _cells(rows) <= self._found.maxsize:
+            with self._lock:
+                self._found[key] = rows
+
+
+class Remembering:
+    """A store asked on behalf of one request, which sees one version of the data throughout."""
+
+    def __init__(self, store: QueryStore, answers: Answers) -> None:
+        self._store = store
+        self._answers = answers
+        self._version: tuple[Any, ...] | None = None
+
+    def query(
+        self,
+        sql: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Rows:
+        """Return the rows of a statement, which may be an earlier answer; see ``Store.query``."""
+        key = (self._data_version(), sql, json.dumps(params, sort_keys=True, default=str))
+        if key[0] == ():
+            return self._store.query(sql, params, settings=settings)
+        rows = self._answers.find(key)
+        if rows is None:
+            rows = self._store.query(sql, params, settings=settings)
+            self._answers.keep(key, rows)
+        return list(rows)
+
+    def _data_version(self) -> tuple[Any, ...]:
+        """Ask for the version once; () where the store does not tell it, so nothing is kept."""
+        if self._version is None:
+            try:
+                self._version = self._store.query(_VERSION, settings=LIMITS)[0]
+            except StoreError:
+                self._version = ()
+        return self._version
+
+
+def _cells(rows: Rows) -> int:
+    return 1 + sum(map(len, rows))

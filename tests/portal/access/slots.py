@@ -1,0 +1,141 @@
+"""What stands in an address or a body: one's own thing, somebody else's, or one that is not there.
+
+``VALUES`` says it for each name that a route has in its address, ``BODIES`` what a form or a
+question holds besides; a route whose name is in neither fails the walk. Ids are set by
+``world.build``: everything of one's own is 11, of the team beside it 22, and 999 is nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+OWN, FOREIGN, MISSING = "own", "foreign", "missing"
+BESIDE = "beside"
+"""Another site of one's own team: a guest's and a token's site is not that one."""
+
+IDS = {OWN: 11, FOREIGN: 22, MISSING: 999}
+SITES = {OWN: 11, BESIDE: 12, FOREIGN: 22, MISSING: 999}
+HOSTS = {
+    OWN: "own.example",
+    BESIDE: "beside.example",
+    FOREIGN: "foreign.example",
+    MISSING: "nowhere.example",
+}
+OPEN_HOST = "open.example"
+LINKS = {OWN: "slug-of-own", FOREIGN: "slug-that-ended", MISSING: "slug-of-nobody"}
+"""A link is whoever's that has it, so the foreign one is one that no longer opens."""
+
+type Values = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place in a body that holds a thing, as ``VALUES`` lists it."""
+
+    name: str
+
+
+def same(value: Any) -> Values:
+    """Give a value that is nobody's in particular."""
+    return {OWN: value}
+
+
+VALUES: dict[str, Values] = {
+    "host": HOSTS,
+    "site": HOSTS,
+    "team_id": IDS,
+    "team": IDS,
+    "user_id": IDS,
+    "site_id": SITES,
+    "link_id": IDS,
+    "row_id": IDS,
+    "segment_id": IDS,
+    "slug": LINKS,
+    "name": same("sources"),
+    "tab_name": same("sources"),
+    "theme": same("dark"),
+    "background": same("page"),
+    "part": same("all"),
+    "filename": same("css/base.css"),
+    "number": IDS,
+}
+"""By the name in the address."""
+
+MINE = "mine"
+"""What belongs to the caller alone; ``Caller.own`` has its number."""
+
+OF_ROUTE: dict[tuple[str, str], Values] = {
+    ("sharing.public", "host"): {OWN: OPEN_HOST, FOREIGN: "own.example", MISSING: "nowhere.example"},
+    ("teams.remove_guest", "user_id"): {OWN: 13, FOREIGN: 22, MISSING: 999},
+    ("teams.guest_role", "user_id"): {OWN: 13, FOREIGN: 22, MISSING: 999},
+    ("account.end", "number"): IDS | {OWN: MINE},
+    ("tokens.end", "token_id"): IDS | {OWN: MINE},
+    ("sharing.background", "name"): same("ff0000"),
+    ("joining.invitation", "token"): {OWN: "invite-token", MISSING: "no-token"},
+    ("joining.finish_signup", "token"): {OWN: "sign_up-token", MISSING: "no-token"},
+    ("forgotten.reset", "token"): {OWN: "reset-token", MISSING: "no-token"},
+    ("forgotten.confirm", "token"): {OWN: "confirm-token", MISSING: "no-token"},
+}
+"""Where a route means something else by a name."""
+OF_ROUTE |= {
+    (f"sharing.public_{name}", "host"): OF_ROUTE["sharing.public", "host"]
+    for name in ("live", "card", "details", "details_file")
+}
+
+PASSWORD = "seven lamps over 3 harbours"
+_QUESTION = {"site_id": Slot("site"), "metrics": ["visitors"], "date_range": "7d"}
+BODIES: dict[str, dict[str, Any]] = {
+    "accounts.login": {"email": "nobody@own.example", "password": PASSWORD},
+    "accounts.theme": {"theme": "dark", "next": "/"},
+    "account.end": {},
+    "forgotten.reset": {"password": PASSWORD},
+    "joining.invitation": {"password": PASSWORD},
+    "joining.finish_signup": {"password": PASSWORD},
+    "tokens.page": {
+        "name": "T",
+        "host": Slot("host"),
+        "scopes": ["stats:read"],
+        "expires_on": "2026-12-24",
+    },
+    "teams.index": {"name": "A new team"},
+    "teams.invitations": {"email": "new@own.example", "role": "viewer", "place": Slot("site_id")},
+    "teams.role": {"role": "editor"},
+    "teams.guest_role": {"role": "editor"},
+    "teams.rename": {"name": "Renamed"},
+    "teams.delete": {"name": "Own team"},
+    "teams.move": {"team": Slot("team")},
+    "sites.new": {"host": "new.example", "upstream": "http://203.0.113.5", "timezone": "UTC"},
+    "sites.settings": {
+        "upstreams": "http://203.0.113.5",
+        "timezone": "UTC",
+        "mode": "on",
+        "aliases": "",
+    },
+    "sites.injection": {"state": "on", "back": "own.example"},
+    "sites.delete": {"name": "own.example"},
+    "rules.change": {"act": "text", "text": "[]", "seen": "4f53cda18c2baa0c"},
+    "sharing_settings.add": {"name": "Press", "segment_id": Slot("segment_id")},
+    "sharing_settings.change": {"name": "Press", "segment_id": Slot("segment_id")},
+    "api.query": _QUESTION,
+    "api.funnel": {"site_id": Slot("site"), "funnel": Slot("row_id"), "date_range": "7d"},
+    "api.journeys": {"site_id": Slot("site"), "date_range": "7d"},
+    "api.retention": {"site_id": Slot("site"), "date_range": "7d"},
+    "api_sites.new_token": {"scopes": ["sites:write"]},
+}
+"""What is sent, by endpoint; a route without a row is sent an empty form."""
+
+QUERIES: dict[str, dict[str, Any]] = {
+    f"api_older.{name}": {"site_id": Slot("site"), "property": "event:page"}
+    for name in ("realtime", "aggregate", "timeseries", "breakdown")
+} | {"accounts.setup": {"token": "no-token"}}
+"""What stands behind the question mark."""
+
+KEPT_BODIES: dict[str, dict[str, Any]] = {
+    "goals": {"name": "Signup", "kind": "event", "target": "Signup"},
+    "funnels": {"name": "F", "steps": [12, 13]},
+    "segments": {"name": "S", "filters": [["is", "visit:country", ["FR"]]]},
+    "annotations": {"day": "2026-11-01", "text": "Started"},
+}
+"""What a site keeps, one of each kind, as the API takes it."""
+
+FOR_ONE_ADDRESS = frozenset({"joining.invitation"})
+"""Links that somebody who is signed in under another address cannot use."""

@@ -1,0 +1,80 @@
+"""The databases that accounts are tested on: a test that asks for ``database_url`` runs on each.
+
+The environment's ``DATABASES`` chooses: ``sqlite``, ``postgresql``, or both with a comma (``make
+test DATABASES=sqlite``).
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from portal.commands import ensure_default_team
+from portal.database import Database
+from tests.support.postgres_server import PostgresServer, name_of, running_postgres
+
+DATABASES = os.environ.get("DATABASES", "sqlite,postgresql").split(",")
+BEGINNING = datetime(2026, 11, 10, 15, 20, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A server for the tests of this process."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the tables and the first team, to be copied."""
+    file = tmp_path_factory.mktemp("accounts") / "empty.sqlite"
+    _prepare(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres: PostgresServer) -> str:
+    """A PostgreSQL database with the same, to be a template."""
+    url = postgres.create()
+    _prepare(url)
+    return name_of(url)
+
+
+def _prepare(url: str) -> None:
+    database = Database(url)
+    database.migrate()
+    with database.writing() as session:
+        ensure_default_team(session, BEGINNING)
+    if database.is_sqlite:
+        with database.engine.connect() as connection:
+            connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
+    database.close()
+
+
+@pytest.fixture(params=DATABASES)
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of this test's own, without any table."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'new.sqlite'}"
+        return
+    server = request.getfixturevalue("postgres")
+    url = server.create()
+    yield url
+    server.drop(url)
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of this test's own, empty but for the first team."""
+    if request.param == "sqlite":
+        file = tmp_path / "portal.sqlite"
+        shutil.copy(request.getfixturevalue("migrated_file"), file)
+        yield f"sqlite:///{file}"
+        return
+    server = request.getfixturevalue("postgres")
+    url = server.create(request.getfixturevalue("migrated_database"))
+    yield url
+    server.drop(url)

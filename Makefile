@@ -29,7 +29,7 @@ help: ## show this list
 
 .PHONY: setup
 setup: $(VENV)/.dev $(NPM)/.assets $(NPM)/adblock/installed.json $(NPM)/clients/installed.json ## install everything that running and testing need
-	@$(MAKE) --no-print-directory browser nginx-server faketime
+	@$(MAKE) --no-print-directory browser nginx-server faketime promtool
 
 .PHONY: install
 install: $(VENV)/.run $(NPM)/.assets ## install what running needs, and nothing for tests
@@ -78,6 +78,13 @@ nginx-server:
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			apt-get update -qq && apt-get install -y -qq --no-install-recommends nginx libnginx-mod-http-js >/dev/null; \
 		else echo "The nginx tests need nginx with njs: install them (Debian: apt-get install nginx libnginx-mod-http-js) and run make again."; exit 1; fi; }
+
+.PHONY: promtool
+promtool:
+	@command -v promtool >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && apt-get install -y -qq --no-install-recommends prometheus >/dev/null; \
+		else echo "The tests of alert rules need promtool: install it (Debian: apt-get install prometheus) and run make again."; exit 1; fi; }
 
 .PHONY: faketime
 faketime:

@@ -7,6 +7,7 @@ from edge.collector.typescript import render_definitions
 from edge.signals import render_table as render_signals
 from portal.models import Role
 from portal.teams.rights import GUEST_RIGHTS, MEANINGS, RIGHTS
+from statflow.metrics_page import render_metrics
 from statflow.settings import ROOT, render_table
 
 SETTINGS_PAGE = """# Settings
@@ -20,6 +21,7 @@ Every setting is an environment variable. A process reads them once, at start; a
 
 DEFINITIONS = ROOT / "tracker" / "package" / "beacon.d.ts"
 SIGNALS_MARK = "<!-- signals -->"
+METRICS_MARK = "<!-- metrics -->"
 
 RIGHTS_PAGE = """# Roles and rights
 
@@ -57,11 +59,18 @@ def main() -> None:
     DEFINITIONS.write_text(render_definitions())
     page = ROOT / "docs" / "modules.md"
     page.write_text(page.read_text().partition(SIGNALS_MARK)[0] + signals_part())
+    page = ROOT / "docs" / "metrics.md"
+    page.write_text(page.read_text().partition(METRICS_MARK)[0] + metrics_part())
 
 
 def signals_part() -> str:
     """Write the part of the page on modules that comes from the table of signals."""
     return f"{SIGNALS_MARK}\n{render_signals()}\n"
+
+
+def metrics_part() -> str:
+    """Write the part of the page on metrics that comes from the metrics."""
+    return f"{METRICS_MARK}\n{render_metrics()}\n"
 
 
 if __name__ == "__main__":

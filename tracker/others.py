@@ -8,10 +8,11 @@ import gzip
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import brotli
 
-from tracker.npm import install_packages, tool_command
+from tracker.npm import install_packages, tool_command, unpack_package
 
 OTHERS = {
     "@plausible-analytics/tracker": "0.4.6",
@@ -21,6 +22,9 @@ OTHERS = {
     "ackee-tracker": "5.1.3",
     "posthog-js": "1.449.2",
 }
+UMAMI = ("umami", "2.10.0")
+"""The application, of which only the script for pages is taken."""
+UMAMI_SCRIPT = "src/tracker/index.js"
 MEASURED = Path(__file__).with_name("others.json")
 
 
@@ -35,29 +39,32 @@ def measure_others(tools: Path, folder: Path) -> None:
         NpmError: npm is missing or failed.
     """
     known = read_others()
-    if {name: row["version"] for name, row in known.items()} == OTHERS:
+    wanted = {**OTHERS, UMAMI[0]: UMAMI[1]}
+    if {name: row["version"] for name, row in known.items()} == wanted:
         return
     install_packages(folder, OTHERS)
+    script = unpack_package(folder, *UMAMI) / UMAMI_SCRIPT
+    # All that a package gives, so that nothing of it is shaken off.
+    entries = {name: f"import * as all from '{name}'; window.all = all" for name in OTHERS}
+    entries[UMAMI[0]] = f"import {json.dumps(str(script))}"
     rows = {
-        name: {"version": version, **_measure(_bundle(name, tools, folder))}
-        for name, version in OTHERS.items()
+        name: {"version": wanted[name], **_measure(_bundle(entry, tools, folder))}
+        for name, entry in entries.items()
     }
     MEASURED.write_text(json.dumps(rows, indent=2) + "\n")
 
 
-def read_others() -> dict[str, dict[str, str | int]]:
+def read_others() -> dict[str, dict[str, Any]]:
     """Give the figures of the last measurement, by package."""
-    found: dict[str, dict[str, str | int]] = json.loads(MEASURED.read_text())
+    found: dict[str, dict[str, Any]] = json.loads(MEASURED.read_text())
     return found
 
 
-def _bundle(package: str, tools: Path, folder: Path) -> bytes:
+def _bundle(entry: str, tools: Path, folder: Path) -> bytes:
     esbuild = str(tools / "node_modules" / "esbuild" / "bin" / "esbuild")
     command = [*tool_command("node"), esbuild, "--bundle", "--minify", "--format=iife"]
-    # All that the package gives, so that nothing of it is shaken off.
-    entry = f"import * as all from '{package}'; window.all = all"
     done = subprocess.run(  # noqa: S603 - fixed words
-        [*command, "--global-name=other"],
+        command,
         input=entry.encode(),
         cwd=folder,
         check=True,

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from edge.collector.builds import TrackerBuilds
 from edge.collector.client_ip import parse_networks
 from edge.collector.proof import LABELS
 from edge.explain import PLAIN_FIELDS, Explanation, Knowledge, Question, explain
@@ -22,8 +21,8 @@ from edge.outcomes import REASONS
 from edge.pipeline.agents import Agents
 from edge.pipeline.geo import Geo
 from edge.sites import Snapshot, parse_site
-from statflow.services import geo_database
 from statflow.scripts import open_builds
+from statflow.services import geo_database
 from statflow.settings import Settings
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """A real Firefox, driven by WebDriver BiDi over its own debugging port: no driver in between.
 
-Playwright speaks to the Firefox of its own only. A ``Tab`` has the few calls that the tests need, with
+Playwright speaks to a Firefox of its own only. A ``Tab`` has the few calls that the tests need, by
 Playwright's names, so what waits for a page of Chromium waits for one of these too. The one
 invariant: an error that the page hears of is in ``Tab.heard``.
 """

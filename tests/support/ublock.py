@@ -1,4 +1,4 @@
-"""uBlock Origin as Debian ships it, with its default lists or with newer ones, for a real Firefox."""
+"""uBlock Origin as Debian ships it, with its own lists or with newer ones, for a real Firefox."""
 
 import shutil
 from collections.abc import Sequence

@@ -160,9 +160,7 @@ def test_frames_a_second_tag_and_a_document_written_anew(
     tracked_site.pages["/"] = render_page(frames, tag=TAG * 2)
     visit(tracked_site, tab)
     tab.wait_for_timeout(300)
-    tab.evaluate(
-        f"document.open(); document.write({render_page('anew')!r}); document.close()"
-    )
+    tab.evaluate(f"document.open(); document.write({render_page('anew')!r}); document.close()")
     tab.wait_for_timeout(300)
     tab.evaluate("history.pushState({}, '', '/c')")
     leave(tracked_site, tab)
@@ -193,9 +191,7 @@ def test_what_is_on_its_way_as_the_visitor_leaves_is_counted_once(
 
 
 @pytest.mark.parametrize("wish", ["globalPrivacyControl", "doNotTrack", "cookie"])
-def test_who_asks_not_to_be_counted_is_not(
-    tracked_site: TrackedSite, tab: Tab, wish: str
-) -> None:
+def test_who_asks_not_to_be_counted_is_not(tracked_site: TrackedSite, tab: Tab, wish: str) -> None:
     if wish == "cookie":
         tab.add_cookie(tracked_site.origin, "sf_out", "1")
     else:
@@ -242,7 +238,8 @@ def test_whatever_a_page_replaces_it_hears_nothing_of_ours(
     tracked_site: TrackedSite, tab: Tab, override: str
 ) -> None:
     # The fixture fails the test on any error that the page hears of.
-    tracked_site.pages["/"] = render_page("<a href='#' id='it'>x</a>", head=f"<script>{override}</script>")
+    early = f"<script>{override}</script>"
+    tracked_site.pages["/"] = render_page("<a href='#' id='it'>x</a>", head=early)
     tab.goto(tracked_site.origin)
     tab.wait_for_function("!!window.statflow")
     tab.evaluate("statflow('Signup'); history.pushState({}, '', '/b')")

@@ -22,6 +22,7 @@ from tests.support.stack import Stack
 
 IMAGES = Path("docs/images")
 SITE = "/sites/shop.localhost"
+START_S = 600.0
 SEEDED_S = 1_200
 QUALITY = 72
 MAX_HEIGHT = 2_200
@@ -73,8 +74,8 @@ def main(arguments: list[str]) -> int:
     folder = Path(asked.folder)
     folder.mkdir(parents=True, exist_ok=True)
     stack = Stack("--demo")
-    stack.start()
     try:
+        stack.start(START_S)
         portal, login = stack.run_json["urls"]["portal"], stack.run_json["login"]
         with launch_chromium() as chromium, chromium.active() as browser:
             sizes = _take_all(browser, portal, login, folder, asked.only)

@@ -108,6 +108,9 @@ def _signed_in(
         base_url=portal, reduced_motion="reduce", **device
     )
     context.set_default_timeout(120_000)
+    # A picture holds still: nothing new may come into the live page.
+    context.route("**/live/stream", lambda route: route.abort())
+    context.route("**/live/view", lambda route: route.abort())
     page = context.new_page()
     page.goto("/login")
     page.fill("#email", login["email"])

@@ -11,7 +11,7 @@ from portal.models import Role
 from store.client import Store
 from tests.portal.behaviour.test_pages import HOST, PATHS, a_site, stored_id
 from tests.portal.conftest import PASSWORD, Portal
-from tests.portal.dashboard.test_browser import browser, chromium, problems
+from tests.portal.dashboard.conftest import browser, chromium, problems
 
 __all__ = ["browser", "chromium"]
 

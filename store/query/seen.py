@@ -19,6 +19,8 @@ from store.query.metrics import VITALS
 from store.query.model import Filter
 from store.query.parts import Ask, event_key, events_source, no_bots, shown_keys
 
+LAST_TOLD = "(ts, stream_ms, stream_seq)"
+"""What is largest of the last of several rows."""
 EVENTS_OWN = ("event:name", "event:title", "event:goal")
 """What a signal does not have, beside properties."""
 
@@ -65,7 +67,18 @@ def signal_limits(ask: Ask, kinds: list[str]) -> list[Fragment]:
         *no_bots(ask),
         *(event_condition(part, ask.scope) for part in own),
         *([_has_done(ask, other)] if other else []),
+        *([_last_told(ask)] if "vital" in kinds else []),
     ]
+
+
+def _last_told(ask: Ask) -> Fragment:
+    """Keep the last row of each vital of a load: one that grew was told again (docs/modules.md)."""
+    where = all_of([ask.scope.site_condition(), ask.scope.event_time()])
+    told = "visit_id, label, position"
+    return Fragment(
+        f"(position = 0 or ({told}, {LAST_TOLD}) in (select {told}, max({LAST_TOLD}) from signals"
+        f" where {where} and kind = 'vital' and position != 0 group by {told}))"
+    )
 
 
 def _is_of_events(part: Filter) -> bool:

@@ -90,6 +90,17 @@ _DEFAULTS: dict[str, Any] = {
 }
 
 
+def told_last(signals: Sequence[Signal]) -> list[Signal]:
+    """Leave out vitals that were told again: of a visit, under the same name and key."""
+    last = {
+        (s.event.visit, s.value("label"), s.value("position")): s
+        for s in sorted(signals, key=lambda s: s.at)
+        if s.kind == "vital"
+    }
+    kept = set(map(id, last.values()))
+    return [s for s in signals if s.kind != "vital" or not s.value("position") or id(s) in kept]
+
+
 def store_signals(store: Store, site_id: int, signals: Sequence[Signal], token: str) -> None:
     columns: dict[str, Sequence[Any]] = {
         name: [signal.value(name, default) for signal in signals]
@@ -180,7 +191,13 @@ def _random_values(rng: random.Random, kind: str) -> dict[str, Any]:
         value = (
             rng.random() / 2 if label == "CLS" else rng.choice((200.0, 2_500.0, rng.random() * 6e3))
         )
-        return {"label": label, "value": value, "selector": rng.choice(("", "img"))}
+        load = rng.choice((0, 0, 1, 2))
+        return {
+            "label": label,
+            "value": value,
+            "selector": rng.choice(("", "img")),
+            "position": load,
+        }
     if kind == "error":
         return {
             "label": rng.choice(("TypeError", "RangeError")),

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tests.store.query.dataset import Event
-from tests.store.query.edge_dataset import VERIFIED, Hit, Signal
+from tests.store.query.edge_dataset import VERIFIED, Hit, Signal, told_last
 from tests.store.query.reference import MISSING, matches, rounded
 
 SENDERS = {"Google": "Google", "ChatGPT": "OpenAI"}
@@ -207,10 +207,8 @@ class EdgeReference:
         bots = "visit:bot" in str(filters)
         return [
             s
-            for s in self.signals
-            if self.inside(s.event.day)
-            and (bots or not s.event.attributes.get("bot"))
-            and (not named or s.event.visit in did)
+            for s in told_last([s for s in self.signals if self.inside(s.event.day)])
+            if (bots or not s.event.attributes.get("bot")) and (not named or s.event.visit in did)
         ]
 
     def hit_value(self, name: str, hit: Hit) -> str:

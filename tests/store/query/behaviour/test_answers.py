@@ -18,7 +18,7 @@ from store.query.behaviour.vitals import THRESHOLDS
 from store.query.model import QueryError, QuerySite
 from tests.store.query.conftest import NOW, ZONE, _sites
 from tests.store.query.dataset import Event, random_events, store_traffic
-from tests.store.query.edge_dataset import Signal, random_signals, store_signals
+from tests.store.query.edge_dataset import Signal, random_signals, store_signals, told_last
 from tests.store.query.edge_reference import quantile
 from tests.store.query.reference import rounded
 
@@ -45,7 +45,7 @@ class Seen:
         """The rows that count: of people, in the days, of a width, of some visits."""
         return [
             s
-            for s in self.signals
+            for s in told_last(self.signals)
             if s.kind in kinds
             and DAYS[0] <= s.event.day <= DAYS[1]
             and not s.event.attributes.get("bot")

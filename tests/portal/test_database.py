@@ -19,6 +19,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Numeric,
     inspect,
     select,
     table,
@@ -120,7 +121,9 @@ def a_value(column: Column[Any]) -> Any:
         return date(2026, 1, 2)
     if isinstance(kind, LargeBinary):
         return b"b"
-    return 1 if isinstance(kind, Integer) else "owner" if column.name == "role" else "m"
+    if isinstance(kind, Integer | Numeric):
+        return 1
+    return "owner" if column.name == "role" else "m"
 
 
 def known(database: Database, of: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Connection,
     Date,
     DateTime,
+    Float,
     Integer,
     LargeBinary,
     MetaData,
@@ -121,7 +122,7 @@ def a_value(column: Column[Any]) -> Any:
         return date(2026, 1, 2)
     if isinstance(kind, LargeBinary):
         return b"b"
-    if isinstance(kind, Integer | Numeric):
+    if isinstance(kind, Integer | Numeric | Float):
         return 1
     return "owner" if column.name == "role" else "m"
 

@@ -16,9 +16,11 @@ from sqlalchemy import (
     Connection,
     Date,
     DateTime,
+    Float,
     Integer,
     LargeBinary,
     MetaData,
+    Numeric,
     inspect,
     select,
     table,
@@ -120,7 +122,9 @@ def a_value(column: Column[Any]) -> Any:
         return date(2026, 1, 2)
     if isinstance(kind, LargeBinary):
         return b"b"
-    return 1 if isinstance(kind, Integer) else "owner" if column.name == "role" else "m"
+    if isinstance(kind, Integer | Numeric | Float):
+        return 1
+    return "owner" if column.name == "role" else "m"
 
 
 def known(database: Database, of: dict[str, Any] | None = None) -> dict[str, Any]:

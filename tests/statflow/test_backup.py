@@ -19,7 +19,7 @@ from sqlalchemy import select, text
 from edge.importer import import_events, parse_line
 from edge.sites import parse_site
 from portal.commands import add_site, add_user, remove_site, site_payload
-from portal.database import Database
+from portal.database import Database, revisions
 from portal.models import AuditEntry, Base, Site, SiteAnnotation, SiteSegment, User
 from statflow.backup import BackupError, make_backup
 from statflow.paths import Paths
@@ -314,7 +314,8 @@ def test_an_older_backup_is_brought_up_to_date(place: Callable[..., Place], tmp_
     with target.database.reading() as session:
         assert session.scalars(select(Site.host)).all() == ["old.example"]
         assert session.scalars(select(Site.retention_days)).all() == [0]
-        assert session.execute(text("select version_num from alembic_version")).scalar() == "0027"
+        version = session.execute(text("select version_num from alembic_version")).scalar()
+        assert version == revisions()[-1]
 
 
 def as_older_release(source: Place, file: Path) -> Path:

@@ -16,13 +16,17 @@ from tests.portal.dashboard.conftest import browser, chromium, problems
 __all__ = ["browser", "chromium"]
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+ADMINISTRATION = (
+    *("/admin", "/admin/health", "/admin/queues", "/admin/settings"),
+    *("/admin/people", "/admin/teams", "/admin/sites"),
+)
 LONG = "a.person.with.quite.a.long.name@subsidiary.of.a.large.company.example"
 
 
 @pytest.fixture
 def address(make_portal: Callable[..., Portal]) -> Iterator[str]:
     portal = make_portal()
-    portal.user("a@b.c", Role.OWNER)
+    portal.user("a@b.c", Role.OWNER, admin=True)
     portal.user(LONG, Role.EDITOR)
     portal.user("guest@b.c")
     number = portal.site("one.example")
@@ -76,7 +80,8 @@ def test_axe_finds_nothing(browser: Browser, address: str, scheme: Any) -> None:
     page = signed_in(browser, address, color_scheme=scheme)
     link = invited(page)
     assert problems(page) == []
-    for path in ("/teams", "/teams/1", "/account", "/sites/one.example/settings", link):
+    own = ("/teams", "/teams/1", "/account", "/sites/one.example/settings")
+    for path in (*own, "/sites/one.example/verify", *ADMINISTRATION, link):
         page.goto(path)
         assert problems(page) == [], path
     page.context.clear_cookies()
@@ -90,7 +95,7 @@ def test_axe_finds_nothing(browser: Browser, address: str, scheme: Any) -> None:
 def test_nothing_is_wider_than_the_screen(browser: Browser, address: str, width: int) -> None:
     page = signed_in(browser, address, viewport={"width": width, "height": 700})
     link = invited(page)
-    for path in ("", "/teams", "/teams/1", "/account"):
+    for path in ("", "/teams", "/teams/1", "/account", *ADMINISTRATION):
         if path:
             page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path

@@ -12,6 +12,7 @@ KINDS = {
     GoalKind.EVENT.value: "A custom event",
     GoalKind.PAGE.value: "A page view",
     GoalKind.SCROLL.value: "Reading so far down a page",
+    GoalKind.HTTP.value: "An answer seen at the edge",
 }
 
 
@@ -23,6 +24,8 @@ class GoalForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     name = StringField("Shown as")
     props = TextAreaField("Only with these properties")
     scroll = StringField("Percent of the page seen", default="50")
+    method = StringField("Method of the request")
+    status = StringField("Status of the answer")
     currency = StringField("Currency of its revenue")
 
     def values(self) -> dict[str, Any]:
@@ -32,13 +35,15 @@ class GoalForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
             FieldError: It cannot be read.
         """
         kind = self.kind.data or ""
-        of_event = kind == GoalKind.EVENT
+        of_event, of_answer = kind == GoalKind.EVENT, kind == GoalKind.HTTP
         return {
             "kind": kind,
             "target": (self.target.data or "").strip(),
             "name": (self.name.data or "").strip(),
             "props": read_props(self.props.data or "") if of_event else {},
             "scroll": _percent(self.scroll.data or "") if kind == GoalKind.SCROLL else 0,
+            "method": (self.method.data or "").strip().upper() if of_answer else "",
+            "status": (self.status.data or "").strip().lower() if of_answer else "",
             "currency": (self.currency.data or "").strip().upper() if of_event else "",
         }
 

@@ -42,13 +42,16 @@ def test_every_kind_of_goal_is_made_with_what_it_has(shop: Portal, editor: Perso
     add_goal(editor, target="Buy", name="Bought", props="plan=pro", currency="eur", scroll="70")
     add_goal(editor, kind="page", target="/basket", scroll="70", props="a=b", currency="EUR")
     add_goal(editor, kind="scroll", target="/about", scroll="75 %")
-    bought, basket, read = goals(shop)
+    add_goal(editor, kind="http", target="/order", method="post", status="303", scroll="70")
+    bought, basket, read, ordered = goals(shop)
     assert (bought.name, bought.props, bought.currency) == ("Bought", {"plan": "pro"}, "EUR")
     assert bought.scroll == 0
     assert (basket.name, basket.props, basket.currency) == ("Visit /basket", {}, "")
     assert (read.name, read.scroll) == ("Scroll 75% on /about", 75)
+    assert (ordered.method, ordered.status, ordered.scroll) == ("POST", "303", 0)
     text = editor.get(PAGE).text
-    for name in ("Bought", "Visit /basket", "Scroll 75% on /about"):
+    assert "answered POST 303" in text
+    for name in ("Bought", "Visit /basket", "Scroll 75% on /about", ordered.name):
         assert name in text
 
 

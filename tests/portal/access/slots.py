@@ -89,7 +89,7 @@ OF_ROUTE: dict[tuple[str, str], Values] = {
 
 PASSWORD = "seven lamps over 3 harbours"
 _QUESTION = {"site_id": Slot("site"), "metrics": ["visitors"], "date_range": "7d"}
-_ABOUT_A_PAGE = {"site_id": Slot("site"), "date_range": "7d", "page": "/"}
+_ABOUT_A_SITE = {"site_id": Slot("site"), "date_range": "7d"}
 BODIES: dict[str, dict[str, Any]] = {
     "accounts.login": {"email": "nobody@own.example", "password": PASSWORD},
     "accounts.theme": {"theme": "dark", "next": "/"},
@@ -149,7 +149,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "api_people.change_member": {"role": "editor"},
     "api_people.change_guest": {"role": "editor"},
     "api_people.add_invitation": {"email": "new@own.example", "role": "viewer"},
-    **{f"api.{name}": _ABOUT_A_PAGE for name in ("clicks", "errors", "forms", "scroll", "vitals")},
+    **{f"api.{name}": _ABOUT_A_SITE for name in ("clicks", "errors", "forms", "scroll", "vitals")},
 }
 """What is sent, by endpoint; a route without a row is sent an empty form."""
 
@@ -181,3 +181,6 @@ OFF_HERE = frozenset(
     }
 )
 """What this portal has switched off: single sign-on, reports, the gallery. Nothing is there."""
+
+ROWS_OF_ALL = frozenset({"segments.change", "segments.delete", "notes.change", "notes.delete"})
+"""Where whoever sees the site changes what is theirs; row 11 is the whole site's."""

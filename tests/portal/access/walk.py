@@ -32,6 +32,7 @@ from tests.portal.access.slots import (
     OWN,
     PUBLIC_HOSTS,
     QUERIES,
+    ROWS_OF_ALL,
     VALUES,
     Slot,
     Values,
@@ -192,6 +193,9 @@ def _of_right(need: Right, caller: Caller, ask: Ask) -> Verdict:
     else:
         return Verdict.IN if need in caller.in_team else Verdict.REFUSED
     if need in held:
+        is_the_sites = ask.endpoint in ROWS_OF_ALL and ask.method != "GET"
+        if is_the_sites and not ask.changed and Right.EDIT_SITE not in held:
+            return Verdict.REFUSED
         return Verdict.IN
     return Verdict.REFUSED if sees in held else Verdict.NOT_THERE
 

@@ -9,6 +9,9 @@ NPM := build/npm
 DATA ?= build/demo
 T ?= tests
 JOBS ?= 2
+# What accounts are kept in while they are tested; each such test runs on each of them.
+DATABASES ?= sqlite,postgresql
+export DATABASES
 SCALE ?= 1
 PYTEST := $(BIN)/python -m pytest
 
@@ -20,13 +23,13 @@ find_python = for candidate in python3.13 python3.12 python3.14 python3 $$HOME/.
 help: ## show this list
 	@echo "Statflow: privacy-first analytics behind an edge proxy. Targets:"
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
-	@echo "Variables: T=path (tests to run), DATA=folder (of make run), JOBS=n (test processes), SCALE=x (chaos durations)"
+	@echo "Variables: T=path (tests to run), DATABASES=sqlite,postgresql (accounts in tests), DATA=folder (of make run), JOBS=n (test processes), SCALE=x (chaos durations)"
 
 # --- set-up -------------------------------------------------------------------------------------------
 
 .PHONY: setup
 setup: $(VENV)/.dev $(NPM)/.assets $(NPM)/adblock/installed.json $(NPM)/clients/installed.json ## install everything that running and testing need
-	@$(MAKE) --no-print-directory browser nginx-server faketime
+	@$(MAKE) --no-print-directory browser firefox nginx-server faketime promtool
 
 .PHONY: install
 install: $(VENV)/.run $(NPM)/.assets ## install what running needs, and nothing for tests
@@ -69,12 +72,29 @@ browser:
 			apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 		else echo "The browser tests need Chromium: install it (Debian: apt-get install chromium) and run make again."; exit 1; fi; }
 
+# Firefox, and uBlock Origin to visit pages with.
+UBLOCK := /usr/share/mozilla/extensions/{ec8030f7-c20a-464f-9b0e-13a3a9e97384}/uBlock0@raymondhill.net
+
+.PHONY: firefox
+firefox:
+	@command -v firefox-esr >/dev/null && test -d "$(UBLOCK)" || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && apt-get install -y -qq --no-install-recommends firefox-esr webext-ublock-origin-firefox >/dev/null; \
+		else echo "The browser tests need Firefox with uBlock Origin: install them (Debian: apt-get install firefox-esr webext-ublock-origin-firefox) and run make again."; exit 1; fi; }
+
 .PHONY: nginx-server
 nginx-server:
 	@(command -v nginx || test -x /usr/sbin/nginx) >/dev/null && test -e /usr/lib/nginx/modules/ngx_http_js_module.so || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			apt-get update -qq && apt-get install -y -qq --no-install-recommends nginx libnginx-mod-http-js >/dev/null; \
 		else echo "The nginx tests need nginx with njs: install them (Debian: apt-get install nginx libnginx-mod-http-js) and run make again."; exit 1; fi; }
+
+.PHONY: promtool
+promtool:
+	@command -v promtool >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && apt-get install -y -qq --no-install-recommends prometheus >/dev/null; \
+		else echo "The tests of alert rules need promtool: install it (Debian: apt-get install prometheus) and run make again."; exit 1; fi; }
 
 .PHONY: faketime
 faketime:
@@ -121,7 +141,7 @@ conformance: setup ## one list of cases, every front
 	$(PYTEST) tests/conformance -n $(JOBS) -q
 
 .PHONY: test-browser
-test-browser: setup ## the tests that drive a real Chromium
+test-browser: setup ## the tests that drive a real Chromium or Firefox
 	$(PYTEST) tests -m browser -n $(JOBS) --dist loadgroup -q
 
 .PHONY: chaos
@@ -160,8 +180,9 @@ soak: $(VENV)/.dev nginx-server wrk ## half the peak for MINUTES: nothing grows,
 LISTS ?= $(wildcard ../shared/data/filterlists)
 
 .PHONY: adblock
-adblock: $(NPM)/adblock/installed.json ## every live address against public filter lists; LISTS=folder, SITES=file
+adblock: setup ## every live address against public filter lists, and visits with uBlock Origin; LISTS=folder, SITES=file
 	@$(BIN)/python -m tests.adblock.check $(if $(SITES),--sites "$(SITES)") $(if $(LISTS),"$(LISTS)")
+	$(if $(LISTS),ADBLOCK_LISTS="$(abspath $(LISTS))" )$(PYTEST) tests/e2e/test_ad_blocker.py -q
 
 $(NPM)/adblock/installed.json: $(VENV)/.npm $(VENV)/.run tests/adblock/engine.py tracker/npm.py
 	@$(BIN)/python -m tests.adblock.check --install

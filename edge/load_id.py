@@ -3,8 +3,9 @@
 The edge gives one to each document that no cache keeps and whose script may report (INGESTION 5.6);
 the tracker sends it back with the first page view. Of its 64 bits 48 are drawn, and 16 are a MAC of
 those under the site's ``load_key``, so that nobody else makes one up. Of the drawn ones the lowest
-says that the document was fetched ahead, the next that it is an error page; then the eight above
-hold its status. The one invariant: a number that this module reads back was given out for this site.
+says that the document was fetched ahead, the next that it is an error page, and then the eight
+above hold its status. The one invariant: a number that this module reads back was given out for
+this site.
 """
 
 from hashlib import blake2b

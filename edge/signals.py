@@ -117,7 +117,9 @@ SIGNALS: dict[str, Signal] = {
                 SignalField("s", "selector", Text(), "CSS selector of the element", required=False),
                 SignalField("w", "detail", Text(60), "what took the most of it", required=False),
                 SignalField(
-                    "k", "position", Whole(_KEY),
+                    "k",
+                    "position",
+                    Whole(_KEY),
                     "drawn for each load of the page: of its rows with one `m` the last one counts",
                     required=False,
                 ),

@@ -7,8 +7,8 @@ is *guarded*: it must be public, or an account would be a way into the operator'
 operator's own list, ``STATFLOW_UPSTREAM_RANGES``, is the whole answer for both. The one invariant:
 it is the address itself that is judged, never how a name or a number spells it.
 
-Source: ADR 33; OWASP, Server-Side Request Forgery Prevention; RFC 6052, 3056 and 4380 for IPv4
-addresses inside IPv6 ones.
+Source: ADR 33; OWASP, Server-Side Request Forgery Prevention; RFC 6052 and 3056 for IPv4 addresses
+inside IPv6 ones. (Teredo's, RFC 4380, are not public.)
 """
 
 import re
@@ -70,19 +70,15 @@ def is_public(address: Address) -> bool:
     if inner is not None:
         return is_public(inner)
     is_old_private = isinstance(address, IPv6Address) and address.is_site_local  # RFC 3879
-    return address.is_global and not (
-        address.is_multicast or address.is_reserved or is_old_private
-    )
+    return address.is_global and not (address.is_multicast or address.is_reserved or is_old_private)
 
 
 def _inner(address: Address) -> IPv4Address | None:
-    """Give the IPv4 address that packets to an IPv6 address may end at: 6to4, NAT64, Teredo."""
+    """Give the IPv4 address that packets to an IPv6 address may end at: 6to4, NAT64."""
     if not isinstance(address, IPv6Address):
         return None
     if any(address in network for network in _NAT64):
         return IPv4Address(int(address) & 0xFFFFFFFF)
-    if address.teredo is not None:
-        return address.teredo[1]
     return address.sixtofour
 
 

@@ -19,6 +19,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, create_engine, event, make_url, text
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -29,6 +30,10 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_TIMEOUT_MS = 15_000
 _MIGRATION_LOCK = 5_417_032_519_011
 """Key of PostgreSQL's advisory lock; any number that nobody else uses."""
+
+
+class DatabaseAwayError(Exception):
+    """The accounts database does not answer; the message says so to a person."""
 
 
 def _utc_now() -> datetime:
@@ -96,12 +101,25 @@ class Database:
 
     @contextmanager
     def _migrating(self) -> Iterator[Connection]:
+        self._meet()
         with self.engine.execution_options(writes=True).begin() as connection:
             if not self.is_sqlite:
                 connection.execute(
                     text("select pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK}
                 )
             yield connection
+
+    def _meet(self) -> None:
+        """Connect once, so that a server that is away is one sentence.
+
+        Raises:
+            DatabaseAwayError: It is.
+        """
+        try:
+            self.engine.connect().close()
+        except OperationalError as error:
+            why = str(error.orig).strip().partition("\n")[0]
+            raise DatabaseAwayError(f"the accounts database does not answer: {why}") from None
 
     @property
     def is_sqlite(self) -> bool:

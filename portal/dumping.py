@@ -30,7 +30,8 @@ from sqlalchemy import (
 )
 
 from portal.database import Database, revisions
-from portal.models import Base
+from portal.models import Base, Site, User
+from portal.sites.erasing import mark_for_erasure
 
 LEFT_OUT = frozenset({"user_sessions", "one_time_links"})
 _ROWS_AT_ONCE = 500
@@ -142,3 +143,19 @@ def _give_from(connection: Connection, name: str, number: int) -> None:
     if connection.scalar(numbered, {"name": name}):
         connection.execute(text("delete from sqlite_sequence where name = :name"), given)
         connection.execute(text("insert into sqlite_sequence values (:name, :number)"), given)
+
+
+def what_is_here(database: Database) -> list[str]:
+    """Name what a restore would replace."""
+    with database.reading() as session:
+        kinds = {"accounts": select(User.id), "sites": select(Site.id)}
+        return [name for name, ids in kinds.items() if session.scalar(ids.limit(1))]
+
+
+def mark_orphans(database: Database, site_ids: set[int], now: datetime) -> list[int]:
+    """Let the numbers of sites that are not here be erased; return which those are."""
+    with database.writing() as session:
+        orphans = sorted(site_ids - set(session.scalars(select(Site.id))))
+        for site_id in orphans:
+            mark_for_erasure(session, site_id, now)
+    return orphans

@@ -102,6 +102,16 @@ def smtp_poster(url: str, sender: str) -> SendMail:
     return post
 
 
+def check_server(url: str) -> None:
+    """Connect, sign in where the URL says so, and leave.
+
+    Raises:
+        OSError: It does not connect.
+        SMTPException: It does not let us in.
+    """
+    _leave(_connect(url))
+
+
 def _refused(code: int) -> MailError:
     return MailError(f"the mail server said {code}", again=code < _PERMANENT)
 

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, g, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from werkzeug.exceptions import HTTPException
 
 from portal.config import here
@@ -52,14 +53,6 @@ class MisdirectedError(HTTPException):
     description = "This is not a name of the portal."
 
 
-def _named_by(authority: str) -> str | None:
-    """Give the host of an authority, without its port."""
-    try:
-        return urlsplit(f"//{authority}").hostname
-    except ValueError:
-        return None
-
-
 def session_settings(*, https: bool) -> dict[str, Any]:
     """Write Flask's settings for the session cookie and for forms."""
     return {
@@ -74,40 +67,30 @@ def session_settings(*, https: bool) -> dict[str, Any]:
     }
 
 
+class SessionCookie(SecureCookieSessionInterface):
+    """Flask's session in a signed cookie, which files do not carry.
+
+    They may be kept by shared caches, and one that arrives late must not bring back the cookie of
+    before a sign-in.
+    """
+
+    def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
+        """Tell whether an answer carries the cookie."""
+        return request.endpoint != "static" and super().should_set_cookie(app, session)
+
+
 def frame_policy(origins: list[str]) -> str:
     """Write the policy of a page that only those origins may frame."""
     return POLICY.replace(_FRAMES_NOBODY, f"frame-ancestors {' '.join(origins)}")
 
 
 def install_headers(app: Flask, *, https: bool) -> None:
-    """Name every request and put the policy headers on every answer."""
-
-    @app.before_request
-    def name_request() -> None:
-        g.request_id = secrets.token_hex(8)
-
-    @app.before_request
-    def refuse_other_hosts() -> None:
-        """Answer under our own names only; whether we live is anybody's to ask, by any name."""
-        hosts = here().config.trusted_hosts
-        if not hosts or request.endpoint in _ASKED_BY_ANY_NAME:
-            return
-        if _named_by(request.headers.get("Host", "")) not in hosts:
-            raise MisdirectedError
-
-    @app.before_request
-    def refuse_files() -> None:
-        """No form of ours takes a file, and no field is to be given one."""
-        if request.files:
-            abort(400)
-
-    @app.after_request
-    def log_refusal(response: Response) -> Response:
-        """Note what was refused, by route and request id: no address, no name, no path."""
-        if response.status_code in _REFUSALS:
-            values = (request_id(), request.method, request.endpoint or "-", response.status_code)
-            log.info("request %s: %s %s was refused with %d", *values)
-        return response
+    """Name every request, refuse what is none of ours, put the policy headers on every answer."""
+    app.session_interface = SessionCookie()
+    app.before_request(_name_request)
+    app.before_request(_refuse_other_hosts)
+    app.before_request(_refuse_files)
+    app.after_request(_log_refusal)
 
     @app.after_request
     def put_headers(response: Response) -> Response:
@@ -121,6 +104,41 @@ def install_headers(app: Flask, *, https: bool) -> None:
         if request.endpoint != "static":
             response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+
+def _name_request() -> None:
+    g.request_id = secrets.token_hex(8)
+
+
+def _refuse_other_hosts() -> None:
+    """Answer under our own names only; whether we live is anybody's to ask, by any name."""
+    hosts = here().config.trusted_hosts
+    if not hosts or request.endpoint in _ASKED_BY_ANY_NAME:
+        return
+    if _named_by(request.headers.get("Host", "")) not in hosts:
+        raise MisdirectedError
+
+
+def _named_by(authority: str) -> str | None:
+    """Give the host of an authority, without its port."""
+    try:
+        return urlsplit(f"//{authority}").hostname
+    except ValueError:
+        return None
+
+
+def _refuse_files() -> None:
+    """No form of ours takes a file, and no field is to be given one."""
+    if request.files:
+        abort(400)
+
+
+def _log_refusal(response: Response) -> Response:
+    """Note what was refused, by route and request id: no address, no name, no path."""
+    if response.status_code in _REFUSALS:
+        values = (request_id(), request.method, request.endpoint or "-", response.status_code)
+        log.info("request %s: %s %s was refused with %d", *values)
+    return response
 
 
 def request_id() -> str:

@@ -1,8 +1,10 @@
 """``statflow backup`` and ``statflow restore``, with their progress on a terminal."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -47,7 +49,10 @@ def restore(context: Context, file: Path, force: bool) -> None:
 @contextmanager
 def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on a terminal, and nothing in a log."""
-    with click.progressbar(length=1, label=label, file=click.get_text_stream("stderr")) as bar:
+    bar: Any = click.progressbar(
+        length=1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
+    )
+    with bar:
 
         def tell(done: int, total: int) -> None:
             bar.length = total

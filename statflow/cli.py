@@ -200,6 +200,40 @@ def reports(context: Context, private_port: int | None) -> None:
 
 
 @main.command()
+@command
+@click.option("--site", "host", required=True, help="The site that the token opens.")
+@click.option(
+    "--url", default="", help="The portal's address (default: STATFLOW_PUBLIC_URL, else this host)."
+)
+def mcp(context: Context, host: str, url: str) -> None:
+    """Answer assistants' questions about a site by the Model Context Protocol, over stdio.
+
+    The token comes from STATFLOW_TOKEN and needs the scopes stats:read and, for goals, sites:read.
+    """
+    from statflow.mcp import serve_mcp
+
+    if not context.settings.token:
+        raise click.UsageError("Set STATFLOW_TOKEN to a token of the site (API tokens page).")
+    base = url or context.settings.public_url or "http://127.0.0.1:8000"
+    serve_mcp(base, host, context.settings.token)
+
+
+@main.command()
+@click.argument("addresses", nargs=-1)
+@click.option("--every", "every_s", default=2.0, show_default=True, help="Seconds.")
+@click.option("--once", is_flag=True, help="Print one screen and end.")
+def top(addresses: tuple[str, ...], every_s: float, once: bool) -> None:
+    """Show live what the parts at ADDRESSES do: rates, lag, drops, times.
+
+    ADDRESSES are private ports, such as http://10.0.0.5:9090; without one that of this machine.
+    """
+    from statflow.top import show
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(show(addresses or ("http://127.0.0.1:9090",), every_s, once=once))
+
+
+@main.command()
 @click.argument("address", default="http://127.0.0.1:9090/healthz")
 def health(address: str) -> None:
     """Ask the part at ADDRESS whether it is well: status 0 or 1. For containers."""

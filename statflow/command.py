@@ -76,6 +76,7 @@ EXPECTED = frozenset(
         "BufferAwayError",
         "DeadLetterError",
         "BackupError",
+        "DatabaseAwayError",
         "RestoreError",
     }
 )

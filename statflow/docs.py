@@ -7,6 +7,7 @@ from edge.collector.typescript import render_definitions
 from edge.signals import render_table as render_signals
 from portal.models import Role
 from portal.teams.rights import GUEST_RIGHTS, MEANINGS, RIGHTS
+from statflow.metrics_page import render_metrics
 from statflow.settings import ROOT, render_table
 
 SETTINGS_PAGE = """# Settings
@@ -20,6 +21,7 @@ Every setting is an environment variable. A process reads them once, at start; a
 
 DEFINITIONS = ROOT / "tracker" / "package" / "beacon.d.ts"
 SIGNALS_MARK = "<!-- signals -->"
+METRICS_MARK = "<!-- metrics -->"
 
 RIGHTS_PAGE = """# Roles and rights
 
@@ -32,7 +34,9 @@ table that views, API, templates and commands ask, `portal/teams/rights.py`.
 
 Only owners make owners, change or remove them. A team always has an owner: the last one cannot
 leave before there is another. A deleted team waits for seven days, in which everything works and an
-owner can keep it; then it goes with its sites. A site moved to another team loses its guests.
+owner can keep it; then it goes with its sites. A site moved to another team loses its guests. A
+team that asks for a second factor gives no right of this table to who has none, guests and owners
+of tokens included ([accounts.md](accounts.md)).
 """
 
 
@@ -55,11 +59,18 @@ def main() -> None:
     DEFINITIONS.write_text(render_definitions())
     page = ROOT / "docs" / "modules.md"
     page.write_text(page.read_text().partition(SIGNALS_MARK)[0] + signals_part())
+    page = ROOT / "docs" / "metrics.md"
+    page.write_text(page.read_text().partition(METRICS_MARK)[0] + metrics_part())
 
 
 def signals_part() -> str:
     """Write the part of the page on modules that comes from the table of signals."""
     return f"{SIGNALS_MARK}\n{render_signals()}\n"
+
+
+def metrics_part() -> str:
+    """Write the part of the page on metrics that comes from the metrics."""
+    return f"{METRICS_MARK}\n{render_metrics()}\n"
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from edge.buffer.beside import open_beside
+from edge.buffer.beside import BufferAwayError, open_beside
 from edge.buffer.durability import check_durability
 from edge.buffer.embedded import is_answering
 from edge.buffer.scripts import connect
@@ -24,6 +24,18 @@ from edge.sites import Snapshot, SnapshotError, parse_snapshot
 from portal.database import Database
 from statflow.edge_checks import find_certificate_problems, find_dead_upstreams
 from statflow.paths import Paths
+from statflow.service_checks import (
+    WrongError,
+    check_assets,
+    check_clocks,
+    check_mail,
+    check_public_url,
+    check_redis_room,
+    check_salt_place,
+    check_secret_files,
+    check_store_room,
+    check_waiting,
+)
 from statflow.services import database_url, geo_database, redis_url, running_store_url
 from statflow.settings import Settings
 from store.client import Store
@@ -60,15 +72,11 @@ def examine(settings: Settings, paths: Paths) -> list[Finding]:
         try:
             said = check(settings, paths)
             findings.append(Finding(part, True, said))
-        except WrongError as error:
+        except (WrongError, BufferAwayError) as error:
             findings.append(Finding(part, False, str(error)))
         except Exception as error:  # noqa: BLE001 - a doctor must look at the other parts too
             findings.append(Finding(part, False, f"the check failed: {error!r}"))
     return findings
-
-
-class WrongError(Exception):
-    """Something is wrong; the message says what, and what to do."""
 
 
 def _check_python(_settings: Settings, _paths: Paths) -> str:
@@ -230,16 +238,25 @@ def _check_parts(_settings: Settings, paths: Paths) -> str:
 CHECKS: tuple[tuple[str, Callable[[Settings, Paths], str]], ...] = (
     ("python", _check_python),
     ("disk", _check_disk),
+    ("secrets", check_secret_files),
     ("tracker", _check_tracker),
+    ("assets", check_assets),
     ("geo", _check_geo),
     ("sites", _check_sites),
     ("upstreams", _check_upstreams),
     ("certificates", _check_certificates),
     ("challenges", _check_challenges),
     ("salts", _check_salts),
+    ("salt store", check_salt_place),
     ("redis", _check_redis),
+    ("redis memory", check_redis_room),
+    ("clocks", check_clocks),
+    ("waiting", check_waiting),
     ("dead letters", _check_dead_letters),
     ("store", _check_store),
+    ("store disk", check_store_room),
     ("accounts", _check_accounts),
+    ("portal address", check_public_url),
+    ("mail", check_mail),
     ("up", _check_parts),
 )

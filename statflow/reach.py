@@ -6,13 +6,10 @@ plainly a public unicast address is refused unless the operator named its networ
 """
 
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import ip_address
 
-from edge.collector.client_ip import parse_networks, unmapped
-from edge.event import Address
-
-_WITH_IPV4_INSIDE = (ip_network("64:ff9b::/96"), ip_network("2002::/16"), ip_network("2001::/32"))
-"""NAT64, 6to4, Teredo: they lead to an IPv4 address that would have to be asked for as well."""
+from edge.collector.client_ip import parse_networks
+from edge.upstream_ranges import PUBLIC, UpstreamRanges
 
 
 def reach_checker(ranges: str) -> Callable[[str, bool], str]:
@@ -23,16 +20,16 @@ def reach_checker(ranges: str) -> Callable[[str, bool], str]:
     Raises:
         ValueError: As ``parse_networks``.
     """
-    allowed = parse_networks(ranges)
+    parse_networks(ranges)
+    operators = UpstreamRanges(ranges) if ranges.strip() else None
+    public = UpstreamRanges(PUBLIC)
 
     def problem_of(text: str, secure: bool) -> str:
-        try:
-            address = unmapped(ip_address(text.partition("%")[0]))
-        except ValueError:
+        if not _is_address(text):
             return "It has no address."
-        if address in allowed:
+        if operators is not None and operators.allows(text, guarded=True):
             return ""
-        if not is_public(address):
+        if not public.allows(text, guarded=True):
             return (
                 "It lies in a private network, which the operator does not allow "
                 "(STATFLOW_WEBHOOK_RANGES)."
@@ -42,8 +39,9 @@ def reach_checker(ranges: str) -> Callable[[str, bool], str]:
     return problem_of
 
 
-def is_public(address: Address) -> bool:
-    """Tell whether an address is one of the public Internet's, and of one machine."""
-    if isinstance(address, IPv6Address) and any(address in net for net in _WITH_IPV4_INSIDE):
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text.partition("%")[0])
+    except ValueError:
         return False
-    return address.is_global and not address.is_multicast and not address.is_reserved
+    return True

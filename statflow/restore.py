@@ -11,21 +11,18 @@ import hashlib
 import json
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import exists, select
-
 from edge.buffer.beside import open_beside
 from edge.buffer.embedded import is_answering
 from edge.forwarder.asking import holds_events
 from portal import dumping as accounts_dumping
 from portal.database import Database, revisions
-from portal.models import Site, User
-from portal.sites.erasing import mark_for_erasure
 from statflow.accounts import publish_sites
 from statflow.backup import ACCOUNTS, FORMAT, MANIFEST, Progress, fingerprint
 from statflow.paths import Paths
@@ -154,7 +151,7 @@ def _check_files(archive: zipfile.ZipFile, file: Path, manifest: Any, tell: Any)
                     digest.update(piece)
                     rows += piece.count(b"\n")
                     tell(done + rows)
-        except (KeyError, OSError, ValueError, zipfile.BadZipFile, zipfile.zlib.error) as error:
+        except (KeyError, OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
             raise _damaged(file, f"{told['file']}: {error}") from None
         if (digest.hexdigest(), rows) != (told["sha256"], told["rows"]):
             raise _damaged(file, f"{told['file']} is not what was written")
@@ -164,17 +161,8 @@ def _check_files(archive: zipfile.ZipFile, file: Path, manifest: Any, tell: Any)
 def _check_empty(database: Database, store: Store) -> None:
     """Refuse to replace what somebody has."""
     database.migrate()
-    with database.reading() as session:
-        has_accounts = session.scalar(select(exists().where(User.id > 0)))
-        has_sites = session.scalar(select(exists().where(Site.id > 0)))
-    has_numbers = store_dumping.holds_numbers(store)
-    found = [
-        name
-        for name, there in (
-            ("accounts", has_accounts), ("sites", has_sites), ("numbers", has_numbers)
-        )
-        if there
-    ]  # fmt: skip
+    found = accounts_dumping.what_is_here(database)
+    found += ["numbers"] if store_dumping.holds_numbers(store) else []
     if found:
         raise RestoreError(
             f"There are {', '.join(found)} here already. Restore into an empty installation, or"
@@ -254,13 +242,9 @@ def _fill_accounts(database: Database, archive: zipfile.ZipFile, manifest: dict[
 
 def _erase_orphans(database: Database, store: Store) -> list[int]:
     """Let numbers go whose site was deleted while the backup was made."""
-    with database.writing() as session:
-        known = set(session.scalars(select(Site.id)))
-        rows = store.query(
-            "select distinct site_id from (select site_id from events union distinct"
-            " select site_id from hits)"
-        )
-        orphans = sorted({int(site_id) for (site_id,) in rows} - known)
-        for site_id in orphans:
-            mark_for_erasure(session, site_id, datetime.now(UTC))
-    return orphans
+    rows = store.query(
+        "select distinct site_id from (select site_id from events union distinct"
+        " select site_id from hits)"
+    )
+    found = {int(site_id) for (site_id,) in rows}
+    return accounts_dumping.mark_orphans(database, found, datetime.now(UTC))

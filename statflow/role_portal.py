@@ -208,9 +208,9 @@ def keep_retention(buffer_url: str, database: Database, audit_days: int, now: da
             return
         due = outdated(session, now)
     asked_ms = round(now.timestamp() * 1000)
-    with open_beside(buffer_url) as redis:
-        for old in due:
-            before_ms = round(old.before.timestamp() * 1000)
+    for old in due:
+        before_ms = round(old.before.timestamp() * 1000)
+        with open_beside(buffer_url) as redis:
             send_erasure(redis, Erasure(old.site_id, asked_ms, before_ms=before_ms))
     with database.writing() as session:
         forget_changes(session, now, audit_days)

@@ -185,6 +185,7 @@ SETTINGS: tuple[Setting, ...] = (
         str,
         secret=True,
     ),
+    Setting("TOKEN", "", "text", "API token with which `statflow mcp` asks.", str, secret=True),
     Setting("PASSWORD", "", "text", "Password for `statflow user add`.", str, secret=True),
     Setting(
         "TRUSTED_PROXIES",
@@ -414,6 +415,7 @@ class Settings:
     city_k: int
     bot_ranges: Path | None
     secret_key: str
+    token: str
     password: str
     trusted_proxies: str
     rate_client: int

@@ -26,9 +26,9 @@ from edge.private import PrivatePort
 from edge.sites_feed import write_atomically
 from portal.commands import CommandError, add_user, put_site, setup_link
 from portal.database import Database
+from portal.goals.examples import put_examples
 from portal.sites.switches import MODULES
 from statflow.accounts import open_accounts, publish_sites
-from statflow.demo.examples import put_examples
 from statflow.paths import Paths
 from statflow.private_client import fetch_private
 from statflow.services import free_port, redis_url, running_store_url

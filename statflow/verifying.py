@@ -195,7 +195,7 @@ class _Look:
         parts = urlsplit(urljoin(url, named[b"location"].decode("latin-1")))
         if parts.hostname not in self._site.hosts:
             return ""
-        return parts._replace(scheme="https", netloc=self._host).geturl()
+        return str(parts._replace(scheme="https", netloc=self._host).geturl())
 
     def _decision(self, question: Question) -> Iterator[Check]:
         what = "What the edge does to the page"

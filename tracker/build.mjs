@@ -36,6 +36,14 @@ const CORE = { budget: 1536, mark: "__SF__", usual: '["/sf/e","/sf/p.gif"]' };
 const PARTS = ["downloads", "forms", "hash"];
 /** What a site has that changed nothing: this is dist/<version>.js. */
 const USUAL_PARTS = "downloads+forms";
+/** The same for a site that is not behind the edge: whole addresses, with its key, come to it. */
+const SNIPPET = {
+  ...CORE,
+  budget: 1600,
+  usual: JSON.stringify(
+    ["e", "p"].map((name) => `https://edge.example.com/sf/${name}?k=stk_0123456789abcdefghijklmn`),
+  ),
+};
 const SELECTORS = { budget: 256, mark: "__SF_RULES__", usual: "[]" };
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -131,6 +139,7 @@ function describe(code, { mark, usual }) {
 const parts = (row) => [
   ["core", row, CORE.budget],
   ...OTHERS.map((name) => [`core ${name}`, row?.cores?.[name], CORE.budget]),
+  ["core in a snippet", row?.snippet, SNIPPET.budget],
   ["selectors", row?.selectors, SELECTORS.budget],
   ...MODULES.map((name) => [name, row?.modules?.[name], MODULE_BUDGET]),
 ];
@@ -168,6 +177,7 @@ async function main(flags) {
     ...describe(cores[USUAL_PARTS], CORE),
     published: Boolean(old?.published || flags.includes("--publish")),
     cores: Object.fromEntries(OTHERS.map((name) => [name, describe(cores[name], CORE)])),
+    snippet: describe(cores[PARTS.join("+")], SNIPPET),
     selectors: describe(selectors, SELECTORS),
     modules: Object.fromEntries(MODULES.map((name) => [name, describeModule(modules[name])])),
   };

@@ -9,12 +9,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from tracker.npm import NpmError, install_packages, tool_command
+from tracker.others import measure_others, read_others
 
 HERE = Path(__file__).parent
 TOOLS = HERE.parent / "build" / "npm" / "tracker"
 """Where build.mjs looks for them, too."""
+_OTHERS = TOOLS.with_name("others")
 README = HERE.parent / "README.md"
 _MARKS = ("<!-- sizes -->", "<!-- /sizes -->")
 
@@ -38,6 +41,7 @@ def main(arguments: list[str]) -> int:
         return 1
     done = subprocess.run(command, check=False)  # noqa: S603 - as above
     if not done.returncode and "--check" not in arguments:
+        measure_others(TOOLS, _OTHERS)
         README.write_text(with_sizes(README.read_text()))
     return done.returncode
 
@@ -49,18 +53,30 @@ def with_sizes(page: str) -> str:
 
 
 def render_sizes() -> str:
-    """Write what the ledger says of the newest version as a Markdown table."""
+    """Write what the ledger says of the newest version, and what others measure, as a table."""
     versions = json.loads((HERE / "dist" / "versions.json").read_text())
     newest = max(versions, key=lambda version: [int(part) for part in version.split(".")])
     core = versions[newest]
-    selectors = ("rules by selector", core["selectors"])
-    rows = [(f"core {newest}", core), selectors, *core["modules"].items()]
+    rows = [
+        (f"core {newest}, everything on", core["cores"]["downloads+forms+hash"]),
+        ("core as most sites get it: no routes in the fragment", core),
+        ("core without downloads and forms too", core["cores"]["none"]),
+        ("core in a snippet, everything on: whole addresses, with a key", core["snippet"]),
+        ("rules by selector", core["selectors"]),
+        *((f"module `{name}`", row) for name, row in core["modules"].items()),
+        *((f"*{name} {row['version']}*", row) for name, row in sorted_others()),
+    ]
     lines = [
         f"| {name} | {row['bytes']:,} | {row['gzip_bytes']:,} | {row['br_bytes']:,} |"
         for name, row in rows
     ]
     head = "| part | raw | gzip -9 | br |\n| --- | ---: | ---: | ---: |"
     return "\n".join([head, *lines])
+
+
+def sorted_others() -> list[tuple[str, dict[str, Any]]]:
+    """List what other products' scripts measure, the smallest first."""
+    return sorted(read_others().items(), key=lambda row: row[1]["gzip_bytes"])
 
 
 if __name__ == "__main__":

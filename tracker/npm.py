@@ -11,6 +11,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 _FLAGS = (
@@ -54,3 +55,24 @@ def install_packages(folder: Path, packages: dict[str, str]) -> None:
     if done.returncode:
         raise NpmError(f"npm ended with status {done.returncode}")
     mark.write_text(json.dumps(there | packages))
+
+
+def unpack_package(folder: Path, name: str, version: str) -> Path:
+    """Unpack one package without what it depends on; returns the folder of its files.
+
+    Raises:
+        NpmError: npm is missing or failed.
+    """
+    target = folder / f"{name}-{version}"
+    if target.exists():
+        return target / "package"
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [*tool_command("npm"), "pack", f"{name}@{version}", "--silent"]
+    done = subprocess.run(  # noqa: S603 - fixed words and pinned names
+        [*command, "--pack-destination", str(folder)], check=False, capture_output=True
+    )
+    if done.returncode:
+        raise NpmError(f"npm pack of {name} ended with status {done.returncode}")
+    with tarfile.open(folder / f"{name}-{version}.tgz") as packed:
+        packed.extractall(target, filter="data")
+    return target / "package"

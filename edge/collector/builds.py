@@ -66,7 +66,7 @@ class TrackerBuilds:
     Units: ``now`` gives Unix seconds, ``installed_at`` is one.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword for each kind of frozen file.
         self,
         source: bytes,
         *,

@@ -104,6 +104,8 @@ def _umami_events(kind: object, payload: Mapping[str, Any]) -> Iterator[dict[str
         props = _flat(data) if isinstance(data, dict) else {}
         if isinstance(payload.get("tag"), str) and payload["tag"]:
             props.setdefault("tag", payload["tag"])
+        if name == PAGEVIEW and isinstance(payload.get("title"), str) and payload["title"]:
+            props.setdefault("title", payload["title"])
         yield _present({**page, "n": name, "p": _clipped(props), "$": _umami_revenue(props)})
     elif kind == "performance":
         for vital in _VITALS:

@@ -59,8 +59,8 @@ class Incoming(NamedTuple):
 class Upstream:
     """Where and as whom to connect; ``site_id`` only labels what is counted.
 
-    A ``guarded`` one was typed by somebody of a team, and must be public (``edge.upstream_ranges``);
-    it never shares a connection with one that need not be.
+    A ``guarded`` one was typed by somebody of a team and must be public, by
+    ``edge.upstream_ranges``; it never shares a connection with one that need not be.
     """
 
     host: str

@@ -1,5 +1,4 @@
-"""Steps: which load of a document a page view belongs to, whether it is the load's first view, and
-the status of an error page.
+"""Steps: which load of a document a page view belongs to, if as its first, and an error's status.
 
 Ids are made and checked by ``edge.load_id``, documents get them in ``edge.fronts.loads``. The one
 invariant: a load is confirmed by one page view at most, and only by an id that this site gave out.

@@ -4,6 +4,8 @@ The one invariant: recovery codes stand in for factors, so they go with the last
 first factor ends every session that was begun without one.
 """
 
+from collections.abc import Sequence
+
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -15,9 +17,7 @@ from portal.models import CodeApp, Identity, Passkey, RecoveryCode, User
 
 def remove_code_app(session: Session, user: User) -> None:
     """Take the code app away."""
-    user.code_app = None
-    session.flush()
-    _drop_codes_of_none(session, user)
+    _remove(session, user, [user.code_app] if user.code_app is not None else [])
 
 
 def remove_passkey(session: Session, user: User, passkey_id: int) -> Passkey | None:
@@ -25,13 +25,15 @@ def remove_passkey(session: Session, user: User, passkey_id: int) -> Passkey | N
     row = session.get(Passkey, passkey_id)
     if row is None or row.user_id != user.id:
         return None
-    user.passkeys.remove(row)
-    session.flush()
-    _drop_codes_of_none(session, user)
+    _remove(session, user, [row])
     return row
 
 
-def _drop_codes_of_none(session: Session, user: User) -> None:
+def _remove(session: Session, user: User, rows: Sequence[CodeApp | Passkey]) -> None:
+    for row in rows:
+        session.delete(row)
+    session.flush()
+    session.expire(user, ["code_app", "passkeys"])
     if not user.has_factor:
         session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
 
@@ -78,11 +80,12 @@ def remove_factors(session: Session, email: str) -> int:
         CommandError: There is no such account.
     """
     user = _named(session, email)
-    count = len(user.passkeys) + (user.code_app is not None)
-    user.code_app, user.passkeys = None, []
+    rows: list[CodeApp | Passkey] = [*user.passkeys]
+    if user.code_app is not None:
+        rows.append(user.code_app)
+    _remove(session, user, rows)
     end_sessions(session, user)
-    _drop_codes_of_none(session, user)
-    return count
+    return len(rows)
 
 
 def identities_of(session: Session, user_id: int) -> list[Identity]:

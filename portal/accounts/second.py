@@ -1,7 +1,7 @@
 """Pages of the second step of signing in, and of passkeys, which are both steps in one.
 
-The one invariant: a wrong code is told from nothing: not from a right one that was used before, not
-from one of an account without an app.
+The one invariant: what is wrong with a code is not said; a wrong one, a used one and one of an
+account without an app get the same answer.
 """
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for

@@ -39,7 +39,7 @@ class Person:
     seen_at: datetime | None
 
 
-def _paged(session: Session, query: Select[Any], page: int) -> Page:
+def _paged(session: Session, query: Select[*tuple[Any, ...]], page: int) -> Page:
     rows = session.execute(query.limit(PAGE_ROWS + 1).offset(page * PAGE_ROWS)).all()
     return Page(rows[:PAGE_ROWS], page, len(rows) > PAGE_ROWS)
 

@@ -22,8 +22,7 @@ from portal.messages.message import Message, Topic
 from portal.messages.outbox import put
 from portal.messages.recipients import recipients_of
 from portal.models import AlertRule, Recipient, Site
-from store.client import StoreError
-from store.query.model import QueryError
+from store.client import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +69,9 @@ class Watch:
         self._next[rule_id] = now + timedelta(seconds=kind.every_s)
         try:
             found = kind.measure(asker, goal)
-        except (StoreError, QueryError):
+        except StoreUnavailable:
+            raise
+        except Exception:
             log.exception("site %s: %s could not be measured", asker.site.id, kind.name)
             return False
         if found is None or not kind.is_trouble(found.value, threshold):

@@ -4,7 +4,6 @@ Pure but for the session. The one invariant: an entry is shown as it was recorde
 lifted here, because what they hide was never kept.
 """
 
-import csv
 import io
 import json
 from collections.abc import Iterable
@@ -16,11 +15,11 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from portal.models import AuditEntry
+from portal.reports.files import csv_writer, harmless
 
 PAGE_ROWS = 100
 MAX_EXPORT_ROWS = 100_000
 COLUMNS = ("at", "who", "via", "act", "kind", "subject", "site_id", "before", "after")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ def render_json(rows: Iterable[AuditEntry]) -> str:
 def render_csv(rows: Iterable[AuditEntry]) -> str:
     """Write entries as CSV; a cell that a spreadsheet would run is quoted with an apostrophe."""
     text = io.StringIO()
-    writer = csv.writer(text)
+    writer = csv_writer(text)
     writer.writerow(COLUMNS)
     for row in rows:
         writer.writerow([_cell(value) for value in _plain(row).values()])
@@ -95,4 +94,4 @@ def _cell(value: Any) -> Any:
     if value is None:
         return ""
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return harmless(text)

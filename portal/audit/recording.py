@@ -39,9 +39,13 @@ def watch(session: Session, acting: Callable[[], Actor], now: Callable[[], datet
         rows = [
             *(_row("added", row, None, _values(row)) for row in flushed.new),
             *(_changed(row) for row in flushed.dirty),
-            *(_row("removed", row, _values(row), None) for row in flushed.deleted),
         ]
         _write(flushed, [row for row in rows if row], acting, now())
+
+    @event.listens_for(session, "persistent_to_deleted")
+    def record_removed(flushed: Session, gone: object) -> None:
+        # Not `deleted`: what falls out of its parent's list (an alias of a site) is not in it.
+        _write(flushed, [_row("removed", gone, _values(gone), None)], acting, now())
 
     @event.listens_for(session, "do_orm_execute")
     def record_bulk(state: ORMExecuteState) -> None:

@@ -4,7 +4,7 @@ Pure. The one invariant: beside what is shown stands the value as the API gave i
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from portal.dashboard.figures import short
@@ -76,12 +76,8 @@ def filled(
 ) -> Table:
     """Fill a table with the rows of an answer, or with what went wrong."""
     if isinstance(answer, str):
-        return Table(**_fields(table) | {"trouble": answer})
-    return Table(**_fields(table) | {"rows": tuple(map(make, answer["results"]))})
-
-
-def _fields(table: Table) -> dict[str, Any]:
-    return {name: getattr(table, name) for name in Table.__slots__}
+        return replace(table, trouble=answer)
+    return replace(table, rows=tuple(map(make, answer["results"])))
 
 
 def shown(value: Value, unit: str) -> str:

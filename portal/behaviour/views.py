@@ -3,6 +3,8 @@
 The one invariant: the site is found by the person's rights before anything is asked.
 """
 
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, render_template, url_for
@@ -149,23 +151,17 @@ def _rated(vital: str, figure: Cell) -> Cell:
 @blueprint.get("/map")
 @needs(Right.VIEW_STATS)
 def page_map(host: str) -> ResponseReturnValue:
-    """Draw where one page is clicked, or how far it is seen; without a page, its usual one."""
+    """Draw where one page is clicked, or how far it is seen; the most viewed, if none is named."""
     asked = read_asked(host)
+    pages = _viewed_pages(asked)
+    if pages and not asked.page:
+        asked = replace(asked, page=pages[0])
     of = chosen("of", list(MAPS))
-    drawing: Any = None
-    trouble = ""
-    by_element = None
-    if asked.page and of == "scroll":
-        answer = asked.signals("scroll")
-        trouble = answer if isinstance(answer, str) else ""
-        if isinstance(answer, dict) and answer["results"]:
-            drawing = scroll_map(answer["results"][0])
-    elif asked.page:
-        answer = asked.signals("clicks", order=of, grid=MAP_COLUMNS, grid_of="page")
-        trouble = answer if isinstance(answer, str) else ""
-        if isinstance(answer, dict) and answer["results"]:
-            drawing = click_map(answer)
-        by_element = _elements(asked, of, by=["element"])
+    answer = _map_answer(asked, of) if asked.page else {"results": []}
+    found = [] if isinstance(answer, str) else answer["results"]
+    drawing = None
+    if found and not isinstance(answer, str):
+        drawing = scroll_map(found[0]) if of == "scroll" else click_map(answer)
     return _render(
         "map",
         asked,
@@ -175,14 +171,20 @@ def page_map(host: str) -> ResponseReturnValue:
         maps=MAPS,
         has_widths=True,
         drawing=drawing,
-        answer=answer if asked.page and isinstance(answer, dict) else None,
-        trouble=trouble,
-        by_element=by_element,
-        pages=_clicked_pages(asked),
+        scrolled=found[0] if drawing and of == "scroll" else None,
+        trouble=answer if isinstance(answer, str) else "",
+        elements=_elements(asked, of, by=["element"]) if drawing and of != "scroll" else None,
+        pages=pages,
     )
 
 
-def _clicked_pages(asked: Asked) -> list[str]:
+def _map_answer(asked: Asked, of: str) -> dict[str, Any] | str:
+    if of == "scroll":
+        return asked.signals("scroll")
+    return asked.signals("clicks", order=of, grid=MAP_COLUMNS, grid_of="page")
+
+
+def _viewed_pages(asked: Asked) -> list[str]:
     """List the pages that have most views, to choose from."""
     answer = asked.query(
         ["pageviews"], dimensions=["event:page"], filters=[], pagination={"limit": MOST_ROWS}
@@ -291,13 +293,19 @@ def errors(host: str) -> ResponseReturnValue:
             " …" if found["pages"] > len(found["seen_on"]) else ""
         )
         figures = cells(ERRORS[:3], found) + tuple(
-            Cell(column.name, found[column.name], found[column.name][:16].replace("T", " "))
+            Cell(column.name, found[column.name], _moment(found[column.name]))
             for column in ERRORS[3:]
         )
         return Row(f"{found['type']}: {found['message']}", figures, f"{where} · on {seen_on}")
 
     answer = asked.signals("errors", order=order, limit=MOST_ROWS)
     return _render("tables", asked, "errors", tables=[filled(table, answer, row)], has_widths=True)
+
+
+def _moment(text: str) -> str:
+    """Write a moment in the site's own time, its year left out."""
+    moment = datetime.fromisoformat(text)
+    return f"{moment.day} {moment:%b %H:%M}"
 
 
 @blueprint.get("/forms")

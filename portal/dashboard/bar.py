@@ -5,6 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import request
+from werkzeug.datastructures import MultiDict
 
 from portal.config import here
 from portal.dashboard.asking import asker_for, current_or_none
@@ -25,6 +26,16 @@ def today_of(site: Site) -> date:
 def state_of(look: Look, *extra: str) -> State:
     """Read the URL, as far as this look shows it; ``extra`` are the page's own parameters."""
     return look.limited(read_state(request.args, today_of(look.site), extra))
+
+
+def with_added_filter(look: Look, base: str, *extra: str) -> str:
+    """Write the URL with the filter that the dialog's form adds; without a value it adds none."""
+    parts = [request.args.get(f"add_{name}", "").strip() for name in ("op", "dim", "value")]
+    pairs = [(k, v) for k, v in request.args.items(multi=True) if not k.startswith("add_")]
+    if parts[2]:
+        pairs.append(("f", ",".join(parts)))
+    state = look.limited(read_state(MultiDict(pairs), today_of(look.site), extra))
+    return base + state.query()
 
 
 def asker_of(look: Look, *, funnels: bool = False) -> Asker:

@@ -11,12 +11,11 @@ from typing import Any
 from flask import Response, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import or_, select
-from werkzeug.datastructures import MultiDict
 
 from portal.config import here
 from portal.dashboard import questions
 from portal.dashboard.asking import answer_or_trouble
-from portal.dashboard.bar import asker_of, bar_context, live_of, state_of, today_of
+from portal.dashboard.bar import asker_of, bar_context, live_of, state_of, with_added_filter
 from portal.dashboard.cards import PROPERTIES, Card, Tab
 from portal.dashboard.figures import change
 from portal.dashboard.graph import Graph, Note, make_graph
@@ -31,7 +30,7 @@ from portal.dashboard.lists import (
 from portal.dashboard.look import Look
 from portal.dashboard.periods import INTERVALS, intervals_for
 from portal.dashboard.questions import PAGE_ROWS, Asker
-from portal.dashboard.state import State, read_state
+from portal.dashboard.state import State
 from portal.dashboard.unconfirmed import captured, unconfirmed_views
 from portal.models import SiteAnnotation
 from portal.properties.known import Wish, wishes_of
@@ -47,7 +46,7 @@ MAX_PAGE = 10_000
 def overview(look: Look) -> ResponseReturnValue:
     """Show the dashboard: figures and graph at once, cards as they come."""
     if "add_value" in request.args:
-        return redirect(_with_added_filter(look))
+        return redirect(with_added_filter(look, look.home))
     state = state_of(look)
     notes = _notes(look, state)
     wishes = wishes_of(reading(), look.site.id) if "inline" in request.args else {}
@@ -81,17 +80,6 @@ def overview(look: Look) -> ResponseReturnValue:
         edge_url=here().config.edge_url,
         report=captured(asker, look.site, state) if inline and look.is_member else None,
     )
-
-
-def _with_added_filter(look: Look) -> str:
-    parts = [request.args.get(f"add_{name}", "") for name in ("op", "dim", "value")]
-    pairs = [
-        (key, value) for key, value in request.args.items(multi=True) if not key.startswith("add_")
-    ]
-    if parts[2].strip():
-        pairs.append(("f", ",".join(part.strip() for part in parts)))
-    state = look.limited(read_state(MultiDict(pairs), today_of(look.site)))
-    return look.home + state.query()
 
 
 def _figures(state: State, result: Result | str) -> list[dict[str, Any]]:

@@ -3,11 +3,11 @@
 The numbers are the API's to the same question (``POST /api/v2/funnel``).
 """
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from portal.dashboard.bar import asker_of, bar_context, state_of
+from portal.dashboard.bar import asker_of, bar_context, state_of, with_added_filter
 from portal.dashboard.filters import DIMENSIONS, GOAL, query_name
 from portal.dashboard.members import page_look
 from portal.dashboard.questions import base_question
@@ -18,6 +18,8 @@ from portal.teams.rights import Right
 from store.query.goals import Funnel
 
 blueprint = Blueprint("funnels", __name__)
+_OWN = ("funnel", "by")
+"""What the page's own forms put into the URL."""
 BY = {name: label for name, (_, label) in DIMENSIONS.items() if name not in {GOAL, "event"}}
 """What a funnel may be broken down by; its steps are goals already."""
 ROWS = 20
@@ -34,7 +36,10 @@ def only_signed_in() -> None:
 def page(host: str) -> ResponseReturnValue:
     """Show one of a site's funnels, and the others to choose."""
     look = page_look(host)
-    state = state_of(look, "funnel", "by")
+    base = url_for("funnels.page", host=look.site.host)
+    if "add_value" in request.args:
+        return redirect(with_added_filter(look, base, *_OWN))
+    state = state_of(look, *_OWN)
     asker = asker_of(look, funnels=True)
     funnels = asker.site.funnels
     funnel = _chosen(funnels)
@@ -47,7 +52,7 @@ def page(host: str) -> ResponseReturnValue:
         answer = ask_funnel(asker, base_question(state) | asked)
     return render_template(
         "funnels/page.html",
-        **bar_context(look, state, asker, url_for("funnels.page", host=look.site.host)),
+        **bar_context(look, state, asker, base),
         funnels=funnels,
         funnel=funnel,
         answer=answer,

@@ -5,12 +5,12 @@ The numbers are the API's to the same question (``POST /api/v2/journeys``).
 
 from typing import Any
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
 from portal.dashboard.asking import told
-from portal.dashboard.bar import asker_of, bar_context, state_of
+from portal.dashboard.bar import asker_of, bar_context, state_of, with_added_filter
 from portal.dashboard.members import page_look
 from portal.dashboard.questions import Asker, base_question
 from portal.journeys.drawing import draw
@@ -20,6 +20,8 @@ from portal.teams.rights import Right
 from store.query.journeys import parse_journey_question, run_journeys
 
 blueprint = Blueprint("journeys", __name__)
+_OWN = ("dir", "at", "steps", "folders")
+"""What the page's own forms put into the URL."""
 DIRECTIONS = {"from": "onwards from", "to": "on the way to"}
 STEPS = range(2, 8)
 FOLDERS = {"0": "Whole paths", "1": "First folder", "2": "Two folders"}
@@ -38,7 +40,10 @@ def only_signed_in() -> None:
 def page(host: str) -> ResponseReturnValue:
     """Show the commonest ways of visits."""
     look = page_look(host)
-    state = state_of(look, "dir", "at", "steps", "folders")
+    base = url_for("journeys.page", host=look.site.host)
+    if "add_value" in request.args:
+        return redirect(with_added_filter(look, base, *_OWN))
+    state = state_of(look, *_OWN)
     asker = asker_of(look)
     asked = _asked()
     answer = _ask(asker, base_question(state) | _question(asked))
@@ -46,7 +51,7 @@ def page(host: str) -> ResponseReturnValue:
     results = [] if isinstance(answer, str) else answer["results"]
     return render_template(
         "journeys/page.html",
-        **bar_context(look, state, asker, url_for("journeys.page", host=look.site.host)),
+        **bar_context(look, state, asker, base),
         asked=asked,
         directions=DIRECTIONS,
         steps=STEPS,

@@ -120,7 +120,7 @@ def _row(
     )
 
 
-def due(session: Session, now: datetime, limit: int) -> list[int]:
+def due_now(session: Session, now: datetime, limit: int) -> list[int]:
     """List rows that may be sent now, the oldest first."""
     query = select(Delivery.id).where(Delivery.state == State.WAITING, Delivery.due_at <= now)
     return list(session.scalars(query.order_by(Delivery.due_at, Delivery.id).limit(limit)))

@@ -20,14 +20,14 @@ from portal.dashboard.questions import Asker
 from portal.database import Database
 from portal.goals.known import goals_of
 from portal.messages.message import Topic
-from portal.messages.outbox import count_waiting, due, hold_lease, let_go, put, tidy
+from portal.messages.outbox import count_waiting, due_now, hold_lease, let_go, put, tidy
 from portal.messages.recipients import recipients_of
 from portal.messages.ways import Ways, deliver
 from portal.models import Delivery, Recipient, Site
 from portal.reports.digest import write_digest
 from portal.reports.schedule import Due, report_due
-from store.client import Store, StoreError, StoreUnavailable
-from store.query.model import QueryError, QuerySite
+from store.client import Store, StoreUnavailable
+from store.query.model import QuerySite
 
 _SENT = Counter(
     "statflow_messages_total", "Reports, alerts and tests by what became of a try.", ["state"]
@@ -99,7 +99,9 @@ class Rounds:
         for site_id in ids:
             try:
                 self._put_reports_of(site_id)
-            except (StoreError, QueryError):
+            except StoreUnavailable:
+                raise
+            except Exception:
                 log.exception("site %s: a report could not be written", site_id)
 
     def _put_reports_of(self, site_id: int) -> None:
@@ -109,19 +111,18 @@ class Rounds:
             if site is None:
                 return
             zone = ZoneInfo(site.timezone)
-            wanted = [found for topic in REPORTS if (found := report_due(topic, zone, now))]
-            wanted = [found for found in wanted if _lacking(session, site_id, found)]
-            asker = self._asker(session, site, now) if wanted else None
-        for found in wanted if asker is not None else ():
-            assert asker is not None
-            message = write_digest(asker, found)
+            found = [due for topic in REPORTS if (due := report_due(topic, zone, now))]
+            lacking = [due for due in found if _lacking(session, site_id, due)]
+            asker = self._asker(session, site, now)
+        for due in lacking:
+            message = write_digest(asker, due)
             with self._database.writing() as session:
-                put(session, found.key, message, _lacking(session, site_id, found), now)
+                put(session, due.key, message, _lacking(session, site_id, due), now)
 
     def _send(self) -> None:
         """Send what is due, several at once, until nothing is or the round is long enough."""
         with self._database.reading() as session:
-            ids = due(session, self._now(), A_ROUND)
+            ids = due_now(session, self._now(), A_ROUND)
             _WAITING.set(count_waiting(session))
         for begin in range(0, len(ids), AT_ONCE):
             hold_lease(self._database, self._owner, self._now())

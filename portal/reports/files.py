@@ -17,7 +17,8 @@ import xlsxwriter
 
 from store.query.model import Result
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", *"\uff1d\uff0b\uff0d\uff20")
+"""What a spreadsheet takes for the beginning of one, full-width forms included."""
 _IN_MEMORY_BYTES = 1 << 20
 _PIECE_BYTES = 1 << 16
 
@@ -55,10 +56,10 @@ def _plain(value: Any) -> Any:
 
 def _csv(heads: Sequence[str], rows: Iterator[list[Any]]) -> Iterator[bytes]:
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer)
+    writer = csv_writer(buffer)
     yield b"\xef\xbb\xbf"  # Excel takes a file without it for another encoding.
     for row in (heads, *rows):
-        writer.writerow([_harmless(cell) for cell in row])
+        writer.writerow([harmless(cell) for cell in row])
         if buffer.tell() > _PIECE_BYTES:
             yield _taken(buffer)
     yield _taken(buffer)
@@ -71,7 +72,16 @@ def _taken(buffer: io.StringIO) -> bytes:
     return text.encode()
 
 
-def _harmless(cell: Any) -> Any:
+def csv_writer(file: io.StringIO) -> Any:
+    """Write rows with every text in quotation marks.
+
+    Spreadsheets of many countries split at semicolons too, and would make two cells of a bare text.
+    """
+    return csv.writer(file, quoting=csv.QUOTE_STRINGS)
+
+
+def harmless(cell: Any) -> Any:
+    """Put an apostrophe before a text that a spreadsheet would take for a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 

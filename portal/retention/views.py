@@ -6,12 +6,12 @@ that says for how long a visitor can be known.
 
 from typing import Any
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
 from portal.dashboard.asking import told
-from portal.dashboard.bar import asker_of, bar_context, state_of
+from portal.dashboard.bar import asker_of, bar_context, state_of, with_added_filter
 from portal.dashboard.members import page_look
 from portal.dashboard.questions import Asker, base_question
 from portal.needs import needs
@@ -20,6 +20,8 @@ from portal.teams.rights import Right
 from store.query.retention import parse_retention_question, run_retention
 
 blueprint = Blueprint("retention", __name__)
+_OWN = ("unit", "first", "again")
+"""What the page's own forms put into the URL."""
 UNITS = {"day": "Days", "week": "Weeks", "month": "Months"}
 LEVELS = 10
 """Shades of a cell, from nobody to everybody."""
@@ -36,7 +38,10 @@ def only_signed_in() -> None:
 def page(host: str) -> ResponseReturnValue:
     """Show who came again."""
     look = page_look(host)
-    state = state_of(look, "unit", "first", "again")
+    base = url_for("retention.page", host=look.site.host)
+    if "add_value" in request.args:
+        return redirect(with_added_filter(look, base, *_OWN))
+    state = state_of(look, *_OWN)
     asker = asker_of(look)
     goals = [goal.name for goal in asker.site.goals]
     asked = _asked(goals)
@@ -45,7 +50,7 @@ def page(host: str) -> ResponseReturnValue:
     rows = [] if isinstance(answer, str) else [_told(row) for row in answer["results"]]
     return render_template(
         "retention/page.html",
-        **bar_context(look, state, asker, url_for("retention.page", host=look.site.host)),
+        **bar_context(look, state, asker, base),
         asked=asked,
         units=UNITS,
         goals=goals,

@@ -3,6 +3,7 @@
 The one invariant: the site is found by the person's rights before anything is asked.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, render_template
@@ -17,6 +18,7 @@ from portal.teams.rights import Right
 blueprint = Blueprint("served", __name__, url_prefix="/sites/<host>/edge")
 
 MOST_ROWS = 50
+HITS_OFF = "This site keeps no rows of the documents served. Switch that on in its settings."
 PURPOSES = {
     "search": "Search",
     "ai_training": "AI, training",
@@ -59,6 +61,8 @@ def only_signed_in() -> None:
 
 
 def _render(asked: Asked, tab: str, tiles: list[tuple[str, Cell]], tables: list[Table]) -> str:
+    if not asked.site.hits:
+        tables = [replace(table, empty=HITS_OFF) for table in tables]
     return render_template(
         "behaviour/tables.html",
         asked=asked,

@@ -32,7 +32,6 @@ PLACES = (
     ("header>nav>a:nth-of-type(1)", 0.62, 40, 5),
     ("header>nav>a:nth-of-type(2)", 0.71, 40, 3),
     ("header>nav>a:nth-of-type(5)", 0.93, 40, 2),
-    (CARD, 0.5, 900, 4),
     ("#newsletter", 0.85, 1_500, 1),
 )
 """Elements of every page: selector, share of the width, pixels from the top, weight."""
@@ -58,26 +57,26 @@ class DemoEdge:
             if event.name != "pageview":
                 yield event
                 continue
-            confirmed = rng.random() < (0.99 if event.browser != "Firefox" else 0.78)
-            self._serve(rng, event, referrers.get(event.visitor, ""))
+            capture = rng.choices(("eligible", "cacheable", "untagged"), (95, 4, 1))[0]
+            confirmed = capture == "eligible" and rng.random() < 0.985
+            self._serve(rng, event, capture, referrers.get(event.visitor, ""))
             referrers[event.visitor] = event.path
             yield event._replace(is_first=confirmed)
             yield from _signals(rng, event)
 
-    def _serve(self, rng: random.Random, event: Event, came_from: str) -> None:
+    def _serve(self, rng: random.Random, event: Event, capture: str, came_from: str) -> None:
         """Note a person's document, now and then a visitor without the script, and a crawler's."""
         status = 404 if event.path == MISSING else 200
         if event.path == FAILING and rng.random() < 0.04:
             status = 500
-        capture = rng.choices(("eligible", "cacheable", "untagged"), (95, 4, 1))[0]
         hit = self._hit(rng, event, status=status, capture=capture)
         self.hits.append(hit._replace(from_path=came_from, referrer_host=_host(event)))
         if event.visitor not in self._fetched:
             self._fetched.add(event.visitor)
             self.hits.append(hit._replace(kind="script", capture="aside"))
-        if rng.random() < 0.02:
+        if rng.random() < (0.16 if event.browser == "Firefox" else 0.045):
             blocked = hit._replace(visitor=rng.getrandbits(64), ts_ms=hit.ts_ms + 500)
-            self.hits.append(blocked._replace(capture="eligible", browser="Firefox"))
+            self.hits.append(blocked._replace(capture="eligible"))
         if rng.random() < 0.02:
             self.hits.append(hit._replace(visitor=0, capture="refused", refusal="gpc"))
         if rng.random() < 0.35:
@@ -161,7 +160,11 @@ type _Made = tuple[str, dict[str, Any]]
 
 def _clicks(rng: random.Random, event: Event, height: int) -> Iterator[_Made]:
     product = event.path.startswith("/shop/")
-    places = (*PLACES, (BUTTON, 0.68, 430, 9)) if product else PLACES
+    places: tuple[tuple[str, float, int, int], ...] = PLACES
+    if product:
+        places = (*places, (BUTTON, 0.68, 430, 9))
+    if product or event.path in {"/", "/shop"}:
+        places = (*places, (CARD, 0.5, 900, 4))
     for _ in range(rng.choices((0, 1, 2), (4, 5, 1))[0]):
         selector, across, down, _ = rng.choices(places, [place[3] for place in places])[0]
         x, y = (min(SCALE, max(0, round(rng.gauss(SCALE / 2, SCALE / 6)))) for _ in range(2))

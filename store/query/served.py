@@ -63,6 +63,8 @@ def brought_part(ask: Ask) -> Fragment:
         Fragment("name != 'engagement'"),
     ]
     sender = _sender(ask)
+    if OPERATOR in {*ask.dimensions, *names_in(ask.filters)}:
+        where.append(Fragment(f"{sender} != ''"))
     for part in ask.conjuncts():
         if names_in((part,)).isdisjoint(BOT_DIMENSIONS):
             where.append(event_condition(part, ask.scope))
@@ -75,7 +77,7 @@ def brought_part(ask: Ask) -> Fragment:
 def _sender(ask: Ask) -> Fragment:
     binder, known = ask.scope.binder, operators_by_source()
     sources, operators = binder.texts(known), binder.texts(known.values())
-    return Fragment(f"transform(source, {sources}, {operators}, '(not set)')")
+    return Fragment(f"transform(source, {sources}, {operators}, '')")
 
 
 def _grouped(

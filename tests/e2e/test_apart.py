@@ -59,7 +59,9 @@ def shop() -> Iterator[ThreadingHTTPServer]:
 def stack(shop: ThreadingHTTPServer) -> Iterator[Stack]:
     found = Stack("--upstream", f"http://127.0.0.1:{shop.server_port}", "--host", SHOP)
     try:
-        found.run("user", "add", "a@b.c", "--admin", STATFLOW_PASSWORD="seven lamps over 3 harbours")
+        found.run(
+            "user", "add", "a@b.c", "--admin", STATFLOW_PASSWORD="seven lamps over 3 harbours"
+        )
         yield found.start()
     finally:
         found.remove()

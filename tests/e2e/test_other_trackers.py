@@ -14,7 +14,7 @@ from statflow.paths import Paths
 from statflow.services import running_store_url
 from store.client import Store
 from tests.e2e.conftest import HOST
-from tests.support.npm_clients import MODULES, bundle, install_clients, run_node
+from tests.support.npm_clients import MODULES, bundle, install_clients, run_node, umami_script
 from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
@@ -150,6 +150,25 @@ def test_plausibles_older_tracker_sends_to_the_edge(
 
     found = rows(store, "/plausible-tracker", {"pageview", "Signup"})
     assert [row["props"] for row in found if row["name"] == "Signup"] == [{"plan": "pro"}]
+
+
+def test_umamis_own_script_sends_to_the_edge(
+    origin: str, files: dict[str, tuple[str, str]], page: Page, store: Store
+) -> None:
+    tag = f"<script defer src=/umami.js data-website-id={OTHER} data-host-url={origin}/sf></script>"
+    button = "<button data-umami-event=Signup data-umami-event-plan=pro>b</button>"
+    files["/umami.js"] = ("text/javascript", umami_script())
+    files["/umami-page"] = ("text/html", f"<!doctype html><head>{tag}</head>{button}")
+    page.goto(origin + "/umami-page")
+    page.wait_for_function("window.umami")
+    page.click("button")
+    page.evaluate("umami.track('Order', {total: {items: 2}})")
+
+    found = rows(store, "/umami-page", {"pageview", "Signup", "Order"})
+    by_name = {row["name"]: row["props"] for row in found}
+    assert by_name == {"pageview": {}, "Signup": {"plan": "pro"}, "Order": {"total.items": "2"}}
+    assert len({row["visitor"] for row in found}) == 1
+    assert len(found) == 3
 
 
 UMAMI = """

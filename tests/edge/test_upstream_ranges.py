@@ -1,4 +1,4 @@
-"""Which addresses an upstream may have: what the operator wrote, and what somebody of a team typed."""
+"""Which addresses an upstream may have, by who wrote it: the operator, or somebody of a team."""
 
 from ipaddress import ip_address
 

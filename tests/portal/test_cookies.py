@@ -35,9 +35,14 @@ def set_by(portal: Portal) -> dict[str, str]:
     found: dict[str, str] = {}
 
     def post(path: str, **data: str) -> None:
-        page = browser.get(path if path != "/theme" else "/account", base_url="https://stats.example")
+        page = browser.get(
+            path if path != "/theme" else "/account", base_url="https://stats.example"
+        )
         token = page.text.partition('name="csrf_token" value="')[2].partition('"')[0]
-        options = {"base_url": "https://stats.example", "headers": {"Referer": "https://stats.example/"}}
+        options = {
+            "base_url": "https://stats.example",
+            "headers": {"Referer": "https://stats.example/"},
+        }
         answer = browser.post(path, data={"csrf_token": token, **data}, **options)
         assert answer.status_code == 302, (path, answer.status_code)
         for said in (*page.headers.getlist("Set-Cookie"), *answer.headers.getlist("Set-Cookie")):
@@ -73,7 +78,11 @@ def test_signing_out_leaves_nothing_in_the_browser(portal: Portal) -> None:
 def test_every_answer_with_a_body_says_what_it_is(world: World) -> None:
     owner = world.callers["owner"]
     for ask in asks(world.portal.app):
-        if ask.changed or ask.method != "GET" or verdict(world.portal.app, owner, ask) is not Verdict.IN:
+        if (
+            ask.changed
+            or ask.method != "GET"
+            or verdict(world.portal.app, owner, ask) is not Verdict.IN
+        ):
             continue
         answer = send(world, owner, ask)
         kind = answer.headers.get("Content-Type", "")
@@ -95,10 +104,14 @@ def test_every_page_of_the_signed_in_has_a_way_out(world: World) -> None:
 
 
 @pytest.mark.parametrize("path", ["/login", "/account", "/sites/own.example/sharing"])
-def test_passwords_are_typed_into_fields_that_hide_and_take_pastes(portal: Portal, path: str) -> None:
+def test_passwords_are_typed_into_fields_that_hide_and_take_pastes(
+    portal: Portal, path: str
+) -> None:
     portal.site("own.example")
     person = portal.somebody() if path == "/login" else portal.user("a@b.c", Role.OWNER)
-    fields = [field for field in _PASSWORD_FIELD.findall(person.get(path).text) if "checkbox" not in field]
+    fields = [
+        field for field in _PASSWORD_FIELD.findall(person.get(path).text) if "checkbox" not in field
+    ]
     assert fields
     for field in fields:
         assert 'type="password"' in field, field

@@ -10,7 +10,11 @@ from statflow.role_portal import LOOPBACK_NAMES
 from tests.portal.conftest import Portal
 
 HOSTS = ("stats.example", *LOOPBACK_NAMES)
-EVIL = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
+EVIL = {
+    "Host": "evil.example",
+    "X-Forwarded-Host": "evil.example",
+    "Forwarded": "host=evil.example",
+}
 
 
 @pytest.fixture

@@ -164,12 +164,12 @@ def good(process: StoreProcess, tmp_path_factory: pytest.TempPathFactory) -> tup
 @pytest.mark.parametrize("into", ["sqlite", "postgresql"])
 def test_what_is_restored_elsewhere_is_the_same(
     place: Callable[..., Place],
-    database_url: str,
+    empty_url: str,
     into: str,
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
-    source = place(database_url)
+    source = place(empty_url)
     fill(source)
     said = source.backup(tmp_path / "all.zip")
     assert said["rows"]["events"] == 300
@@ -225,9 +225,9 @@ def test_a_backup_replaces_nothing(good: tuple[Place, Path], tmp_path: Path) -> 
 
 
 def test_what_is_here_is_replaced_only_by_force(
-    place: Callable[..., Place], good: tuple[Place, Path], database_url: str
+    place: Callable[..., Place], good: tuple[Place, Path], empty_url: str
 ) -> None:
-    (source, file), target = good, place(database_url)
+    (source, file), target = good, place(empty_url)
     fill(target, "other.example")
     before = target.accounts()
     with pytest.raises(RestoreError, match="accounts, sites, numbers here already"):

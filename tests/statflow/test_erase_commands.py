@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -15,7 +15,8 @@ from edge.forwarder.erasure import Erasure
 from edge.sites import shard_of
 from portal.commands import add_site, ensure_default_team, remove_site, site_named
 from portal.database import Database
-from statflow.role_portal import erase_deleted
+from portal.sites.switches import change_site
+from statflow.role_portal import erase_deleted, keep_retention
 from tests.statflow.test_cli import data, printed, run
 from tests.support.redis_server import RedisServer
 
@@ -133,6 +134,33 @@ def test_the_numbers_of_a_deleted_site_go_once_no_edge_takes_more(
         erase_deleted(server.url, database, later)
     (erasure,) = asked(server, shard)
     assert (erasure.site_id, erasure.is_reset) == (site_id, True)
+    database.close()
+
+
+def test_once_a_day_what_a_site_no_longer_keeps_is_asked_to_go(
+    server: RedisServer, database_url: str
+) -> None:
+    database = Database(database_url)
+    with database.writing() as session:
+        kept = add_site(session, "kept.example", "http://127.0.0.1:1").id
+        site = add_site(session, "old.example", "http://127.0.0.1:1", timezone="Asia/Tokyo")
+        change_site(session, site, {"retention_days": "10"})
+        shard, site_id = shard_of(site.id), site.id
+    now = datetime(2026, 3, 20, 18, tzinfo=UTC)
+    server.stop()
+    with pytest.raises(Exception, match="Redis does not answer"):
+        keep_retention(server.url, database, 0, now)
+    server.start()
+    for _ in range(3):
+        keep_retention(server.url, database, 0, now)
+    (erasure,) = asked(server, shard)
+    assert (erasure.site_id, erasure.chosen_by) == (site_id, ["before"])
+    # In Tokyo it is the 21st; ten days with today are from the 12th on.
+    before = datetime(2026, 3, 11, 15, tzinfo=UTC)
+    assert erasure.before_ms == before.timestamp() * 1000
+    assert asked(server, shard_of(kept)) == []
+    keep_retention(server.url, database, 0, now + timedelta(days=1))
+    assert len(asked(server, shard)) == 2
     database.close()
 
 

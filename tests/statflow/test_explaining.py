@@ -1,11 +1,15 @@
 """A site that is only given with the question is explained as an edge would treat it."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from edge.explain import Question
+from edge.fronts.reception import Upstream
 from statflow.explaining import Explainer
+from statflow.rules_commands import ExplainError, _fetched
 from statflow.settings import read_settings
+from tests.support.steady_origin import SteadyOrigin
 
 SITE = {"id": 7, "host": "shop.example", "upstreams": ["http://a:1"], "public_key": "k"}
 RULE = {"id": "no", "kind": "inject", "action": "exclude", "paths": ["/a"]}
@@ -43,3 +47,24 @@ def test_the_answer_and_the_kill_switch_have_their_say(explained: Explainer) -> 
 def test_what_is_no_address_is_refused(explained: Explainer, url: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         ask(explained, {}, url)
+
+
+@pytest.mark.parametrize(
+    ("ranges", "guarded", "asked"),
+    [("", False, True), ("loopback", True, True), ("10.0.0.0/8", False, False), ("", True, False)],
+)
+def test_fetching_asks_the_ranges(
+    monkeypatch: pytest.MonkeyPatch, ranges: str, *, guarded: bool, asked: bool
+) -> None:
+    """What ``explain --fetch`` connects to is what the edge would connect to."""
+    with SteadyOrigin() as origin:
+        upstream = Upstream("127.0.0.1", origin.port, False, "shop.example", guarded=guarded)
+        head = [(b"Host", b"shop.example")]
+        monkeypatch.setattr("statflow.fetching.fetch_plan", lambda *_: (upstream, "/", head))
+        question, knowledge = Question("http://shop.example/"), cast("Any", None)
+        if asked:
+            assert _fetched(question, knowledge, ranges).status == 200
+        else:
+            with pytest.raises(ExplainError, match="cannot be asked"):
+                _fetched(question, knowledge, ranges)
+        assert bool(origin.heads) == asked

@@ -31,6 +31,8 @@ from statflow.reach import reach_checker
         "2002:a00:1::",
         "2001:0:5ef5:79fb::1",
         "2001:db8::1",
+        "168.63.129.16",
+        "100.100.100.200",
     ],
 )
 def test_what_is_not_plainly_public_is_refused(address: str) -> None:
@@ -51,6 +53,12 @@ def test_the_operators_networks_are_reached_either_way() -> None:
     for address in ("10.0.5.9", "fd00::1", "127.0.0.1", "::1"):
         assert problem_of(address, True) == problem_of(address, False) == ""
     assert problem_of("10.0.6.9", True)
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "fd00:ec2::254", "100.100.100.200"])
+def test_a_name_of_networks_does_not_stand_for_metadata(address: str) -> None:
+    assert reach_checker("private, loopback")(address, True)
+    assert reach_checker(address)(address, True) == ""
 
 
 def test_what_is_no_address_is_refused() -> None:

@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 
 from tracker.build import TOOLS, install_tools
-from tracker.npm import NpmError, install_packages, tool_command
+from tracker.npm import NpmError, install_packages, tool_command, unpack_package
+from tracker.others import UMAMI, UMAMI_SCRIPT
 
 CLIENTS = {
     "@plausible-analytics/tracker": "0.4.6",
@@ -29,6 +30,12 @@ def install_clients() -> None:
         NpmError: npm is missing or failed.
     """
     install_packages(FOLDER, CLIENTS)
+    unpack_package(FOLDER, *UMAMI)
+
+
+def umami_script() -> str:
+    """Give Umami's own script for pages, as its application is published."""
+    return (unpack_package(FOLDER, *UMAMI) / UMAMI_SCRIPT).read_text()
 
 
 @cache

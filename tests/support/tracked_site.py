@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol
 
 from playwright.sync_api import Page
 
@@ -31,6 +31,14 @@ TAG = '<script async="async" src="/sf/1a2b3c4d5e.js"></script>'
 def render_page(body: str = "", head: str = "", tag: str = TAG) -> str:
     """Write a page that carries the tag."""
     return f"<!doctype html><html><head>{tag}{head}</head><body>{body}</body></html>"
+
+
+class Shown(Protocol):
+    """A page in any browser."""
+
+    def goto(self, url: str, /) -> object: ...
+
+    def wait_for_timeout(self, ms: float, /) -> None: ...
 
 
 class TrackedSite:
@@ -85,7 +93,7 @@ class TrackedSite:
             if path.startswith(self.settings[1]) and method == "GET"
         ]
 
-    def wait_for(self, page: Page, ready: Callable[[], object]) -> None:
+    def wait_for(self, page: Shown, ready: Callable[[], object]) -> None:
         """Let the browser go on until something has arrived; fail after ten seconds."""
         wait_until(ready, self, pause=lambda: page.wait_for_timeout(20))
 
@@ -108,7 +116,7 @@ def stop_clock(page: Page) -> None:
     page.clock.pause_at(1_000)
 
 
-def leave(site: TrackedSite, page: Page, engagements: int = 0) -> None:
+def leave(site: TrackedSite, page: Shown, engagements: int = 0) -> None:
     """Leave the page and wait until its last words have arrived: by default one for each view."""
 
     def has_all() -> bool:

@@ -1,5 +1,7 @@
 """How events reach the edge: retries from memory, the older call, the pixel, and giving up."""
 
+import time
+
 import pytest
 from playwright.sync_api import Page
 
@@ -41,6 +43,24 @@ def test_what_waits_for_a_retry_is_sent_when_the_visitor_leaves(
     leave(tracked_site, page)
 
     assert [event["n"] for event in tracked_site.events] == ["pageview", "engagement"]
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_what_is_on_its_way_as_the_visitor_leaves_is_counted_once(
+    tracked_site: TrackedSite, page: Page, is_kept: bool
+) -> None:
+    # A page that no cache may keep fails its requests as it goes; they arrive all the same.
+    if not is_kept:
+        tracked_site.headers["Cache-Control"] = "no-store"
+    page.goto(tracked_site.origin)
+    tracked_site.wait_for(page, lambda: tracked_site.views)
+    tracked_site.on_request["/sf/e"] = lambda: time.sleep(0.25)
+    page.evaluate("statflow('Signup')")
+    tracked_site.wait_for(page, lambda: beacons(tracked_site) == 2)
+    leave(tracked_site, page)
+    page.wait_for_timeout(400)
+
+    assert [event["n"] for event in tracked_site.events] == ["pageview", "Signup", "engagement"]
 
 
 def test_a_batch_that_is_wrong_is_not_sent_again(tracked_site: TrackedSite, page: Page) -> None:

@@ -402,6 +402,43 @@ def test_the_vitals_are_those_of_the_library(tracked_site: TrackedSite, page: Pa
     assert len(tracked_site.signals("$vital")) == 5
 
 
+HIDE = """
+  Object.defineProperty(document, 'hidden', {value: %s, configurable: true});
+  document.dispatchEvent(new Event('visibilitychange'));
+"""
+SHIFT = """document.querySelector('main').insertAdjacentHTML(
+  'afterbegin', '<div style="height:90px">late</div>')"""
+
+
+def test_a_vital_that_grew_is_told_again_and_bears_the_same_key(
+    tracked_site: TrackedSite, page: Page
+) -> None:
+    open_with(tracked_site, page, "<main><p>text</p><p>more</p></main>", "vitals")
+    page.wait_for_timeout(300)
+    page.evaluate(HIDE % "true")
+    tracked_site.wait_for(page, lambda: len(tracked_site.signals("$vital")) == 4)
+    page.evaluate(HIDE % "false")
+    page.evaluate(SHIFT)
+    page.wait_for_timeout(400)
+    page.evaluate(HIDE % "true")
+    tracked_site.wait_for(page, lambda: len(tracked_site.signals("$vital")) == 5)
+    page.evaluate(HIDE % "false")
+    # What comes on another page of a single-page site is not the loaded page's.
+    page.evaluate("history.pushState({}, '', '/b')")
+    page.evaluate(SHIFT)
+    page.wait_for_timeout(400)
+    page.goto("about:blank")
+    tracked_site.wait_for(page, lambda: len(tracked_site.views) == 2)
+    page.wait_for_timeout(200)
+
+    vitals = tracked_site.signals("$vital")
+    assert sorted(vital["m"] for vital in vitals) == ["CLS", "CLS", "FCP", "LCP", "TTFB"]
+    first, last = (vital["v"] for vital in vitals if vital["m"] == "CLS")
+    assert first == 0 < last
+    assert len({vital["k"] for vital in vitals}) == 1
+    assert vitals[0]["k"] > 0
+
+
 def test_vitals_of_a_quiet_page_have_no_interaction(tracked_site: TrackedSite, page: Page) -> None:
     open_with(tracked_site, page, "<p>text</p>", "vitals")
     page.wait_for_timeout(300)

@@ -142,6 +142,30 @@ def test_a_slow_network_loses_and_doubles_nothing(
     assert sorted(names) == ["One", "Two", "pageview"]
 
 
+def test_nothing_of_ours_holds_up_scrolling(
+    tracked_site: TrackedSite, context: BrowserContext, page: Page
+) -> None:
+    # What holds it up is a listener for wheels and touches; a scroll has happened when it is told.
+    tracked_site.modules = EVERY
+    tracked_site.pages["/"] = render_page("<form><input></form><div style='height:3000px'></div>")
+    page.goto(tracked_site.origin)
+    page.wait_for_function("window.statflow && statflow.r.length > 15")
+    cdp = context.new_cdp_session(page)
+    heard: list[dict[str, Any]] = []
+    for target in ("window", "document", "document.body", "document.documentElement"):
+        found = cdp.send("Runtime.evaluate", {"expression": target})["result"]["objectId"]
+        heard += cdp.send("DOMDebugger.getEventListeners", {"objectId": found})["listeners"]
+    types = {one["type"] for one in heard}
+    assert {"scroll", "click"} <= types
+    assert not types & {"wheel", "mousewheel", "touchstart", "touchmove", "touchend"}
+    assert (
+        page.evaluate(
+            "new Promise(done => { onscroll = (e) => done(e.cancelable); scrollTo(0, 500) })"
+        )
+        is False
+    )
+
+
 # --- cost -----------------------------------------------------------------------------------------
 
 MOST_MS = 5.0
@@ -186,7 +210,7 @@ def test_no_task_of_ours_is_long_on_a_slow_phone(
 
 
 def trace(site: TrackedSite, cdp: CDPSession, page: Page) -> list[dict[str, Any]]:
-    """Use a page on a slow phone and give the trace of its main thread."""
+    """Use a page on a slow phone; gives the trace of its main thread."""
     events: list[dict[str, Any]] = []
     done: list[bool] = []
     cdp.on("Tracing.dataCollected", lambda found: events.extend(found["value"]))

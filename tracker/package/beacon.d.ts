@@ -31,6 +31,8 @@ export interface WireEvent {
   w?: number;
   /** The edge's id of this load of the document, with its first page view. */
   l?: string | 0;
+  /** Status of the document if it is an error page (400 to 599), with its first page view. */
+  s?: string | number;
   /** A browser that is driven by a program. */
   b?: boolean | 0 | 1;
 }
@@ -109,6 +111,8 @@ export interface SignalProps {
     s?: string;
     /** what took the most of it */
     w?: string;
+    /** drawn for each load of the page: of its rows with one `m` the last one counts */
+    k?: number;
   };
   /** An error that nobody caught. */
   $error: {

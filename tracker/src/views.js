@@ -54,15 +54,18 @@ export const report = (leaving) => {
   // lazily loaded parts have to say.
   for (const hook of /** @type {any} */ (track).r) hook(leaving);
   tick();
-  // The page may have grown since: its height is what it is now. If it shrank this is more than 100,
-  // which the edge cuts down.
-  const depth = ((lowestPx / document.documentElement.scrollHeight) * 100 + 0.5) | 0;
-  if (page && (engagedMs >= WORTH_MS || depth > sentDepth)) {
-    put("engagement", { g: engagedMs, d: depth });
-    engagedMs = 0;
-    sentDepth = depth;
+  // Not before the first view: to ask a page that is being loaded for its height would cost a layout.
+  if (page) {
+    // The page may have grown since: its height is what it is now. If it shrank this is more than
+    // 100, which the edge cuts down.
+    const depth = ((lowestPx / document.documentElement.scrollHeight) * 100 + 0.5) | 0;
+    if (engagedMs >= WORTH_MS || depth > sentDepth) {
+      put("engagement", { g: engagedMs, d: depth });
+      engagedMs = 0;
+      sentDepth = depth;
+    }
+    if (leaving) flush();
   }
-  if (leaving) flush();
 };
 
 /** Count a page view, and measure that page from now on. */

@@ -30,6 +30,7 @@
       if (now.has(name)) target.searchParams.set(name, now.get(name));
       else target.searchParams.delete(name);
     }
+    if (!tab && now.has("prop")) target.searchParams.set("prop", now.get("prop"));
     detail.path = target.pathname + target.search;
   }
 

@@ -67,6 +67,13 @@ def test_a_document_of_umami_without_a_name_is_a_page_view() -> None:
     assert (beacon.referrer, beacon.viewport_px) == ("https://search.example/", 1_920)
 
 
+def test_a_page_view_of_umami_brings_its_title_and_an_event_does_not() -> None:
+    view = beacon_of(read_umami(umami(title="Tea")).wire[0])
+    assert view.props == (("title", "Tea"),)
+    assert beacon_of(read_umami(umami(name="Buy", title="Tea")).wire[0]).props == ()
+    assert beacon_of(read_umami(umami(title={"not": "a text"})).wire[0]).props == ()
+
+
 def test_data_of_umami_is_laid_flat_and_its_revenue_is_money() -> None:
     data = {"a": {"b": 1, "c": {"d": True}}, "list": [1, 2], "none": None,
             "revenue": 19.9, "currency": "USD"}  # fmt: skip

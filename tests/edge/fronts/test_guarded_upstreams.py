@@ -111,7 +111,9 @@ def test_a_name_that_flips_after_it_was_checked_is_not_followed(
             return [(next(answers), port)]
 
         async def led_inside(loop: Any, make: Any, host: str, *rest: Any, **named: Any) -> Any:
-            return await connect(loop, make, "127.0.0.1" if host == PUBLIC else host, *rest, **named)
+            return await connect(
+                loop, make, "127.0.0.1" if host == PUBLIC else host, *rest, **named
+            )
 
         monkeypatch.setattr("edge.fronts.origins._look_up", flipping)
         monkeypatch.setattr(asyncio.BaseEventLoop, "create_connection", led_inside)
@@ -150,7 +152,11 @@ class _Nobody:
 
 @pytest.mark.parametrize(
     ("upstream", "said"),
-    [("http://10.0.0.5", "lies outside"), ("http://shop.example", "is a name"), ("http://93.184.215.14", "")],
+    [
+        ("http://10.0.0.5", "lies outside"),
+        ("http://shop.example", "is a name"),
+        ("http://93.184.215.14", ""),
+    ],
 )
 def test_nginx_is_given_no_way_inside_either(upstream: str, said: str) -> None:
     site = a_site(upstreams=[upstream], guarded_upstreams=[upstream])

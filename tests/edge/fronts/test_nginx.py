@@ -267,6 +267,20 @@ def test_nginx_accepts_every_variant(tmp_path: Path, inject: Inject, full: bool)
     assert check_config(text, tmp_path) == ""
 
 
+def test_the_edges_own_host_sends_what_is_ours_to_the_edge_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    text = render(snippet_host="edge.example.com", run_dir=str(tmp_path))
+    server = text[: text.index("server_name shop.example")]
+    assert "server_name edge.example.com;" in server
+    assert "proxy_pass http://sf_edge;" in location(server, "^~ /sf/")
+    assert location(server, "/")[1:] == ["if ($sf_bad_host) { return 400; }", "return 421;"]
+    assert check_config(text, tmp_path) == ""
+    # A site of that name is that site.
+    own = render(a_site(host="edge.example.com"), snippet_host="edge.example.com")
+    assert own.count("server_name edge.example.com") == 1
+
+
 def test_a_thousand_sites_are_no_trouble(tmp_path: Path) -> None:
     sites = tuple(
         a_site(id=n, host=f"s{n}.example", aliases=(f"www.s{n}.example",), https=Https.REDIRECT)

@@ -21,8 +21,14 @@ HOSTS = {
     MISSING: "nowhere.example",
 }
 OPEN_HOST = "open.example"
+PUBLIC_HOSTS = {OWN: OPEN_HOST, FOREIGN: "own.example", MISSING: "nowhere.example"}
+"""Of the addresses of public dashboards: one that is, one that is not, and none."""
 LINKS = {OWN: "slug-of-own", FOREIGN: "slug-that-ended", MISSING: "slug-of-nobody"}
 """A link is whoever's that has it, so the foreign one is one that no longer opens."""
+
+MINE = "mine"
+"""What belongs to the caller alone; ``Caller.own`` has its number."""
+FOREIGN_EMAIL = "owner@quetzal.test"
 
 type Values = dict[str, Any]
 
@@ -57,43 +63,33 @@ VALUES: dict[str, Values] = {
     "part": same("all"),
     "filename": same("css/base.css"),
     "number": IDS,
+    "alert_id": IDS,
+    "recipient_id": IDS,
+    "passkey_id": IDS | {OWN: MINE},
+    "email": {OWN: "guest@own.example", FOREIGN: FOREIGN_EMAIL, MISSING: "nobody@no.example"},
 }
 """By the name in the address."""
 
-MINE = "mine"
-"""What belongs to the caller alone; ``Caller.own`` has its number."""
-
 OF_ROUTE: dict[tuple[str, str], Values] = {
-    ("sharing.public", "host"): {
-        OWN: OPEN_HOST,
-        FOREIGN: "own.example",
-        MISSING: "nowhere.example",
-    },
     ("teams.remove_guest", "user_id"): {OWN: 13, FOREIGN: 22, MISSING: 999},
     ("teams.guest_role", "user_id"): {OWN: 13, FOREIGN: 22, MISSING: 999},
-    ("api_people.change_guest", "row_id"): {OWN: 13, FOREIGN: 22, MISSING: 999},
-    ("api_people.end_guest", "row_id"): {OWN: 13, FOREIGN: 22, MISSING: 999},
-    ("api_manage.end_import", "name"): same("00000000000000ff"),
-    ("api_older_sites.end_guest", "email"): {
-        OWN: "guest@own.example",
-        MISSING: "nobody@own.example",
-    },
     ("account.end", "number"): IDS | {OWN: MINE},
     ("tokens.end", "token_id"): IDS | {OWN: MINE},
     ("sharing.background", "name"): same("ff0000"),
     ("joining.invitation", "token"): {OWN: "invite-token", MISSING: "no-token"},
     ("joining.finish_signup", "token"): {OWN: "sign_up-token", MISSING: "no-token"},
     ("forgotten.reset", "token"): {OWN: "reset-token", MISSING: "no-token"},
+    ("api_people.change_guest", "row_id"): {OWN: 13, FOREIGN: 22, MISSING: 999},
+    ("api_people.end_guest", "row_id"): {OWN: 13, FOREIGN: 22, MISSING: 999},
+    ("leaving.ask", "token"): same("no-token"),
+    ("leaving.end", "token"): same("no-token"),
     ("forgotten.confirm", "token"): {OWN: "confirm-token", MISSING: "no-token"},
 }
 """Where a route means something else by a name."""
-OF_ROUTE |= {
-    (f"sharing.public_{name}", "host"): OF_ROUTE["sharing.public", "host"]
-    for name in ("live", "card", "details", "details_file")
-}
 
 PASSWORD = "seven lamps over 3 harbours"
 _QUESTION = {"site_id": Slot("site"), "metrics": ["visitors"], "date_range": "7d"}
+_ABOUT_A_PAGE = {"site_id": Slot("site"), "date_range": "7d", "page": "/"}
 BODIES: dict[str, dict[str, Any]] = {
     "accounts.login": {"email": "nobody@own.example", "password": PASSWORD},
     "accounts.theme": {"theme": "dark", "next": "/"},
@@ -130,15 +126,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "api.funnel": {"site_id": Slot("site"), "funnel": Slot("row_id"), "date_range": "7d"},
     "api.journeys": {"site_id": Slot("site"), "date_range": "7d"},
     "api.retention": {"site_id": Slot("site"), "date_range": "7d"},
-    "api_manage.new_site": {"host": "new.example", "upstream": "http://203.0.113.5"},
-    "api_manage.change_settings": {"mode": "shadow"},
-    "api_manage.publish": {"public": True},
-    "api_manage.add_link": {"name": "Press"},
-    "api_manage.replace_link": {"name": "Press"},
-    "api_people.change_member": {"role": "editor"},
-    "api_people.change_guest": {"role": "editor"},
-    "api_people.add_invitation": {"email": "new@own.example", "role": "viewer"},
-    "api_older_sites.add": {"domain": "new.example"},
+    "api_sites.new_token": {"scopes": ["sites:write"]},
+    "api_older_sites.add": {"domain": "new.example", "timezone": "UTC"},
     "api_older_sites.rename": {"domain": "new.example"},
     "api_older_sites.shared_link": {"site_id": Slot("site"), "name": "Press"},
     "api_older_sites.add_goal": {
@@ -152,7 +141,15 @@ BODIES: dict[str, dict[str, Any]] = {
         "email": "new@own.example",
         "role": "viewer",
     },
-    "api_sites.new_token": {"scopes": ["sites:write"]},
+    "api_manage.new_site": {"host": "new.example", "upstream": "http://203.0.113.5"},
+    "api_manage.change_settings": {"timezone": "UTC"},
+    "api_manage.publish": {"public": True},
+    "api_manage.add_link": {"name": "Press"},
+    "api_manage.replace_link": {"name": "Press"},
+    "api_people.change_member": {"role": "editor"},
+    "api_people.change_guest": {"role": "editor"},
+    "api_people.add_invitation": {"email": "new@own.example", "role": "viewer"},
+    **{f"api.{name}": _ABOUT_A_PAGE for name in ("clicks", "errors", "forms", "scroll", "vitals")},
 }
 """What is sent, by endpoint; a route without a row is sent an empty form."""
 
@@ -161,10 +158,7 @@ QUERIES: dict[str, dict[str, Any]] = (
         f"api_older.{name}": {"site_id": Slot("site"), "property": "event:page"}
         for name in ("realtime", "aggregate", "timeseries", "breakdown")
     }
-    | {
-        "api_older_sites.goals": {"site_id": Slot("site")},
-        "api_older_sites.guests": {"site_id": Slot("site")},
-    }
+    | {f"api_older_sites.{name}": {"site_id": Slot("site")} for name in ("goals", "guests")}
     | {"accounts.setup": {"token": "no-token"}}
 )
 """What stands behind the question mark."""
@@ -179,3 +173,11 @@ KEPT_BODIES: dict[str, dict[str, Any]] = {
 
 FOR_ONE_ADDRESS = frozenset({"joining.invitation"})
 """Links that somebody who is signed in under another address cannot use."""
+
+OFF_HERE = frozenset(
+    {
+        *("sso.start", "sso.answer", "sso.sign_out", "sso.unlink", "design.gallery"),
+        *("messages.add", "messages.test", "leaving.ask", "leaving.end"),
+    }
+)
+"""What this portal has switched off: single sign-on, reports, the gallery. Nothing is there."""

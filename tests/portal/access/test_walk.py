@@ -40,9 +40,10 @@ CALLERS = (
     *(f"guest_{role.value}" for role in GUEST_RIGHTS),
     *("stranger", "administrator", "anonymous", "anonymous_htmx", "reader_with_password"),
     *("token_of_nobody", *(f"token_{scope}" for scope in SCOPES)),
-    *("token_every_scope_of_a_viewer", "token_every_scope_of_a_guest", "ended_session"),
+    *("token_every_scope_of_a_viewer", "token_every_scope_of_a_guest"),
+    *("ended_session", "half_signed_in"),
 )
-"""Who walks; a new kind of caller (half signed in, say) is added in ``world.build``."""
+"""Who walks; a new kind of caller is added in ``world.build``."""
 OPEN_TO_FRAMES = {"Content-Security-Policy", "X-Frame-Options"}
 EVENTS = "events.take"
 """Its headers are the collector's."""
@@ -57,7 +58,9 @@ def world(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 def test_every_route_says_what_it_needs(world: World) -> None:
     app = world.portal.app
-    silent = sorted({r.endpoint for r in app.url_map.iter_rules() if declared(app, r.endpoint) is None})
+    silent = sorted(
+        {r.endpoint for r in app.url_map.iter_rules() if declared(app, r.endpoint) is None}
+    )
     assert not silent, f"{', '.join(silent)} do not say what they need.{HINT}"
 
 
@@ -129,7 +132,11 @@ def header_problems(ask: Ask, answer: TestResponse) -> Iterator[str]:
         yield "the frame's policy names no page that may frame it"
     for cookie in answer.headers.getlist("Set-Cookie"):
         attributes = cookie.lower()
-        if "httponly" not in attributes or "samesite=lax" not in attributes or "domain=" in attributes:
+        if (
+            "httponly" not in attributes
+            or "samesite=lax" not in attributes
+            or "domain=" in attributes
+        ):
             yield f"a cookie is not guarded: {cookie.partition('=')[0]}"
     if "Server" in answer.headers or answer.headers.get("Access-Control-Allow-Origin"):
         yield "a header that tells or opens too much"
@@ -140,7 +147,9 @@ def told_apart(answers: dict[tuple[str, str], tuple[object, ...]]) -> Iterator[s
     for (group, place), found in answers.items():
         if place == FOREIGN and (group, MISSING) in answers and found != answers[group, MISSING]:
             other = answers[group, MISSING]
-            differs = [f"{a!r:.300} / {b!r:.300}" for a, b in zip(found, other, strict=True) if a != b]
+            differs = [
+                f"{a!r:.300} / {b!r:.300}" for a, b in zip(found, other, strict=True) if a != b
+            ]
             yield f"{group}: what is another's and what is not there differ: {differs}"
 
 
@@ -166,7 +175,12 @@ def test_no_form_changes_anything_without_its_own_token(world: World) -> None:
     app, owner = world.portal.app, world.callers["owner"]
     for ask in asks(app):
         need = declared(app, ask.endpoint)
-        if ask.method == "GET" or ask.changed or isinstance(need, OfToken) or ask.endpoint == EVENTS:
+        if (
+            ask.method == "GET"
+            or ask.changed
+            or isinstance(need, OfToken)
+            or ask.endpoint == EVENTS
+        ):
             continue
         for token in ("", "made-up", world.callers["viewer"].form_token):
             client = app.test_client(use_cookies=False)

@@ -28,7 +28,9 @@ from tests.portal.access.slots import (
     MINE,
     MISSING,
     OF_ROUTE,
+    OFF_HERE,
     OWN,
+    PUBLIC_HOSTS,
     QUERIES,
     VALUES,
     Slot,
@@ -96,6 +98,8 @@ class Ask:
 
 
 def values_of(endpoint: str, name: str) -> Values:
+    if endpoint.startswith("sharing.public") and name == "host":
+        return PUBLIC_HOSTS
     found = OF_ROUTE.get((endpoint, name)) or VALUES.get(name)
     assert found is not None, f"What can <{name}> of {endpoint} be?{HINT}"
     return found
@@ -141,6 +145,9 @@ def send(world: World, caller: Caller, ask: Ask) -> TestResponse:
     elif ask.method != "GET":
         options["data"] = {"csrf_token": caller.form_token, **body}
     answer = client.open(ask.path(caller), **options)
+    if answer.mimetype == "text/event-stream":
+        answer.close()  # It has no end; that it begins is what is asked.
+        answer.set_data(b"")
     answer.get_data()
     answer.close()
     return answer
@@ -209,12 +216,15 @@ def _of_token(need: OfToken, caller: Caller, ask: Ask) -> Verdict:
 def came(ask: Ask, answer: TestResponse, wanted: Verdict, need: Need | None) -> Verdict | str:
     """Say what came, in the words of a verdict where it is one."""
     location = answer.headers.get("Location", "")
-    to_login = location.startswith("/login") and ask.endpoint not in {"accounts.logout"}
+    leads_on = need is Who.ANYBODY or ask.endpoint == "accounts.logout"
+    to_login = location.startswith("/login") and not leads_on
     if to_login or answer.headers.get("HX-Redirect", "").startswith("/login"):
         return Verdict.LOGIN
     if wanted is Verdict.LOGIN and location == "/login":
         return Verdict.LOGIN
     status = answer.status_code
+    if ask.endpoint in OFF_HERE and status == 404:
+        return wanted
     if wanted is Verdict.IN and ask.changed and status in {400, 404, 422}:
         return Verdict.IN  # Let in, to what is not there: told apart below.
     if wanted is Verdict.IN and need is Who.ANYBODY and status in {401, 403}:

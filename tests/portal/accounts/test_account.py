@@ -75,6 +75,15 @@ def test_a_session_left_alone_for_a_month_is_over(portal: Portal) -> None:
     assert person.get("/").status_code == 302
 
 
+def test_files_that_caches_may_keep_carry_no_cookie(portal: Portal) -> None:
+    person = portal.user("a@b.c")
+    assert "Set-Cookie" in person.get("/account").headers
+    file = person.get("/static/icon.svg?v=1")
+    assert "public" in file.headers["Cache-Control"]
+    assert "Set-Cookie" not in file.headers
+    file.close()
+
+
 def test_keys_of_sessions_are_kept_as_hashes(portal: Portal) -> None:
     person = portal.user("a@b.c")
     with person.client.session_transaction() as kept:

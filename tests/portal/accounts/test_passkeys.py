@@ -109,6 +109,7 @@ def with_passkey(browser: Browser, served: Served) -> Device:
 
 
 def leave(page: Page) -> None:
+    page.wait_for_load_state("networkidle")  # An answer under way would bring the cookie back.
     page.context.clear_cookies()
     page.goto("/login")
 
@@ -141,7 +142,7 @@ def test_a_passkey_is_added_and_signs_in_alone(browser: Browser, served: Served)
 
 def test_a_passkey_is_a_second_step_after_the_password(browser: Browser, served: Served) -> None:
     mine = with_passkey(browser, served)
-    mine.page.context.clear_cookies()
+    leave(mine.page)
     sign_in(mine.page, "/teams")
     expect(mine.page).to_have_url(f"{served.url}/login/second")
     assert mine.page.request.get("/teams", max_redirects=0).status == 302
@@ -219,8 +220,7 @@ def test_an_answer_works_once_and_only_for_what_was_asked(browser: Browser, serv
     )
     use_passkey(page)
     expect(page).to_have_url(f"{served.url}/")
-    page.context.clear_cookies()
-    page.goto("/login")
+    leave(page)
     fields = dict(part.split("=", 1) for part in sent[0].split("&"))
     fields["csrf_token"] = page.locator("input[name=csrf_token]").first.input_value()
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -228,7 +228,7 @@ def test_an_answer_works_once_and_only_for_what_was_asked(browser: Browser, serv
     page.request.post("/login/passkey", data=body, headers=headers)
     page.reload()
     assert page.request.get("/teams", max_redirects=0).status == 302
-    page.context.clear_cookies()
+    leave(page)
     sign_in(page)
     token = page.locator("input[name=csrf_token]").first.input_value()
     body = body.replace(fields["csrf_token"], token) + "&second=1"
@@ -334,7 +334,7 @@ def test_axe_finds_nothing_and_nothing_is_too_wide(
     for path in ("/account/again", "/account", "/account/factors", "/tokens"):
         page.goto(path)
         check()
-    page.context.clear_cookies()
+    leave(page)
     sign_in(page)
     check()
     page.goto("/login")

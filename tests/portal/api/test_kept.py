@@ -66,7 +66,7 @@ def viewer(shop: Portal) -> Client:
 def test_a_goal_lives_and_is_counted(editor: Client) -> None:
     made = editor.made("own.example/goals", GOAL)
     wanted = {"id": made["id"], "kind": "event", "target": "Buy", "name": "Buy", "scroll": 0,
-              "props": {"plan": "pro"}, "currency": "EUR"}  # fmt: skip
+              "props": {"plan": "pro"}, "currency": "EUR", "method": "", "status": ""}  # fmt: skip
     assert made == wanted
     path = f"own.example/goals/{made['id']}"
     assert editor("GET", path).json == wanted
@@ -84,6 +84,21 @@ def test_a_goal_lives_and_is_counted(editor: Client) -> None:
     assert error(editor("GET", path))["code"] == "not_found"
 
 
+def test_a_goal_by_what_the_edge_served_can_be_asked_for(editor: Client) -> None:
+    made = editor.made(
+        "own.example/goals",
+        {"kind": "http", "target": "/order", "method": "POST", "status": "303"},
+    )
+    assert (made["name"], made["method"], made["status"]) == ("POST /order 303", "POST", "303")
+    asked = editor.client.post("/api/v2/query", headers=editor.headers, json={
+        "site_id": "own.example", "metrics": ["visitors", "events"], "date_range": "7d",
+        "dimensions": ["event:goal"], "filters": [["is", "event:goal", ["POST /order 303"]]],
+    })  # fmt: skip
+    assert asked.status_code == 200
+    assert asked.json is not None
+    assert asked.json["results"] == []
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -97,6 +112,11 @@ def test_a_goal_lives_and_is_counted(editor: Client) -> None:
         ({"kind": "page", "target": "/a", "currency": "EUR"}, ""),
         ({"kind": "scroll", "target": "/a"}, ""),
         ({"kind": "event", "target": "pageview"}, ""),
+        ({"kind": "http", "target": "/order"}, ""),
+        ({"kind": "http", "target": "order", "method": "POST"}, ""),
+        ({"kind": "http", "target": "/order", "status": "600"}, "status"),
+        ({"kind": "http", "target": "/order", "method": "post"}, "method"),
+        ({"kind": "page", "target": "/order", "status": "200"}, ""),
     ],
 )
 def test_a_wrong_goal_is_told_where(editor: Client, body: Any, field: str) -> None:
@@ -105,7 +125,7 @@ def test_a_wrong_goal_is_told_where(editor: Client, body: Any, field: str) -> No
     found = error(answer)
     assert found.get("field", "") == field
     if body.get("kind") == "click":
-        assert found["allowed"] == ["page", "event", "scroll"]
+        assert found["allowed"] == ["page", "event", "scroll", "http"]
 
 
 def test_names_of_goals_are_a_sites_own(editor: Client) -> None:

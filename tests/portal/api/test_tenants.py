@@ -17,7 +17,7 @@ import pytest
 from tests.portal.access.slots import FOREIGN, HOSTS, IDS, OWN, SITES
 from tests.portal.access.world import CANARY, World, build
 
-EXAMPLES = int(os.environ.get("EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("EXAMPLES", "3"))
 """Made-up requests for each operation and caller; a longer hunt sets more."""
 CALLERS = (
     "anonymous",

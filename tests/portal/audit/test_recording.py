@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from portal.accounts.passwords import hash_password
 from portal.audit.recording import MASK, is_secret
-from portal.commands import add_site, create_token, setup_link, site_named
+from portal.commands import add_site, create_token, setup_link, site_named, update_aliases
 from portal.models import (
     AuditEntry,
     Base,
@@ -393,6 +393,11 @@ CHANGES_NOTHING = {
     "/api/v2/funnel": "a question",
     "/api/v2/journeys": "a question",
     "/api/v2/retention": "a question",
+    "/api/v2/clicks": "a question",
+    "/api/v2/scroll": "a question",
+    "/api/v2/vitals": "a question",
+    "/api/v2/errors": "a question",
+    "/api/v2/forms": "a question",
     "/api/<any(event, send, batch):name>": "events, for the collector",
 }
 _KEPT = "<any(goals, funnels, segments, annotations):kept>"
@@ -516,6 +521,15 @@ def test_a_statement_that_changes_many_rows_is_recorded_too(portal: Portal) -> N
         session.execute(update(Membership).values(role=Role.VIEWER))
     last = changes(portal)[-1]
     assert (last.act, last.kind, last.subject) == ("changed", "memberships", "several")
+
+
+def test_what_falls_out_of_a_list_is_recorded_as_removed(portal: Portal) -> None:
+    site_id = portal.site("own.example", aliases=["www.own.example"])
+    with portal.database.writing() as session:
+        update_aliases(session, site_named(session, "own.example"), [])
+    last = changes(portal)[-1]
+    assert (last.act, last.kind, last.subject) == ("removed", "site_hosts", "www.own.example")
+    assert last.site_id == site_id
 
 
 def test_using_a_token_is_no_change(portal: Portal) -> None:

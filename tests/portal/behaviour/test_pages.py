@@ -45,11 +45,11 @@ def stored_id(store: Store) -> int:
     return _stored["id"]
 
 
-def a_site(portal: Portal, number: int, host: str, modules: list[str]) -> None:
+def a_site(portal: Portal, number: int, host: str, modules: list[str], **changes: Any) -> None:
     with portal.database.writing() as session:
         session.add(Site(
             id=number, team_id=1, host=host, public_key=f"stk_{number}", created_at=NOW,
-            upstreams=["http://a:1"], hosts=[SiteHost(host=host)], modules=modules,
+            upstreams=["http://a:1"], hosts=[SiteHost(host=host)], modules=modules, **changes,
         ))  # fmt: skip
 
 
@@ -251,6 +251,16 @@ def test_answers(viewer: Person, api: Callable[..., Any]) -> None:
 
 PATHS = ("behaviour", "behaviour/map", "behaviour/clicks", "behaviour/vitals", "behaviour/errors",
          "behaviour/forms", "edge/crawlers", "edge/answers")  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["edge/crawlers", "edge/answers"])
+def test_a_site_without_hits_says_so(
+    make_portal: Callable[..., Portal], store: Store, path: str
+) -> None:
+    portal = make_portal(store)
+    a_site(portal, next(_ids), "off.example", [], hits=False)
+    page = portal.user("a@b.c", Role.VIEWER).get(f"/sites/off.example/{path}").text
+    assert "keeps no rows of the documents served" in page
 
 
 @pytest.mark.parametrize("path", PATHS)

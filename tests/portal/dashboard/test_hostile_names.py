@@ -16,7 +16,7 @@ from tests.store.query.dataset import a_visit, store_traffic
 __all__ = ["browser", "chromium"]
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
-EVIL = "/\"><img src=x onerror=\"document.title='owned'\"><svg onload=alert(1)>{{constructor}}"
+EVIL = '/"><img src=x onerror="document.title=\'owned\'"><svg onload=alert(1)>{{constructor}}'
 ATTRIBUTES = {"source": EVIL, "referrer": f"https://x.example{EVIL}", "utm_campaign": EVIL,
               "city": EVIL, "browser": EVIL, "os": EVIL, "country": "FR"}  # fmt: skip
 CARDS = ("sources", "pages", "places", "technology", "events")
@@ -59,7 +59,12 @@ def test_a_hostile_name_is_only_text_in_every_card_and_tooltip(
     assert chart is not None
     for share in (0.3, 0.6, 0.95):
         page.mouse.move(chart["x"] + chart["width"] * share, chart["y"] + chart["height"] / 2)
-    for path in ("?inline=1", "/details/pages/top", "/details/sources/sources", "?f=is,page," + EVIL):
+    for path in (
+        "?inline=1",
+        "/details/pages/top",
+        "/details/sources/sources",
+        "?f=is,page," + EVIL,
+    ):
         page.goto(f"/sites/shop.example{path}")
         page.wait_for_load_state("networkidle")
         assert page.title() != "owned"

@@ -60,6 +60,14 @@ def test_bars_show_what_the_api_answers(shop: Portal, editor: Person, country: s
             assert f">{step['count']}</td>" in tail
 
 
+@pytest.mark.parametrize("page", ["funnels?funnel=1", "journeys?at=/shop", "retention?unit=day"])
+def test_a_filter_from_the_dialog_stays_on_the_page(editor: Person, page: str) -> None:
+    path = f"/sites/shop.example/{page}"
+    where = editor.get(f"{path}&add_op=is&add_dim=country&add_value=+FR").headers["Location"]
+    name, _, own = page.partition("?")
+    assert where == f"/sites/shop.example/{name}?f=is%2Ccountry%2CFR&{own.replace('/', '%2F')}"
+
+
 def test_nobody_in_a_period_is_said(editor: Person) -> None:
     text = editor.get(f"{PAGE}?period=custom&from=2026-01-01&to=2026-01-02").text
     assert "Nobody reached “Visit /shop”, the first step, in this period." in text

@@ -16,7 +16,7 @@ from portal.messages.outbox import (
     Outcome,
     State,
     claim,
-    due,
+    due_now,
     end_claim,
     hold_lease,
     let_go,
@@ -53,7 +53,7 @@ def test_a_message_is_put_once_for_each_recipient(
         (new,) = put(session, "weekly-1", a_message(), both, NOW)
     with database.reading() as session:
         assert session.get_one(Delivery, new).recipient_id == other.id
-        assert due(session, NOW, 9) == [row_id, new]
+        assert due_now(session, NOW, 9) == [row_id, new]
 
 
 def test_of_many_claims_at_once_one_succeeds(database: Database, row_id: int) -> None:
@@ -68,7 +68,7 @@ def test_what_was_sent_is_never_claimed_again(database: Database, row_id: int) -
     assert end_claim(database, row_id, Outcome(State.SENT, "200"), NOW) is State.SENT
     assert not claim(database, row_id, NOW + timedelta(days=1))
     with database.reading() as session:
-        assert due(session, NOW + timedelta(days=1), 9) == []
+        assert due_now(session, NOW + timedelta(days=1), 9) == []
 
 
 def test_a_refusal_is_tried_again_after_growing_pauses_and_then_fails(
@@ -79,9 +79,9 @@ def test_a_refusal_is_tried_again_after_growing_pauses_and_then_fails(
         assert claim(database, row_id, now)
         assert end_claim(database, row_id, Outcome(State.WAITING, "503"), now) is State.WAITING
         with database.reading() as session:
-            assert due(session, now + timedelta(seconds=pause_s - 1), 9) == []
+            assert due_now(session, now + timedelta(seconds=pause_s - 1), 9) == []
             now += timedelta(seconds=pause_s)
-            assert due(session, now, 9) == [row_id]
+            assert due_now(session, now, 9) == [row_id]
     assert claim(database, row_id, now)
     assert end_claim(database, row_id, Outcome(State.WAITING, "503"), now) is State.FAILED
     assert the_row(database).said == "503"

@@ -34,6 +34,17 @@ def test_csv_has_every_row_and_no_formula() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["a;=1+1", "a\tb", 'a";=1+1', "\uff1d1+1", "\0=1+1", "\n=1+1"])
+def test_a_cell_cannot_become_two(name: str) -> None:
+    """Read as in countries where the semicolon splits: the text stays whole, and no formula."""
+    rows = [{"dimensions": [name], "metrics": [3]}]
+    text = written(FileKind.CSV, Result(rows, {}, RESULT.query)).decode("utf-8-sig")
+    (cell, *_), *_rest = list(csv.reader(io.StringIO(text, newline=""), delimiter=";"))[1:]
+    assert cell.startswith((name.partition(";")[0], "'"))
+    assert not any(row and row[0].startswith("=") for row in _rest)
+    assert text.splitlines()[0] == '"event:page","visitors"'
+
+
 def test_json_has_names() -> None:
     found = json.loads(written(FileKind.JSON))
     assert found == [{"event:page": name, "visitors": value} for name, value in ROWS]

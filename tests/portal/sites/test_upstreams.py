@@ -21,7 +21,9 @@ NEW = {"host": "new.example", "timezone": "UTC"}
 
 @pytest.fixture
 def strict(make_portal: Callable[..., Portal]) -> Portal:
-    portal = make_portal(upstream_problem=UpstreamProblem(""), own_hosts=frozenset({"edge.example"}))
+    portal = make_portal(
+        upstream_problem=UpstreamProblem(""), own_hosts=frozenset({"edge.example"})
+    )
     portal.site("own.example")
     return portal
 

@@ -36,6 +36,14 @@ PAGES: dict[str, Right] = {
     "/sites/{host}/edge": Right.VIEW_STATS,
     "/sites/{host}/capture": Right.VIEW_STATS,
     "/sites/{host}/events": Right.VIEW_STATS,
+    "/sites/{host}/behaviour": Right.VIEW_STATS,
+    "/sites/{host}/behaviour/map": Right.VIEW_STATS,
+    "/sites/{host}/behaviour/clicks": Right.VIEW_STATS,
+    "/sites/{host}/behaviour/vitals": Right.VIEW_STATS,
+    "/sites/{host}/behaviour/errors": Right.VIEW_STATS,
+    "/sites/{host}/behaviour/forms": Right.VIEW_STATS,
+    "/sites/{host}/edge/crawlers": Right.VIEW_STATS,
+    "/sites/{host}/edge/answers": Right.VIEW_STATS,
     "/sites/{host}/rules": Right.VIEW_STATS,
     "/sites/{host}/settings": Right.EDIT_SITE,
     "/sites/{host}/sharing": Right.EDIT_SITE,
@@ -73,9 +81,9 @@ TYPED = {
     "act": "text",
     "seen": seal([]),
     "team": "1",
-    "kind": "broken",
     "quiet_h": "1",
 }
+TYPED_AT = {"/sites/{host}/reports/alerts": {"kind": "broken"}}
 TEAM_FORMS: dict[str, Right] = {
     "/teams/{team}/invitations": Right.MANAGE_PEOPLE,
     "/teams/{team}/invitations/99/withdraw": Right.MANAGE_PEOPLE,
@@ -119,9 +127,10 @@ def test_a_role_opens_what_the_table_says_and_nothing_else(
         assert status in ({200, 204, 403} if seen else {404})
         assert person.get(path.format(host="foreign.example")).status_code == 404
     for path, right in FORMS.items():
-        own = person.post(path.format(host="own.example"), TYPED, form_at="/")
+        typed = TYPED | TYPED_AT.get(path, {})
+        own = person.post(path.format(host="own.example"), typed, form_at="/")
         assert (own.status_code == 302) == (right in held), (path, own.status_code)
-        foreign = person.post(path.format(host="foreign.example"), TYPED, form_at="/")
+        foreign = person.post(path.format(host="foreign.example"), typed, form_at="/")
         assert foreign.status_code == 404
     new = {"host": f"new-{role}.example", "upstream": "http://a:1", "timezone": "UTC"}
     added = person.post("/sites/new", new, form_at="/")
@@ -170,7 +179,8 @@ def test_a_guest_has_one_site_and_no_team(portal: Portal, role: Role) -> None:
         assert (status < 300) == (right in GUEST_RIGHTS[role]), (path, status)
         assert person.get(path.format(host="beside.example")).status_code == 404
     for path, right in FORMS.items():
-        answer = person.post(path.format(host="own.example"), TYPED, form_at="/")
+        typed = TYPED | TYPED_AT.get(path, {})
+        answer = person.post(path.format(host="own.example"), typed, form_at="/")
         assert (answer.status_code == 302) == (right in GUEST_RIGHTS[role]), path
     assert person.get(f"/teams/{_team_id(portal, 'Default')}").status_code == 404
     assert person.get("/sites/new").status_code == 403

@@ -117,12 +117,16 @@ class EdgeReference:
 
     def brought(self, dimensions: list[str], filters: list[Any]) -> dict[Keys, set[int]]:
         kept = [part for part in filters if part[1] != "visit:bot"]
+        of_operators = "visit:operator" in str((dimensions, filters))
         everything = [*self.events, *(view.event for view in self.views)]
         found = grouped(
             (
                 e
                 for e in everything
-                if e.counts and not e.attributes.get("bot") and self.inside(e.day)
+                if e.counts
+                and not e.attributes.get("bot")
+                and self.inside(e.day)
+                and (self.sender(e) or not of_operators)
             ),
             lambda event, name: (
                 self.sender(event) if name == "visit:operator" else self.event_value(name, event)
@@ -133,7 +137,7 @@ class EdgeReference:
         return {key: {event.visit for event in rows} for key, rows in found.items()}
 
     def sender(self, event: Event) -> str:
-        return SENDERS.get(event.attributes.get("source", ""), "(not set)")
+        return SENDERS.get(event.attributes.get("source", ""), "")
 
     def captured(self, dimensions: list[str], filters: list[Any]) -> dict[Keys, Any]:
         hits = [h for h in self.hits if self.inside(self.day(h))]

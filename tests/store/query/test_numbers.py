@@ -272,3 +272,19 @@ def test_another_sites_traffic_is_never_seen(stored: Stored) -> None:
     assert listed(traffic, "visitors", by="event:page") == {"/mine": [1]}
     body = {"metrics": ["visitors"], "date_range": "all", "site_id": traffic.site.id - 1}
     assert traffic.ask(body, now=NOW).query["site_id"] == "shop.example"
+
+
+def test_titles_are_a_property_of_the_event(stored: Callable[..., Traffic]) -> None:
+    traffic = stored(
+        a_visit().view("/a", props={"title": "Tea"}).view("/b", 5, props={"title": "Tea"}),
+        a_visit().view("/c", props={"title": ""}).view("/d", 5),
+    )
+    body = {"date_range": ["2026-03-10", "2026-03-10"], "metrics": ["pageviews"]}
+    rows = traffic.ask({**body, "dimensions": ["event:title"]}).results
+    assert [(row["dimensions"], row["metrics"]) for row in rows] == [
+        (["(not set)"], [2]),
+        (["Tea"], [2]),
+    ]
+    for operator, value, count in (("is", "(not set)", 2), ("contains", "ea", 2), ("is", "", 0)):
+        filters = [[operator, "event:title", [value]]]
+        assert traffic.ask({**body, "filters": filters}).results[0]["metrics"] == [count]

@@ -35,7 +35,8 @@ const tick = () => {
 };
 
 start();
-tick();
+// Not at once: to ask a page that is being loaded for its height would cost a layout.
+requestAnimationFrame(() => setTimeout(guard(tick)));
 listen("scroll", tick);
 listen("resize", tick);
 listen("focus", tick);

@@ -7,9 +7,9 @@ from sqlalchemy import func, select
 
 from portal.commands import add_site, ensure_default_team
 from portal.database import Database
+from portal.goals.examples import put_examples
 from portal.goals.known import funnels_of, goals_of, segments_of
 from portal.models import SiteAnnotation, SiteGoal
-from statflow.demo.examples import put_examples
 
 NOW = datetime(2026, 11, 10, 15, tzinfo=UTC)
 

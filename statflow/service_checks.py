@@ -1,0 +1,142 @@
+"""What ``statflow doctor`` says of the services around the roles, and of settings that clash.
+
+Each check returns what is right, or raises ``WrongError`` with what is wrong and what to do. It
+only looks: Redis is asked for its state, the mail server for nothing but its greeting.
+"""
+
+import smtplib
+import stat
+import time
+
+from edge.buffer.beside import open_beside
+from edge.buffer.keys import ShardKeys
+from edge.sites import SHARDS
+from portal.install_assets import VENDOR
+from portal.mail import check_server
+from statflow.paths import Paths
+from statflow.services import redis_url, running_store_url
+from statflow.settings import Settings
+from store.client import Store
+
+MB = 1024 * 1024
+FULL = 0.7
+"""The share of Redis' memory from which edges spool."""
+MANY_WAITING = 100_000
+MOST_SKEW_S = 2.0
+LITTLE_DISK_BYTES = 2 * 1024 * MB
+
+
+class WrongError(Exception):
+    """Something is wrong; the message says what, and what to do."""
+
+
+def check_redis_room(settings: Settings, paths: Paths) -> str:
+    """Look at the buffer's memory: past 70 % edges keep events on their own disks."""
+    with open_beside(redis_url(settings, paths)) as redis:
+        memory = redis.info("memory")
+    used, most = int(memory["used_memory"]), int(memory["maxmemory"])
+    if most and used > FULL * most:
+        raise WrongError(
+            f"{used // MB} of {most // MB} MB are used: edges keep events on their disks; see that "
+            "a forwarder runs and ClickHouse answers, or raise maxmemory"
+        )
+    return f"{used // MB} MB used" + (f" of {most // MB}" if most else ", without a limit")
+
+
+def check_waiting(settings: Settings, paths: Paths) -> str:
+    """Look at what waits to be stored, and whether anybody stores it."""
+    with open_beside(redis_url(settings, paths)) as redis:
+        keys = [ShardKeys.of(shard) for shard in range(SHARDS)]
+        waiting = sum(int(redis.xlen(key.events)) for key in keys)
+        owned = sum(int(redis.exists(key.lease)) for key in keys)
+    if waiting > MANY_WAITING or (waiting and not owned):
+        who = "no forwarder runs: start one" if not owned else "see the forwarder's log"
+        raise WrongError(f"{waiting} events wait to be stored; {who}")
+    return f"{waiting} events wait to be stored"
+
+
+def check_clocks(settings: Settings, paths: Paths) -> str:
+    """Compare this machine's clock with that of Redis: a visit's day depends on it."""
+    with open_beside(redis_url(settings, paths)) as redis:
+        seconds, micros = redis.time()
+    skew_s = abs(time.time() - seconds - micros / 1e6)
+    if skew_s > MOST_SKEW_S:
+        raise WrongError(
+            f"this machine and Redis differ by {skew_s:.0f} s; let chrony or systemd-timesyncd "
+            "set both clocks"
+        )
+    return "this machine and Redis agree"
+
+
+def check_salt_place(settings: Settings, paths: Paths) -> str:
+    """See that the salts are not in the Redis that writes everything to its disk."""
+    if settings.salt_url and settings.salt_url == redis_url(settings, paths):
+        raise WrongError(
+            "STATFLOW_SALT_URL is the buffer's Redis, which writes to a disk: give the salts a "
+            "Redis of their own that writes nothing (docs/containers.md has one)"
+        )
+    return "apart from the buffer"
+
+
+def check_mail(settings: Settings, _paths: Paths) -> str:
+    """Connect to the mail server, and see that links in mail lead somewhere."""
+    if not settings.smtp_url:
+        return "STATFLOW_SMTP_URL is not set: links are shown to who invites, reports go to chats"
+    if not settings.public_url:
+        raise WrongError(
+            "STATFLOW_PUBLIC_URL is not set: links in mail would lead to localhost; set it to the "
+            "portal's address"
+        )
+    try:
+        check_server(settings.smtp_url)
+    except (OSError, smtplib.SMTPException) as error:
+        raise WrongError(
+            f"the mail server does not take us ({type(error).__name__}); check STATFLOW_SMTP_URL: "
+            "host, port, smtp+starttls:// or smtps://, user and password"
+        ) from None
+    return "the mail server takes us"
+
+
+def check_public_url(settings: Settings, _paths: Paths) -> str:
+    """See that people reach the portal over TLS where it has a name."""
+    url = settings.public_url
+    if url.startswith("http://") and not url.startswith(("http://localhost", "http://127.")):
+        raise WrongError(
+            f"STATFLOW_PUBLIC_URL is {url}: passwords travel in the clear; put TLS before the "
+            "portal and write https://"
+        )
+    return url or "STATFLOW_PUBLIC_URL is not set: links say localhost"
+
+
+def check_assets(_settings: Settings, _paths: Paths) -> str:
+    """See that charts have their script."""
+    if not any(VENDOR.glob("*.js")):
+        raise WrongError("the portal's assets are missing: no charts; run `make install`")
+    return "installed"
+
+
+def check_store_room(settings: Settings, paths: Paths) -> str:
+    """Look at ClickHouse's disk."""
+    url = settings.clickhouse_url or running_store_url(paths)
+    if not url or not Store(url).ping():
+        raise WrongError("cannot be read: ClickHouse does not answer")
+    free = min(int(row[0]) for row in Store(url).query("select free_space from system.disks"))
+    if free < LITTLE_DISK_BYTES:
+        raise WrongError(
+            f"only {free // MB} MB free on ClickHouse's disk: it stops to merge, then to store; "
+            "free some, or move it to a larger disk"
+        )
+    return f"{free // MB} MB free on ClickHouse's disk"
+
+
+def check_secret_files(_settings: Settings, paths: Paths) -> str:
+    """See that nobody else reads the secrets of the data folder."""
+    files = (paths.secret_key, paths.store_secret, paths.store_json, paths.accounts)
+    others = stat.S_IRWXG | stat.S_IRWXO
+    closed = not paths.data.stat().st_mode & others
+    open_files = [f.name for f in files if f.exists() and f.stat().st_mode & others]
+    if open_files and not closed:
+        raise WrongError(
+            f"others on this machine may read {', '.join(open_files)}: chmod 700 {paths.data}"
+        )
+    return "readable by their owner alone"

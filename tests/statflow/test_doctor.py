@@ -1,0 +1,193 @@
+"""The doctor's faults: each is made, found and told with its remedy; and what is well is well."""
+
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from aiosmtpd.controller import Controller
+from redis import Redis
+
+from edge.buffer.keys import ShardKeys
+from statflow import service_checks
+from statflow.doctor import CHECKS, examine
+from statflow.paths import Paths
+from statflow.service_checks import (
+    WrongError,
+    check_assets,
+    check_clocks,
+    check_mail,
+    check_public_url,
+    check_redis_room,
+    check_salt_place,
+    check_secret_files,
+    check_store_room,
+    check_waiting,
+)
+from statflow.settings import Settings, read_settings
+from tests.store.conftest import store_process
+from tests.support.redis_server import RedisServer
+from tests.support.store_process import StoreProcess
+
+__all__ = ["store_process"]
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    found = Paths(tmp_path / "data")
+    found.prepare()
+    return found
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    running = RedisServer(maxmemory="128mb").start()
+    yield running
+    running.remove()
+
+
+def settings(paths: Paths, **given: str) -> Settings:
+    environ = {f"STATFLOW_{name.upper()}": value for name, value in given.items()}
+    return read_settings(environ, data_dir=paths.data)
+
+
+@contextmanager
+def wrong(said: str) -> Iterator[None]:
+    with pytest.raises(WrongError, match=said):
+        yield
+
+
+def test_a_buffer_that_fills_up_is_told(paths: Paths, server: RedisServer) -> None:
+    found = settings(paths, redis_url=server.url)
+    assert "of 128" in check_redis_room(found, paths)
+    with Redis.from_url(server.url) as redis:
+        for number in range(9):
+            redis.set(f"ballast{number}", b"x" * 10_000_000)
+    with wrong("edges keep events on their disks"):
+        check_redis_room(found, paths)
+
+
+def test_events_that_nobody_stores_are_told(paths: Paths, server: RedisServer) -> None:
+    found = settings(paths, redis_url=server.url)
+    assert check_waiting(found, paths).startswith("0 events")
+    keys = ShardKeys.of(7)
+    with Redis.from_url(server.url) as redis:
+        redis.xadd(keys.events, {"d": b"event"})
+        with wrong("1 events wait to be stored; no forwarder runs"):
+            check_waiting(found, paths)
+        redis.hset(keys.lease, "owner", "somebody")
+        assert check_waiting(found, paths).startswith("1 events")
+
+
+def test_many_events_that_wait_are_told(
+    paths: Paths, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_checks, "MANY_WAITING", 0)
+    keys = ShardKeys.of(7)
+    with Redis.from_url(server.url) as redis:
+        redis.xadd(keys.events, {"d": b"event"})
+        redis.hset(keys.lease, "owner", "somebody")
+    with wrong("see the forwarder's log"):
+        check_waiting(settings(paths, redis_url=server.url), paths)
+
+
+def test_clocks_that_differ_are_told(
+    paths: Paths, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = settings(paths, redis_url=server.url)
+    assert check_clocks(found, paths) == "this machine and Redis agree"
+    now = time.time()
+    monkeypatch.setattr(service_checks.time, "time", lambda: now + 90)
+    with wrong("differ by 9[0-9] s"):
+        check_clocks(found, paths)
+
+
+def test_salts_in_the_buffer_are_told(paths: Paths) -> None:
+    with wrong("a Redis of their own"):
+        url = "redis://127.0.0.1/0"
+        check_salt_place(settings(paths, redis_url=url, salt_url=url), paths)
+    assert check_salt_place(settings(paths), paths) == "apart from the buffer"
+
+
+def test_mail_that_would_lead_to_localhost_is_told(paths: Paths) -> None:
+    with wrong("STATFLOW_PUBLIC_URL is not set"):
+        check_mail(settings(paths, smtp_url="smtp://127.0.0.1:1"), paths)
+    assert "not set" in check_mail(settings(paths), paths)
+
+
+def test_a_mail_server_that_is_away_is_told(paths: Paths) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    given = {"smtp_url": f"smtp://127.0.0.1:{port}", "public_url": "https://p.example"}
+    with wrong("does not take us"):
+        check_mail(settings(paths, **given), paths)
+    controller = Controller(object(), hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        assert check_mail(settings(paths, **given), paths) == "the mail server takes us"
+        given["smtp_url"] = f"smtp://ann:word@127.0.0.1:{port}"
+        with wrong("user and password"):
+            check_mail(settings(paths, **given), paths)
+    finally:
+        controller.stop()
+
+
+def test_a_portal_without_tls_is_told(paths: Paths) -> None:
+    with wrong("passwords travel in the clear"):
+        check_public_url(settings(paths, public_url="http://stats.example.com"), paths)
+    for good in ("https://stats.example.com", "http://localhost:8000"):
+        assert check_public_url(settings(paths, public_url=good), paths) == good
+
+
+def test_missing_assets_are_told(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert check_assets(settings(paths), paths) == "installed"
+    monkeypatch.setattr(service_checks, "VENDOR", tmp_path)
+    with wrong("make install"):
+        check_assets(settings(paths), paths)
+
+
+def test_a_full_disk_of_the_store_is_told(
+    paths: Paths, store_process: StoreProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = settings(paths, clickhouse_url=store_process.url)
+    assert "MB free" in check_store_room(found, paths)
+    monkeypatch.setattr(service_checks, "LITTLE_DISK_BYTES", 2**62)
+    with wrong("only .* MB free on ClickHouse's disk"):
+        check_store_room(found, paths)
+    with wrong("does not answer"):
+        check_store_room(settings(paths), paths)
+
+
+def test_secrets_that_others_can_read_are_told(paths: Paths) -> None:
+    paths.secret_key.write_text("secret")
+    paths.secret_key.chmod(0o644)
+    assert check_secret_files(settings(paths), paths) == "readable by their owner alone"
+    paths.data.chmod(0o755)
+    with wrong("chmod 700"):
+        check_secret_files(settings(paths), paths)
+
+
+def test_a_redis_that_is_away_is_one_sentence_in_every_line(paths: Paths) -> None:
+    found = {each.part: each for each in examine(settings(paths), paths)}
+    assert list(found) == [name for name, _ in CHECKS]
+    for part in ("redis", "redis memory", "clocks", "waiting", "dead letters"):
+        assert not found[part].good
+        assert "Redis does not answer" in found[part].said
+        assert "Traceback" not in found[part].said
+    assert not any("the check failed" in each.said for each in found.values())
+
+
+def test_every_check_has_a_name_of_its_own() -> None:
+    names = [name for name, _ in CHECKS]
+    assert len(set(names)) == len(names) >= 20
+
+
+def test_the_page_on_troubles_has_every_check_that_can_fail() -> None:
+    page = Path("docs/troubleshooting.md").read_text()
+    listed = re.findall(r"^\| ([a-z ]+) \|", page.partition("Not a fault")[0], re.MULTILINE)
+    assert listed[1:] == [name for name, _ in CHECKS if name not in {"python", "up"}]

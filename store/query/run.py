@@ -306,7 +306,8 @@ def _meta(store: QueryStore, asked: Asked, earlier: Asked | None) -> dict[str, A
     if include.total_rows:
         meta["total_rows"] = _total_rows(store, asked)
     if include.totals:
-        whole = replace(asked, query=replace(asked.query, dimensions=()), dimensions=())
+        one = replace(asked.query, dimensions=(), order_by=(), pagination=Pagination())
+        whole = replace(asked, query=one, dimensions=())
         ((keys, values),) = _rows(store, whole)
         meta["totals"] = present(whole, keys, values)
     if earlier is not None:

@@ -29,15 +29,19 @@ def moved(store: Store) -> int:
     return SITE_ID
 
 
-@pytest.fixture
-def viewer(make_portal: Callable[..., Portal], store: Store, moved: int) -> Person:
-    portal = make_portal(store)
+def looks_at(portal: Portal, site_id: int) -> Person:
+    """Somebody who sees the site of that id in the store."""
     with portal.database.writing() as session:
-        site = Site(id=moved, team_id=1, host="moved.example", public_key="stk_m",
+        site = Site(id=site_id, team_id=1, host="moved.example", public_key="stk_m",
                     created_at=NOW, upstreams=["http://a:1"],
                     hosts=[SiteHost(host="moved.example")])  # fmt: skip
         session.add(site)
     return portal.user("a@b.c", Role.VIEWER)
+
+
+@pytest.fixture
+def viewer(make_portal: Callable[..., Portal], store: Store, moved: int) -> Person:
+    return looks_at(make_portal(store), moved)
 
 
 def figures(viewer: Person, query: str) -> dict[str, str]:
@@ -70,15 +74,13 @@ def test_a_view_that_they_cannot_tell_says_so(viewer: Person) -> None:
     assert "Without imported totals, which cannot tell this list." in card
 
 
+@pytest.fixture(scope="session")
+def without_visits(store: Store) -> int:
+    put_import(store, SITE_ID + 1, ROWS)
+    return SITE_ID + 1
+
+
 def test_a_site_with_imports_alone_is_not_empty(
-    make_portal: Callable[..., Portal], store: Store
+    make_portal: Callable[..., Portal], store: Store, without_visits: int
 ) -> None:
-    portal = make_portal(store)
-    site_id = portal.site("old.example")
-    put_import(store, site_id, ROWS)
-    person = portal.user("a@b.c", Role.VIEWER)
-    assert figures_of(person)["visits"] == "12"
-
-
-def figures_of(person: Person) -> dict[str, str]:
-    return dict(_FIGURE.findall(person.get("/sites/old.example").text))
+    assert figures(looks_at(make_portal(store), without_visits), "")["visits"] == "12"

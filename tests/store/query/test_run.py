@@ -253,3 +253,18 @@ def test_any_text_is_only_a_value(
     body = {"metrics": ["events"], "date_range": "all", "filters": [["is", "event:page", [text]]]}
     expected = 0 if text not in {"/", "/a"} else 1
     assert (traffic.ask(body).results[0]["metrics"][0] > 0) == bool(expected)
+
+
+def test_totals_are_of_the_whole_whatever_page_and_order_is_asked(
+    stored: Callable[..., Traffic],
+) -> None:
+    traffic = stored(a_visit("UTC", "2026-03-10T10:00:00").view("/"))
+    body = {
+        "metrics": ["visits"],
+        "date_range": ["2026-03-10", "2026-03-10"],
+        "include": {"totals": True},
+        "pagination": {"offset": 3},
+    }
+    assert traffic.ask(body).meta["totals"] == [1]
+    by_source = {"dimensions": ["visit:source"], "order_by": [["visit:source", "asc"]]}
+    assert traffic.ask(body | by_source).meta["totals"] == [1]

@@ -73,7 +73,7 @@ TYPED = {
     "act": "text",
     "seen": seal([]),
     "team": "1",
-    "kind": "broken",
+    "what": "broken",
     "quiet_h": "1",
 }
 TEAM_FORMS: dict[str, Right] = {

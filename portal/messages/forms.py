@@ -38,7 +38,7 @@ class GetsForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
 class AlertForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """A new alert; an empty threshold is the usual one."""
 
-    kind = SelectField(
+    what = SelectField(
         "Tell when", choices={kind.name: kind.label for kind in ALERT_KINDS.values()}
     )
     threshold = FloatField("Threshold", [Optional(), NumberRange(min=0, max=1e9)])

@@ -222,10 +222,10 @@ def add_alert(host: str) -> ResponseReturnValue:
 
 
 def _alert(site: Site, form: AlertForm) -> AlertRule:
-    kind = ALERT_KINDS[form.kind.data]
+    kind = ALERT_KINDS[form.what.data]
     goal = (form.goal.data or "") if kind.name == "goal" else ""
     if len(_alerts(site.id)) >= MOST_ALERTS:
-        raise FieldError("kind", f"A site has at most {MOST_ALERTS} alerts.")
+        raise FieldError("what", f"A site has at most {MOST_ALERTS} alerts.")
     if kind.name == "goal" and goal not in {g.name for g in goals_of(reading(), site)}:
         raise FieldError("goal", "Choose a goal of this site.")
     typed = form.threshold.data

@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 from playwright.sync_api import Browser
 
-from tests.portal.dashboard.test_browser import browser, chromium
+from tests.portal.dashboard.conftest import browser, chromium
 from tests.support.stack import Stack
 
 __all__ = ["browser", "chromium"]

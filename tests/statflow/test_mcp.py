@@ -15,10 +15,10 @@ from waitress.server import create_server
 
 from portal.models import Role, Site, SiteGoal, SiteHost
 from store.client import Store
-from tests.portal.conftest import NOW, Portal, database_url, make_portal, migrated_file, store
+from tests.portal.conftest import NOW, Portal, make_portal, store
 from tests.store.query.dataset import a_visit, store_traffic
 
-__all__ = ["database_url", "make_portal", "migrated_file", "store"]
+__all__ = ["make_portal", "store"]
 
 SITE_ID = 870_000
 TOOLS = {"query", "funnel", "goals", "vocabulary"}

@@ -18,7 +18,7 @@ from store.client import Store
 from tests.portal.access.slots import BESIDE, HOSTS, OWN, SITES
 from tests.portal.access.walk import Ask, asks, send
 from tests.portal.access.world import Caller, World, build
-from tests.portal.dashboard.test_browser import browser, chromium, problems
+from tests.portal.dashboard.conftest import browser, chromium, problems
 from tests.store.query.dataset import a_visit, store_traffic
 
 __all__ = ["browser", "chromium"]

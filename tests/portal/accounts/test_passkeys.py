@@ -14,7 +14,7 @@ from waitress.server import create_server
 
 from portal.models import AuditEntry, Passkey, Role, UserSession
 from tests.portal.conftest import PASSWORD, Portal
-from tests.portal.dashboard.test_browser import browser, chromium, problems
+from tests.portal.dashboard.conftest import browser, chromium, problems
 from tests.portal.factors import code_at
 
 __all__ = ["browser", "chromium"]

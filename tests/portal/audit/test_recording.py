@@ -323,10 +323,10 @@ MUTATING: dict[tuple[str, str], Act] = {
         "/remove"
     ),
     ("POST", "/sites/<host>/reports/alerts"): form(
-        f"{SITE}/reports/alerts", kind="broken", quiet_h="1"
+        f"{SITE}/reports/alerts", what="broken", quiet_h="1"
     ),
     ("POST", "/sites/<host>/reports/alerts/<int:alert_id>/remove"): after(
-        form(f"{SITE}/reports/alerts", kind="broken", quiet_h="1"),
+        form(f"{SITE}/reports/alerts", what="broken", quiet_h="1"),
         form(f"{SITE}/reports/alerts/1/remove"),
     ),
     ("POST", "/tokens"): form("/tokens", name="Report", host="own.example", scopes=["stats:read"]),

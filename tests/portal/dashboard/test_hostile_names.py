@@ -10,7 +10,7 @@ from waitress.server import create_server
 from portal.models import Role, Site, SiteHost
 from store.client import Store
 from tests.portal.conftest import NOW, PASSWORD, Portal
-from tests.portal.dashboard.test_browser import browser, chromium
+from tests.portal.dashboard.conftest import browser, chromium
 from tests.store.query.dataset import a_visit, store_traffic
 
 __all__ = ["browser", "chromium"]

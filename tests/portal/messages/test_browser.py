@@ -12,7 +12,7 @@ from portal.messages.message import Topic
 from portal.messages.unsubscribe import Unsubscriber
 from portal.models import Recipient, Role
 from tests.portal.conftest import PASSWORD, Portal
-from tests.portal.dashboard.test_browser import browser, chromium, problems
+from tests.portal.dashboard.conftest import browser, chromium, problems
 from tests.portal.messages.conftest import SECRET, ways
 from tests.support.receiver import Receiver
 
@@ -31,7 +31,7 @@ def address(make_portal: Callable[..., Portal]) -> Iterator[str]:
     typed = {"kind": "email", "address": LONG, "gets": ["weekly"]}
     person.post(f"{PATH}/recipients", typed, form_at=PATH)
     person.post(f"{PATH}/recipients/1/test", {}, form_at=PATH)
-    person.post(f"{PATH}/alerts", {"kind": "capture", "quiet_h": "24"}, form_at=PATH)
+    person.post(f"{PATH}/alerts", {"what": "capture", "quiet_h": "24"}, form_at=PATH)
     server = create_server(portal.app, host="127.0.0.1", port=0, threads=4)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

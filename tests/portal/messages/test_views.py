@@ -154,8 +154,8 @@ def test_without_a_mail_server_only_mail_is_refused(
 def test_an_alert_is_added_with_its_usual_threshold_and_removed(sending: Portal) -> None:
     person = sending.user("a@b.c", Role.EDITOR)
     at = f"{PAGE}/alerts"
-    assert person.post(at, {"kind": "broken", "quiet_h": "12"}, form_at=PAGE).status_code == 302
-    typed = {"kind": "capture", "quiet_h": "1", "threshold": "62.5"}
+    assert person.post(at, {"what": "broken", "quiet_h": "12"}, form_at=PAGE).status_code == 302
+    typed = {"what": "capture", "quiet_h": "1", "threshold": "62.5"}
     assert person.post(at, typed, form_at=PAGE).status_code == 302
     found = [(row.kind, row.threshold, row.quiet_h) for row in rows(sending, AlertRule)]
     assert found == [("broken", 25, 12), ("capture", 62.5, 1)]
@@ -168,12 +168,12 @@ def test_an_alert_is_added_with_its_usual_threshold_and_removed(sending: Portal)
 @pytest.mark.parametrize(
     "typed",
     [
-        {"kind": "weather"},
-        {"kind": "broken", "threshold": "-1"},
-        {"kind": "broken", "threshold": "many"},
-        {"kind": "broken", "threshold": "nan"},
-        {"kind": "broken", "quiet_h": "0"},
-        {"kind": "goal", "goal": "Nothing"},
+        {"what": "weather"},
+        {"what": "broken", "threshold": "-1"},
+        {"what": "broken", "threshold": "many"},
+        {"what": "broken", "threshold": "nan"},
+        {"what": "broken", "quiet_h": "0"},
+        {"what": "goal", "goal": "Nothing"},
     ],
 )
 def test_an_alert_that_cannot_be_is_refused(sending: Portal, typed: dict[str, str]) -> None:
@@ -187,7 +187,7 @@ def test_a_goal_is_chosen_among_the_sites(sending: Portal) -> None:
     with sending.database.writing() as session:
         session.add(SiteGoal(site_id=1, name="Order", kind="event", target="Order", created_at=NOW))
     person = sending.user("a@b.c", Role.EDITOR)
-    typed = {"kind": "goal", "goal": "Order", "quiet_h": "24"}
+    typed = {"what": "goal", "goal": "Order", "quiet_h": "24"}
     assert person.post(f"{PAGE}/alerts", typed, form_at=PAGE).status_code == 302
     assert "A goal is reached: Order" in " ".join(person.get(PAGE).text.split())
 
@@ -198,7 +198,7 @@ def test_who_may_not_change_the_site_sees_and_does_nothing(
 ) -> None:
     owner = sending.user("o@b.c", Role.OWNER)
     owner.post(f"{PAGE}/recipients", EMAIL, form_at=PAGE)
-    owner.post(f"{PAGE}/alerts", {"kind": "broken", "quiet_h": "1"}, form_at=PAGE)
+    owner.post(f"{PAGE}/alerts", {"what": "broken", "quiet_h": "1"}, form_at=PAGE)
     person = sending.user("a@b.c", role)
     assert person.get(PAGE).status_code == status
     assert person.get(f"{PAGE}/recipients/1").status_code == status
@@ -221,7 +221,7 @@ def test_a_row_of_another_site_is_not_there(sending: Portal) -> None:
     owner = sending.user("o@b.c", Role.OWNER, "Others")
     theirs = "/sites/foreign.example/reports"
     owner.post(f"{theirs}/recipients", EMAIL, form_at=theirs)
-    owner.post(f"{theirs}/alerts", {"kind": "broken", "quiet_h": "1"}, form_at=theirs)
+    owner.post(f"{theirs}/alerts", {"what": "broken", "quiet_h": "1"}, form_at=theirs)
     person = sending.user("a@b.c", Role.OWNER)
     for path in ("recipients/1", "recipients/1/test", "recipients/1/remove", "alerts/1/remove"):
         assert person.post(f"{PAGE}/{path}", {"gets": []}, form_at=PAGE).status_code == 404

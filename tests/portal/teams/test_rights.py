@@ -155,7 +155,6 @@ def test_a_role_changes_of_a_team_what_the_table_says(portal: Portal, role: Role
     own, foreign = _team_id(portal, "Default"), _team_id(portal, "Others")
     person = portal.user("a@b.c", role)
     held = RIGHTS[role] if role else frozenset()
-    typed = {"email": "new@b.c", "role": "viewer", "place": "", "name": "x"}
     assert person.get(f"/teams/{own}").status_code == (200 if held else 404)
     assert person.get(f"/teams/{foreign}").status_code == 404
     for path, right in TEAM_FORMS.items():

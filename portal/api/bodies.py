@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints, create_model
 from portal.api.shapes import Body, Id, Name
 from portal.dashboard.cards import CARDS
 from portal.models import Role
+from portal.properties.known import MAX_KEY, MAX_LABEL
 from portal.sites.switches import SWITCHES
 
 Text = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^[^\x00]*$")]
@@ -32,6 +33,16 @@ class PublicBody(Body):
     """Whether anybody may read the dashboard."""
 
     public: bool
+
+
+class PropertyBody(Body):
+    """What is said of a custom property: its name on the dashboard, and whether lists have it."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=MAX_KEY, pattern=r"^[^\x00]+$")]
+    label: Annotated[str, StringConstraints(max_length=MAX_LABEL, pattern=r"^[^\x00]*$")] = Field(
+        "", description="shown in place of the name"
+    )
+    listed: bool = Field(default=True, description="whether the dashboard lists it")
 
 
 class RoleBody(Body):

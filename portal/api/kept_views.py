@@ -4,7 +4,6 @@ Reading needs the scope ``sites:read``, changing ``sites:write``; what rows are 
 ``portal.api.kept``. The one invariant: every change is one transaction that commits as a whole.
 """
 
-from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, jsonify, request
@@ -12,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
 from sqlalchemy import select
 
+from portal.api.bodies import PropertyBody
 from portal.api.callers import (
     SITES_READ,
     SITES_WRITE,
@@ -40,14 +40,13 @@ from portal.commands import create_token
 from portal.config import here
 from portal.models import ApiToken, Membership, Site, User
 from portal.needs import OfToken, needs
+from portal.properties.known import Wish, properties_of, say, wishes_of
 from portal.sessions import reading
 from portal.sites.fields import FieldError
 from portal.sites.publishing import publish_sites
 from portal.teams.rights import Right, rights_in
-from store.query.properties import property_keys
 
 blueprint = Blueprint("api_sites", __name__, url_prefix="/api/v2/sites")
-PROPERTY_DAYS = timedelta(days=91)
 
 for kind, handler in questions.error_handler_spec[None][None].items():
     blueprint.register_error_handler(kind, handler)
@@ -138,9 +137,25 @@ def members(site: str) -> ResponseReturnValue:
 def properties(site: str) -> ResponseReturnValue:
     """List the custom properties that events of the last 91 days had."""
     who = caller(SITES_READ, site)
-    since = here().now() - PROPERTY_DAYS
-    found = property_keys(here().questions(), who.site.id, since)
-    return jsonify(properties=[{"name": name, "events": events} for name, events in found])
+    wishes = wishes_of(reading(), who.site.id)
+    found = properties_of(here().questions(), who.site.id, wishes, here().now())
+    return jsonify(
+        properties=[
+            {"name": row.key, "events": row.events, "label": row.label, "listed": row.is_listed}
+            for row in found
+        ]
+    )
+
+
+@blueprint.put("/<site>/properties")
+@needs(OfToken(SITES_WRITE))
+def say_property(site: str) -> ResponseReturnValue:
+    """Say how a custom property is shown."""
+    who = caller(SITES_WRITE, site)
+    body = PropertyBody.model_validate(read_body())
+    with here().database.writing() as session:
+        say(session, who.site.id, body.name, Wish(body.label, body.listed))
+    return jsonify(body.model_dump())
 
 
 @blueprint.get("/<site>/tokens")

@@ -24,13 +24,13 @@ from portal.api.callers import (
     token_with,
 )
 from portal.api.kept import BY_NAME, NotThereError, add_row, list_rows, remove_row
-from portal.api.kept_views import PROPERTY_DAYS
 from portal.api.kept_views import blueprint as kept
 from portal.api.shapes import GoalBody
 from portal.commands import remove_site, rename_site
 from portal.config import here
 from portal.models import Site
 from portal.needs import OfToken, needs
+from portal.properties.known import RECENT
 from portal.sessions import reading
 from portal.sharing.links import Wanted, links_of, make_link
 from portal.sites.fields import FieldError
@@ -110,7 +110,7 @@ def add() -> ResponseReturnValue:
 def one(site: str) -> ResponseReturnValue:
     """Show a site, and the custom properties of its last 91 days."""
     who = caller(SITES_READ, site)
-    found = property_keys(here().store, who.site.id, here().now() - PROPERTY_DAYS)
+    found = property_keys(here().store, who.site.id, here().now() - RECENT)
     return jsonify({**_row(who.site), "custom_properties": [name for name, _ in found]})
 
 

@@ -14,6 +14,7 @@ from portal.api.behaviour import QUESTIONS
 from portal.api.bodies import (
     InvitationBody,
     LinkBody,
+    PropertyBody,
     PublicBody,
     RoleBody,
     SettingsBody,
@@ -110,6 +111,9 @@ def _paths() -> Schema:
     for name in ("members", "properties", "imports"):
         listed = _operation(f"The site's {name}", SITES_READ, _list_of(name))
         paths[f"{base}/{{site}}/{name}"] = _with(one_site, get=listed)
+    paths[f"{base}/{{site}}/properties"]["put"] = _operation(
+        "Say how a property is shown", SITES_WRITE, _object(), "PropertyBody"
+    )
     for resource in RESOURCES:
         paths |= _kept(f"{base}/{{site}}/{resource.name}", resource, one_site, row)
     return paths
@@ -295,7 +299,16 @@ def _schemas() -> Schema:
         "Site": _object({"id": {"type": "integer"}, "host": _STRING}, ["id", "host", "timezone"]),
         "Problem": _problem(),
     }
-    own = (SiteBody, SettingsBody, PublicBody, LinkBody, InvitationBody, RoleBody, TokenBody)
+    own = (
+        SiteBody,
+        SettingsBody,
+        PropertyBody,
+        PublicBody,
+        LinkBody,
+        InvitationBody,
+        RoleBody,
+        TokenBody,
+    )
     bodies: list[type[Body]] = [*own, *(resource.body for resource in RESOURCES)]
     for body in bodies:
         schema = body.model_json_schema(ref_template=_REF)

@@ -16,6 +16,8 @@ from store.query.properties import property_keys
 from store.query.run import QueryStore
 
 RECENT = timedelta(days=91)
+MAX_KEY = 300
+MAX_LABEL = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,18 @@ def wishes_of(session: Session, site_id: int) -> dict[str, Wish]:
     """Give what the team said of its properties, by key."""
     rows = session.scalars(select(SiteProperty).where(SiteProperty.site_id == site_id))
     return {row.key: Wish(row.label, row.is_listed) for row in rows}
+
+
+def say(session: Session, site_id: int, key: str, wish: Wish) -> None:
+    """Keep what is said of a property; what holds anyway needs no row."""
+    query = select(SiteProperty).where(SiteProperty.site_id == site_id, SiteProperty.key == key)
+    row = session.scalars(query).first()
+    if row is not None:
+        row.label, row.is_listed = wish.label, wish.is_listed
+    elif wish.label or not wish.is_listed:
+        session.add(
+            SiteProperty(site_id=site_id, key=key, label=wish.label, is_listed=wish.is_listed)
+        )
 
 
 def properties_of(

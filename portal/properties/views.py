@@ -5,13 +5,19 @@ import logging
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from portal.config import here
-from portal.models import Site, SiteProperty
+from portal.models import Site
 from portal.needs import needs
-from portal.properties.known import Property, properties_of, wishes_of
+from portal.properties.known import (
+    MAX_KEY,
+    MAX_LABEL,
+    Property,
+    Wish,
+    properties_of,
+    say,
+    wishes_of,
+)
 from portal.sessions import reading
 from portal.sites.access import site_or_stop
 from portal.teams.rights import Right
@@ -19,8 +25,6 @@ from store.client import StoreError, StoreUnavailable
 
 blueprint = Blueprint("properties", __name__, url_prefix="/sites/<host>/settings/properties")
 log = logging.getLogger(__name__)
-MAX_KEY = 300
-MAX_LABEL = 120
 MAX_KEYS = 300
 
 
@@ -64,16 +68,7 @@ def change(host: str) -> ResponseReturnValue:
     listed = set(request.form.getlist("listed"))
     with here().database.writing() as session:
         for key, label in zip(keys, labels, strict=False):
-            _say(session, site.id, key, label.strip()[:MAX_LABEL], is_listed=key in listed)
+            if key:
+                say(session, site.id, key, Wish(label.strip()[:MAX_LABEL], key in listed))
     flash("Saved.", "good")
     return redirect(url_for("properties.page", host=site.host))
-
-
-def _say(session: Session, site_id: int, key: str, label: str, *, is_listed: bool) -> None:
-    """Keep what is said of a property; what holds anyway needs no row."""
-    query = select(SiteProperty).where(SiteProperty.site_id == site_id, SiteProperty.key == key)
-    row = session.scalars(query).first()
-    if row is None and (label or not is_listed) and key:
-        session.add(SiteProperty(site_id=site_id, key=key, label=label, is_listed=is_listed))
-    elif row is not None:
-        row.label, row.is_listed = label, is_listed

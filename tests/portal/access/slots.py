@@ -144,6 +144,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "api_manage.new_site": {"host": "new.example", "upstream": "http://203.0.113.5"},
     "api_manage.change_settings": {"timezone": "UTC"},
     "api_manage.publish": {"public": True},
+    "api_sites.say_property": {"name": "plan", "label": "Plan"},
     "api_manage.add_link": {"name": "Press"},
     "api_manage.replace_link": {"name": "Press"},
     "api_people.change_member": {"role": "editor"},

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from portal.models import Role
+from portal.models import Role, SiteProperty
 from store.client import Store
 from tests.portal.api.test_views import error
 from tests.portal.conftest import Portal
@@ -203,6 +204,21 @@ def test_a_site_its_members_and_properties_are_shown(editor: Client) -> None:
         "viewer@b.c": "viewer",
     }
     assert editor("GET", "own.example/properties").json == {"properties": []}
+
+
+def test_a_property_is_shown_as_it_was_said(shop: Portal, editor: Client, viewer: Client) -> None:
+    body = {"name": "plan", "label": "Plan", "listed": False}
+    assert editor("PUT", "own.example/properties", body).json == body
+    with shop.database.reading() as session:
+        (row,) = session.scalars(select(SiteProperty))
+        assert (row.key, row.label, row.is_listed) == ("plan", "Plan", False)
+    assert editor("PUT", "own.example/properties", {"name": "plan"}).json == {
+        "name": "plan",
+        "label": "",
+        "listed": True,
+    }
+    assert error(editor("PUT", "own.example/properties", {"name": ""}))["field"] == "name"
+    assert viewer("PUT", "own.example/properties", body).status_code in {403, 404}
 
 
 def test_tokens_give_away_only_what_they_have(shop: Portal, editor: Client) -> None:

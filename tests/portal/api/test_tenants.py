@@ -26,6 +26,8 @@ CALLERS = (
     "token_stats:read",
     "token_sites:read",
     "token_sites:write",
+    "token_sites:admin",
+    "token_people:write",
     "token_events:write",
     "token_every_scope_of_a_viewer",
     "token_every_scope_of_a_guest",

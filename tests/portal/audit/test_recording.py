@@ -286,6 +286,9 @@ MUTATING: dict[tuple[str, str], Act] = {
     ("POST", "/sites/<host>/settings/properties"): form(
         f"{SITE}/settings/properties", key="plan", label="Plan"
     ),
+    ("PUT", "/api/v2/sites/<site>/properties"): api(
+        "PUT", "properties", {"name": "plan", "label": "Plan"}
+    ),
     ("POST", "/sites/<host>/settings/funnels/new"): with_rows(
         "/settings/funnels/new", **BUILT, name="New"
     ),

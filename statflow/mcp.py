@@ -5,10 +5,10 @@ never changes. The one invariant: no request but a question leaves here, and onl
 was named.
 """
 
+import warnings
 from typing import Annotated, Any
 
 import httpx
-import warnings
 from mcp.server.fastmcp import FastMCP
 from mcp.server.fastmcp.exceptions import ToolError
 from mcp.types import ToolAnnotations

@@ -108,7 +108,7 @@ def ever() -> dict[str, Any]:
 
 def _list(state: State, tab: Tab, metrics: tuple[str, ...]) -> dict[str, Any]:
     name = query_name(tab.dimension)
-    base = base_question(state)
+    base = _with_imports(state)
     own = [[operator, name, [value]] for operator, value in tab.only]
     return base | {
         "metrics": list(metrics),
@@ -123,12 +123,16 @@ def base_question(state: State) -> dict[str, Any]:
     return {
         "date_range": [state.days.first.isoformat(), state.days.last.isoformat()],
         "filters": [chip.clause() for chip in state.chips],
-        "include": {"imports": True} if state.imports else {},
     }
+
+
+def _with_imports(state: State) -> dict[str, Any]:
+    """Ask for imported totals too, as only ``POST /api/v2/query`` can, unless they are left out."""
+    return base_question(state) | {"include": {"imports": True} if state.imports else {}}
 
 
 def _compared(state: State) -> dict[str, Any]:
     """Ask for the state's days and for those they are compared with."""
-    base, mode = base_question(state), state.comparison_mode
+    base, mode = _with_imports(state), state.comparison_mode
     compared = {"comparisons": {"mode": mode}} if mode else {}
     return base | {"include": base["include"] | compared}

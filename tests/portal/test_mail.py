@@ -128,7 +128,7 @@ def test_a_wrong_password_is_logged_without_it(
     box, port = serve(scheme)
     smtp_sender(f"{scheme}://ada:mistaken@localhost:{port}", "s@p.example", ())(MAIL)
     assert box.received == []
-    assert "mail could not be sent: SMTP" in caplog.text
+    assert "mail could not be sent: " in caplog.text
     assert "mistaken" not in caplog.text
 
 

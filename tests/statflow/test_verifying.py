@@ -210,7 +210,7 @@ class TestUpstream:
 
     def test_not_allowed(self, look: Look) -> None:
         look.environ = {"STATFLOW_UPSTREAM_RANGES": "10.0.0.0/8"}
-        assert "the operator allows" in look.wrong()["upstream"]
+        assert "may connect to" in look.wrong()["upstream"]
 
     def test_certificate(self, look: Look, serve: Callable[..., Served], tmp_path: Path) -> None:
         secure = serve(server_context(tmp_path))

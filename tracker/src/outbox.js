@@ -66,7 +66,7 @@ export const flush = guard(() => {
       (response) => (response.status > 428 ? retry() : (failures = 0)),
       // The page that is left fails its requests a moment before it goes, and they arrive all the
       // same: what fails counts as lost only where the page lives on.
-      () => setTimeout(retry, 200),
+      () => guard(setTimeout)(retry, 200),
     );
   else navigator.sendBeacon(endpoint, body);
   flush();

@@ -234,8 +234,8 @@ def test_with_the_store_away_the_page_stands_and_says_so(portal: Portal) -> None
 @pytest.mark.parametrize(
     ("path", "most"),
     [
-        ("/", 5),
-        ("/sites/shop.example", 9),
+        ("/", 6),
+        ("/sites/shop.example", 10),
         ("/sites/shop.example/cards/sources", 5),
         ("/sites/shop.example/glance", 5),
     ],
@@ -257,7 +257,7 @@ def test_a_whole_list_comes_as_a_file(shop: Portal, kind: str) -> None:
     assert answer.status_code == 200
     assert answer.headers["Content-Disposition"].endswith(f'"shop.example-top.{kind}"')
     if kind == "csv":
-        assert answer.text.splitlines()[0].startswith("\ufeffevent:page,visitors,")
+        assert answer.text.splitlines()[0].startswith('\ufeff"event:page","visitors",')
         assert len(answer.text.splitlines()) > 1
     assert person.get("/sites/shop.example/details/pages/nope.csv").status_code == 404
     assert shop.somebody().get(f"/sites/shop.example/details/pages/top.{kind}").status_code == 302

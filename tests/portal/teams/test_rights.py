@@ -1,7 +1,5 @@
 """Who may do what: every page of a site, every role, one's own and a foreign site."""
 
-import re
-
 import pytest
 from sqlalchemy import select
 
@@ -100,18 +98,6 @@ TEAM_FORMS: dict[str, Right] = {
 }
 
 
-def test_every_route_of_a_site_is_in_the_matrix(portal: Portal) -> None:
-    rules = [
-        rule for rule in portal.app.url_map.iter_rules() if rule.rule.startswith("/sites/<host>")
-    ]
-    known = {path.split("/", 3)[3].split("/")[0] if path.count("/") > 2 else "" for path in PAGES}
-    known |= {path.split("/", 3)[3] for path in FORMS}
-    for rule in rules:
-        tail = rule.rule.removeprefix("/sites/<host>").strip("/").split("/")[0]
-        tail = tail.replace("<any(csv, json):form>", "csv")
-        assert tail in known, rule.rule
-
-
 @pytest.mark.parametrize("role", [*Role, None])
 def test_a_role_opens_what_the_table_says_and_nothing_else(
     portal: Portal, role: Role | None
@@ -141,13 +127,6 @@ def _team_id(portal: Portal, name: str) -> int:
         return int(session.scalar(select(Team.id).where(Team.name == name)) or 0)
 
 
-def test_every_route_of_a_team_is_in_the_matrix(portal: Portal) -> None:
-    shapes = {re.sub(r"{team}|99", "*", path) for path in TEAM_FORMS} | {"/teams/*"}
-    for rule in portal.app.url_map.iter_rules():
-        if "team_id" in rule.arguments:
-            assert re.sub(r"<int:\w+>", "*", rule.rule) in shapes, rule.rule
-
-
 @pytest.mark.parametrize("role", [*Role, None])
 def test_a_role_changes_of_a_team_what_the_table_says(portal: Portal, role: Role | None) -> None:
     portal.user("owner@b.c", Role.OWNER)
@@ -155,11 +134,12 @@ def test_a_role_changes_of_a_team_what_the_table_says(portal: Portal, role: Role
     own, foreign = _team_id(portal, "Default"), _team_id(portal, "Others")
     person = portal.user("a@b.c", role)
     held = RIGHTS[role] if role else frozenset()
+    typed = {"email": "new@b.c", "role": "viewer", "place": "", "name": "x"}
     assert person.get(f"/teams/{own}").status_code == (200 if held else 404)
     assert person.get(f"/teams/{foreign}").status_code == 404
     for path, right in TEAM_FORMS.items():
-        assert person.post(path.format(team=foreign), TYPED, form_at="/").status_code == 404
-        status = person.post(path.format(team=own), TYPED, form_at="/").status_code
+        assert person.post(path.format(team=foreign), typed, form_at="/").status_code == 404
+        status = person.post(path.format(team=own), typed, form_at="/").status_code
         wanted = {200, 302} if right in held else {403} if held else {404}
         assert status in wanted, (path, status)
 

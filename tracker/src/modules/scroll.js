@@ -36,7 +36,7 @@ const tick = () => {
 
 start();
 // Not at once: to ask a page that is being loaded for its height would cost a layout.
-requestAnimationFrame(() => setTimeout(guard(tick)));
+guard(requestAnimationFrame)(guard(() => setTimeout(guard(tick))));
 listen("scroll", tick);
 listen("resize", tick);
 listen("focus", tick);

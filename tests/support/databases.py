@@ -18,7 +18,25 @@ from portal.models import Base
 from tests.support.postgres_server import PostgresServer, running_postgres
 
 DATABASES = os.environ.get("DATABASES", "sqlite,postgresql").split(",")
+_CHOOSING = ("database_url", "empty_url")
 BEGINNING = datetime(2026, 11, 10, 15, 20, tzinfo=UTC)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Open each page in a browser on the first database only: what is drawn is the same."""
+    again = [item for item in items if item.get_closest_marker("browser") and _is_repeated(item)]
+    if again:
+        config.hook.pytest_deselected(items=again)
+        items[:] = [item for item in items if item not in set(again)]
+
+
+def _is_repeated(item: pytest.Item) -> bool:
+    params = (
+        item.callspec.params
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+        else {}
+    )
+    return any(params.get(name, DATABASES[0]) != DATABASES[0] for name in _CHOOSING)
 
 
 @pytest.fixture(scope="session")

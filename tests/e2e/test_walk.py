@@ -54,6 +54,7 @@ def test_three_pages_and_an_event_are_on_the_dashboard(
     visit_three_pages(page, stack, other_site)
     wanted = {"visitors": "1", "visits": "1", "pageviews": "3", "bounce_rate": "0"}
     assert figures(portal, stack, other_site, wanted) == wanted
+    portal.click("#card-events a:text('Custom events')")
     portal.wait_for_selector("text=Add to basket")
     token = make_token(stack, other_site)
     answer = query(

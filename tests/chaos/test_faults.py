@@ -235,7 +235,8 @@ async def disks_are_full(parts: Installation, load: Load) -> str:
     """No file of Redis, the edge and the store may grow: Redis ends, beacons get 503, all wait."""
     processes = [psutil.Process(parts.redis.pid), psutil.Process(parts.edge.pid)]
     processes.append(psutil.Process(parts.store.process.pid))
-    limit = 60_000
+    # Room enough for its log, or the edge could not say so.
+    limit = 60_000 + parts.edge.log.stat().st_size
     for process in processes:
         process.rlimit(psutil.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     await until(lambda: bool(load.tally.answers[503]), "a refused beacon", RECOVER_S)
@@ -354,6 +355,7 @@ async def test_trouble_loses_nothing_doubles_nothing_and_fails_no_page(
         for browser in browsers:
             browser.cancel()
         await asyncio.gather(*browsers, return_exceptions=True)
+        world.sent |= load.sent
     await until(lambda: is_drained(world.parts), "the rest of the stream", RECOVER_S)
     judge(world, load, table, name, note, recovery_s)
 
@@ -393,7 +395,6 @@ def judge(
     """Read the tables, add the row, and assert that all is well."""
     ledger = Ledger(Store(world.parts.store.url))
     judged = ledger.judge(load.sent, load.tally, steady_clock=name != "clock jumps")
-    world.sent |= load.sent
     browsings = (load.direct, load.through_nginx)
     faults = [fault for browsing in browsings for fault in browsing.faults]
     row = Figures(

@@ -119,7 +119,7 @@ def test_sets_of_networks(text: str, inside: str, outside: str) -> None:
 
 
 def test_an_unknown_word_is_named() -> None:
-    with pytest.raises(ValueError, match=r"'akamai'.*cloudflare, private, loopback"):
+    with pytest.raises(ValueError, match=r"'akamai'.*cloudflare, private, surroundings, loopback"):
         parse_networks("private, akamai")
 
 

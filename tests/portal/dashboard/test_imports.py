@@ -13,7 +13,7 @@ from tests.store.query.dataset import a_visit, store_traffic
 from tests.store.query.test_imported import ENTRY, Row, put_import, sums
 
 pytestmark = pytest.mark.timeout(180)
-SITE_ID = 830_000
+SITE_ID = 842_000
 ROWS: list[Row] = [
     ("2026-10-20", ENTRY, "", "", sums(10, 12, 30, bounces=3, duration_ms=120_000)),
     ("2026-10-20", ENTRY, "visit:source", "Google", sums(10, 12, 30)),

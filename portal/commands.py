@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import exists, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.accounts.passwords import hash_password, password_problem
@@ -77,12 +78,17 @@ class SiteExistsError(CommandError):
 
 
 def ensure_default_team(session: Session, now: datetime | None = None) -> Team:
-    """Find the team that exists from the start, or make it."""
-    team = session.scalar(select(Team).where(Team.name == DEFAULT_TEAM))
-    if team is None:
-        team = Team(name=DEFAULT_TEAM, created_at=now or _now())
-        session.add(team)
-        session.flush()
+    """Find the team that exists from the start, or make it; others may do the same just now."""
+    named = select(Team).where(Team.name == DEFAULT_TEAM)
+    team = session.scalar(named)
+    if team is not None:
+        return team
+    try:
+        with session.begin_nested():
+            team = Team(name=DEFAULT_TEAM, created_at=now or _now())
+            session.add(team)
+    except IntegrityError:
+        return session.scalars(named).one()
     return team
 
 

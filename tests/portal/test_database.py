@@ -4,6 +4,7 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from sqlalchemy import (
     table,
 )
 
-from portal.commands import add_site, list_sites
+from portal.commands import add_site, ensure_default_team, list_sites
 from portal.database import Database, revisions
 from portal.models import Base, Site
 from portal.sites.fields import FieldError
@@ -147,6 +148,28 @@ def test_processes_that_begin_together_take_turns(empty_url: str) -> None:
     with database.reading() as session:
         assert len(list_sites(session)) == 20
     database.close()
+
+
+def test_who_finds_the_default_team_being_made_takes_it(empty_url: str) -> None:
+    """Two processes with an empty database, neither of which sees what the other has begun."""
+    database = Database(empty_url)
+    database.migrate()
+    seen: list[int] = []
+
+    def other() -> None:
+        with database.writing() as session:
+            add_site(session, "two.example", "http://a:1")
+            seen.append(ensure_default_team(session).id)
+
+    with database.writing() as session:
+        first = ensure_default_team(session)
+        thread = Thread(target=other)
+        thread.start()
+        thread.join(timeout=0.5)
+        assert thread.is_alive(), "the other waits for this transaction"
+    thread.join(timeout=20)
+    database.close()
+    assert seen == [first.id]
 
 
 def test_what_a_failed_block_did_is_undone(database: Database) -> None:

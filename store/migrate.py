@@ -1,7 +1,7 @@
 """Apply the numbered schema files to a store, once each, by one process at a time.
 
-``store/schema/NNNN_*.sql`` are applied in order and recorded with a checksum in
-``schema_migrations``, forward only. A crash between a statement and its record is met by rule: every statement in
+``store/schema/NNNN_*.sql`` are applied in order, forward only, and recorded with a checksum in
+``schema_migrations``. A crash between a statement and its record is met by rule: every statement in
 a file can be repeated (``if not exists``). It makes no database and changes no data. The invariant:
 a file that has been applied never changes, and the tables are ``schema/snapshot.sql`` exactly.
 

@@ -22,6 +22,7 @@ BESIDE = {
     "tracker/package/README.md": "tracker-package.md",
 }
 """Files of the tree beside ``docs/`` that are pages of the site, and what they are called there."""
+_BLOCK = re.compile(r"\s*(?:[-*] |\d+\. |\|)")
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 
 
@@ -45,7 +46,8 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
         markdown += "\n" + "\n".join(f"- [{title_of(f)}]({f.name})" for f in decisions()) + "\n"
     here = next((old for old, new in BESIDE.items() if new == page.file.src_uri), None)
     folder = posixpath.dirname(here or f"docs/{page.file.src_uri}")
-    return _LINK.sub(lambda link: _relinked(link, folder, page.file.src_uri), markdown)
+    linked = _LINK.sub(lambda link: _relinked(link, folder, page.file.src_uri), markdown)
+    return _set_apart(linked)
 
 
 def decisions() -> list[Path]:
@@ -56,6 +58,21 @@ def decisions() -> list[Path]:
 def title_of(file: Path) -> str:
     """Read a page's heading."""
     return file.read_text().partition("\n")[0].removeprefix("# ")
+
+
+def _set_apart(markdown: str) -> str:
+    """Put a line between a paragraph and a list or table; Python-Markdown sees none without it."""
+    lines: list[str] = []
+    in_fence = False
+    for line in markdown.splitlines():
+        before = lines[-1] if lines else ""
+        if line.lstrip().startswith("```"):
+            in_fence = not in_fence
+        elif not in_fence and before.strip() and _BLOCK.match(line):
+            if not _BLOCK.match(before) and not before.startswith((" ", "\t")):
+                lines.append("")
+        lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def _relinked(link: re.Match[str], folder: str, page: str) -> str:

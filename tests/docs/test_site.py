@@ -12,8 +12,9 @@ from tests.support.stack import ROOT
 
 pytestmark = pytest.mark.timeout(240)
 _LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href"}
+SKIPPED = {"code", "pre", "script", "style", *(f"h{level}" for level in range(1, 7))}
 _FOREIGN = re.compile(r"(?:url\(|@import\s+)['\"]?(?:https?:)?//")
-_LEFT_OVER = re.compile(r"```|^\s*\|?\s*:?---|\]\(\S+\)|^\s*(?:[-*]|\d+\.) \S", re.MULTILINE)
+_LEFT_OVER = re.compile(r"```|^\s*\|?\s*:?---|\]\(\S+\)|\n\s*(?:[-*]|\d+\.) \S", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def _texts(element: object) -> list[str]:
     """Give the texts of an element outside of code."""
     texts = [element.text or ""]  # type: ignore[attr-defined]
     for child in element:  # type: ignore[attr-defined]
-        if child.tag not in {"code", "pre", "script", "style"}:
+        if child.tag not in SKIPPED:
             texts += _texts(child)
         texts.append(child.tail or "")
     return texts

@@ -163,47 +163,9 @@ class Load:
 
 
 async def test_a_rollout_loses_and_doubles_nothing(rollout: Rollout) -> None:
-    old, new = previous_release(), ROOT
-    first, second = free_port(), free_port()
     load = Load()
-    zone = zone_at_noon(datetime.now(UTC))
     try:
-        await asyncio.to_thread(rollout.run, old, "migrate")
-        site = ("site", "add", HOST, "--upstream", rollout.origin.url, "--timezone", zone)
-        await asyncio.to_thread(rollout.run, old, *site)
-        old_edge = await asyncio.to_thread(rollout.edge, old, "old-edge", first)
-        one = await asyncio.to_thread(rollout.forwarder, old, "old-1")
-        await until(lambda: rollout.writes("old-1"), "the first one's turn", WITHIN_S)
-        two = await asyncio.to_thread(rollout.forwarder, old, "old-2")
-        await served(first)
-        load.onto(first)
-        await load.more(STEP)
-
-        await asyncio.to_thread(rollout.run, new, "migrate")
-        await load.more(STEP)
-
-        await asyncio.to_thread(rollout.edge, new, "new-edge", second)
-        await served(second)
-        load.onto(second)
-        await load.more(STEP)
-
-        three = await asyncio.to_thread(rollout.forwarder, new, "new-3")
-        two.freeze()  # So that the new one is the next.
-        await asyncio.to_thread(one.stop)
-        await until(lambda: rollout.writes("new-3"), "the new one's turn", WITHIN_S)
-        two.thaw()
-        await load.more(STEP)
-        await killed_in_a_batch(rollout, three)
-        await until(lambda: rollout.writes("old-2"), "the old one's turn", WITHIN_S)
-        await load.more(STEP)
-        await asyncio.to_thread(rollout.forwarder, new, "new-4")
-        await killed_in_a_batch(rollout, two)
-        await until(lambda: rollout.writes("new-4"), "the new one's turn", WITHIN_S)
-        await load.more(STEP)
-
-        await asyncio.to_thread(old_edge.stop)
-        await asyncio.to_thread(rollout.edge, new, "new-edge-again", first)
-        await load.more(STEP)
+        await roll_out(rollout, previous_release(), load)
         await load.end()
         await until(lambda: read_accounts(rollout.redis.url)[0] == 0, "the rest", WITHIN_S)
     except BaseException:
@@ -219,6 +181,46 @@ async def test_a_rollout_loses_and_doubles_nothing(rollout: Rollout) -> None:
     hashes = ledger.visitor_hashes(sent)
     assert len(hashes) > 100
     assert [visitor for visitor, found in hashes.items() if len(found) > 1] == []
+
+
+async def roll_out(rollout: Rollout, old: Path, load: Load) -> None:
+    """Begin with the old release alone, end with the new one alone."""
+    first, second = free_port(), free_port()
+    await asyncio.to_thread(rollout.run, old, "migrate")
+    zone = zone_at_noon(datetime.now(UTC))
+    site = ("site", "add", HOST, "--upstream", rollout.origin.url, "--timezone", zone)
+    await asyncio.to_thread(rollout.run, old, *site)
+    old_edge = await asyncio.to_thread(rollout.edge, old, "old-edge", first)
+    one = await asyncio.to_thread(rollout.forwarder, old, "old-1")
+    await until(lambda: rollout.writes("old-1"), "the first one's turn", WITHIN_S)
+    two = await asyncio.to_thread(rollout.forwarder, old, "old-2")
+    await served(first)
+    load.onto(first)
+    await load.more(STEP)
+
+    await asyncio.to_thread(rollout.run, ROOT, "migrate")
+    await asyncio.to_thread(rollout.edge, ROOT, "new-edge", second)
+    await served(second)
+    load.onto(second)
+    await load.more(STEP)
+
+    three = await asyncio.to_thread(rollout.forwarder, ROOT, "new-3")
+    two.freeze()  # So that the new one is the next.
+    await asyncio.to_thread(one.stop)
+    await until(lambda: rollout.writes("new-3"), "the new one's turn", WITHIN_S)
+    two.thaw()
+    await load.more(STEP)
+    await killed_in_a_batch(rollout, three)
+    await until(lambda: rollout.writes("old-2"), "the old one's turn", WITHIN_S)
+    await load.more(STEP)
+    await asyncio.to_thread(rollout.forwarder, ROOT, "new-4")
+    await killed_in_a_batch(rollout, two)
+    await until(lambda: rollout.writes("new-4"), "the new one's turn", WITHIN_S)
+    await load.more(STEP)
+
+    await asyncio.to_thread(old_edge.stop)
+    await asyncio.to_thread(rollout.edge, ROOT, "new-edge-again", first)
+    await load.more(STEP)
 
 
 async def killed_in_a_batch(rollout: Rollout, forwarder: Child) -> None:

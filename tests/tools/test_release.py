@@ -74,7 +74,11 @@ def test_a_version_above_the_last_may_be_made() -> None:
 def test_a_changelog_must_tell_of_the_version() -> None:
     check_changelog(CHANGELOG, "1.4.0")
     empty = CHANGELOG.replace("- One thing.\n", "\n## 1.3.0 (2026-11-01)\n\n- Old.\n")
-    for text in (CHANGELOG.replace("1.4.0", "1x4.0"), empty, CHANGELOG.replace(" (2026-12-01)", "")):
+    for text in (
+        CHANGELOG.replace("1.4.0", "1x4.0"),
+        empty,
+        CHANGELOG.replace(" (2026-12-01)", ""),
+    ):
         with pytest.raises(ReleaseError, match="no section"):
             check_changelog(text, "1.4.0")
 

@@ -225,6 +225,16 @@ lock: $(VENV)/.dev ## resolve dependencies again, with hashes and without addres
 rules-update: $(VENV)/.dev ## take the lists that rule packs come from out of their packages again
 	$(BIN)/python -m rules.update
 
+CATALOGUES := portal/translations
+POT := build/messages.pot
+.PHONY: translations
+translations: $(VENV)/.run ## take the portal's texts into portal/translations and compile them; NEW=de begins one
+	@mkdir -p $(dir $(POT))
+	cd portal && ../$(BIN)/pybabel --quiet extract --mapping babel.cfg --no-location --sort-output --no-wrap --output ../$(POT) .
+	$(if $(NEW),$(BIN)/pybabel --quiet init --input-file $(POT) --output-dir $(CATALOGUES) --locale $(NEW) --no-wrap)
+	$(BIN)/pybabel --quiet update --input-file $(POT) --output-dir $(CATALOGUES) --no-wrap --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	$(BIN)/pybabel --quiet compile --directory $(CATALOGUES)
+
 .PHONY: docs
 docs: $(VENV)/.run ## regenerate the tables in docs/ that come from the code
 	$(BIN)/python -m statflow.docs

@@ -20,6 +20,7 @@ from portal.accounts.notices import tell
 from portal.accounts.signin import is_fresh, me, prove_again
 from portal.commands import create_token
 from portal.config import here
+from portal.language import N_, _
 from portal.models import ApiToken
 from portal.needs import Who, needs
 from portal.sessions import end_reading, reading
@@ -41,12 +42,15 @@ SCOPES = {
 class TokenForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """A new token."""
 
-    name = StringField("Name", [InputRequired("Type what it is for."), Length(max=80)])
-    host = StringField("Site", [InputRequired("Choose a site.")])
+    name = StringField(N_("Name"), [InputRequired(N_("Type what it is for.")), Length(max=80)])
+    host = StringField(N_("Site"), [InputRequired(N_("Choose a site."))])
     scopes = SelectMultipleField(
-        "May", [InputRequired("Choose at least one.")], choices=SCOPES, default=["stats:read"]
+        N_("May"),
+        [InputRequired(N_("Choose at least one."))],
+        choices=SCOPES,
+        default=["stats:read"],
     )
-    expires_on = DateField("Last day", [Optional()])
+    expires_on = DateField(N_("Last day"), [Optional()])
 
 
 @blueprint.before_request
@@ -71,7 +75,7 @@ def page() -> ResponseReturnValue:
             form[field].errors = [*form[field].errors, str(error)]
         else:
             publish_sites()
-            tell(me().email, f"The API token “{form.name.data}” was made.")
+            tell(me().email, N_("The API token “%(name)s” was made."), name=form.name.data or "")
             form = TokenForm(formdata=None)
             end_reading()
     query = select(ApiToken).where(ApiToken.user_id == me().id).order_by(ApiToken.id)
@@ -96,7 +100,7 @@ def _make(form: TokenForm) -> str:
             zone = ZoneInfo(site.timezone)
             ends = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
             if ends <= here().now():
-                raise FieldError("expires_on", "That day is over.")
+                raise FieldError("expires_on", _("That day is over."))
         return create_token(
             session,
             me().email,
@@ -118,5 +122,5 @@ def end(token_id: int) -> ResponseReturnValue:
         if found is None or found.user_id != person_id:
             abort(404)
         session.delete(found)
-    flash(publish_sites() or "The token is revoked.", "good")
+    flash(publish_sites() or _("The token is revoked."), "good")
     return redirect(url_for("tokens.page"))

@@ -17,6 +17,7 @@ from portal.dashboard.cards import GOALS, MAP, MISSING, PROPERTIES, Card, Tab
 from portal.dashboard.filters import PROP
 from portal.dashboard.questions import Asker
 from portal.dashboard.state import State
+from portal.language import N_
 from portal.properties.known import Property, Wish, properties_of
 from portal.security import request_id
 from store.query.missing import missing_pages
@@ -25,10 +26,10 @@ from store.query.ranges import midnight
 
 COUNTRIES = 300
 MISSING_COLUMNS = ("requests", "percentage")
-_UNFILTERED = (
+_UNFILTERED = N_(
     "Filters do not hold here: who asks for a page that is not there has no visit to filter by."
 )
-_NONE_DEFINED = "No goals yet: a goal says what counts as a success."
+_NONE_DEFINED = N_("No goals yet: a goal says what counts as a success.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from portal.dashboard.asking import told
 from portal.dashboard.bar import asker_of, bar_context, state_of, with_added_filter
 from portal.dashboard.members import page_look
 from portal.dashboard.questions import Asker, base_question
+from portal.language import N_
 from portal.needs import needs
 from portal.security import request_id
 from portal.teams.rights import Right
@@ -22,7 +23,7 @@ from store.query.retention import parse_retention_question, run_retention
 blueprint = Blueprint("retention", __name__)
 _OWN = ("unit", "first", "again")
 """What the page's own forms put into the URL."""
-UNITS = {"day": "Days", "week": "Weeks", "month": "Months"}
+UNITS = {"day": N_("Days"), "week": N_("Weeks"), "month": N_("Months")}
 LEVELS = 10
 """Shades of a cell, from nobody to everybody."""
 

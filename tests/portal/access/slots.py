@@ -94,6 +94,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "accounts.login": {"email": "nobody@own.example", "password": PASSWORD},
     "accounts.theme": {"theme": "dark", "next": "/"},
     "account.end": {},
+    "account.language": {"language": "fr"},
     "forgotten.reset": {"password": PASSWORD},
     "joining.invitation": {"password": PASSWORD},
     "joining.finish_signup": {"password": PASSWORD},

@@ -10,12 +10,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class TabPage:
-    """One page: ``endpoint`` takes the site's host; ``edits`` needs the right to edit the site."""
+    """One page: ``endpoint`` takes the site's host.
+
+    ``edits`` needs the right to edit the site; ``timed`` pages have a period and filters, which go
+    along from one to the next.
+    """
 
     name: str
     label: str
     endpoint: str
     edits: bool = False
+    timed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +40,29 @@ class Group:
 
 
 GROUPS: tuple[Group, ...] = (
-    Group("Overview", (TabPage("overview", "Overview", "dashboard.overview"),)),
+    Group("Overview", (TabPage("overview", "Overview", "dashboard.overview", timed=True),)),
     Group("Live", (TabPage("live", "Live", "live.page"),)),
     Group(
         "Behaviour",
         (
-            TabPage("funnels", "Funnels", "funnels.page"),
-            TabPage("journeys", "Journeys", "journeys.page"),
-            TabPage("retention", "Retention", "retention.page"),
-            TabPage("pages", "Pages", "behaviour.pages"),
-            TabPage("map", "Maps", "behaviour.page_map"),
-            TabPage("clicks", "Rage and dead clicks", "behaviour.clicks"),
-            TabPage("vitals", "Vitals", "behaviour.vitals"),
-            TabPage("errors", "Errors", "behaviour.errors"),
-            TabPage("forms", "Forms", "behaviour.forms"),
+            TabPage("funnels", "Funnels", "funnels.page", timed=True),
+            TabPage("journeys", "Journeys", "journeys.page", timed=True),
+            TabPage("retention", "Retention", "retention.page", timed=True),
+            TabPage("pages", "Pages", "behaviour.pages", timed=True),
+            TabPage("map", "Maps", "behaviour.page_map", timed=True),
+            TabPage("clicks", "Rage and dead clicks", "behaviour.clicks", timed=True),
+            TabPage("vitals", "Vitals", "behaviour.vitals", timed=True),
+            TabPage("errors", "Errors", "behaviour.errors", timed=True),
+            TabPage("forms", "Forms", "behaviour.forms", timed=True),
         ),
     ),
     Group(
         "Edge",
         (
             TabPage("edge", "Health", "sites.edge"),
-            TabPage("capture", "Capture", "capture.capture"),
-            TabPage("answers", "Answers", "served.answers"),
-            TabPage("crawlers", "Crawlers", "served.crawlers"),
+            TabPage("capture", "Capture", "capture.capture", timed=True),
+            TabPage("answers", "Answers", "served.answers", timed=True),
+            TabPage("crawlers", "Crawlers", "served.crawlers", timed=True),
             TabPage("events", "Events", "sites.events"),
         ),
     ),
@@ -77,3 +82,8 @@ GROUPS: tuple[Group, ...] = (
         ),
     ),
 )
+
+
+def label_of(name: str) -> str:
+    """Give the label of a page."""
+    return next(page.label for group in GROUPS for page in group.pages if page.name == name)

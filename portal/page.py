@@ -13,6 +13,7 @@ from portal.accounts.views import THEMES, theme_cookie
 from portal.admin.banner import banner_of
 from portal.config import here
 from portal.dashboard import figures, places
+from portal.dashboard.members import hosts_to_switch_to
 from portal.language import N_
 from portal.sessions import reading
 from portal.sites.tabs import GROUPS
@@ -85,6 +86,7 @@ def install_page(app: Flask) -> None:
         COLUMNS=figures.COLUMNS,
         HINTS=figures.HINTS,
         SITE_TABS=GROUPS,
+        hosts_to_switch_to=hosts_to_switch_to,
         WORLD_BOX=WORLD_BOX,
         STYLE_SHEETS=STYLE_SHEETS,
         SCRIPT_TEXTS=SCRIPT_TEXTS,

@@ -52,8 +52,13 @@ def live_of(look: Look, asker: Asker) -> int | None:
     return None if look.segment_id is not None else current_or_none(asker)
 
 
-def bar_context(look: Look, state: State, asker: Asker, base: str) -> dict[str, Any]:
-    """Give the templates of a page with a bar what they need; ``base`` is the page's path."""
+def bar_context(
+    look: Look, state: State, asker: Asker, base: str, *, compares: bool = False
+) -> dict[str, Any]:
+    """Give the templates of a page with a bar what they need; ``base`` is the page's path.
+
+    ``compares`` where the page shows another period beside its own.
+    """
     segments = asker.site.segments if look.is_member else ()
     return {
         "look": look,
@@ -62,7 +67,7 @@ def bar_context(look: Look, state: State, asker: Asker, base: str) -> dict[str, 
         "base": base,
         "live": live_of(look, asker),
         "choices": CHOICES,
-        "comparisons": COMPARISONS,
+        "comparisons": COMPARISONS if compares else {},
         "dimensions": look.dimensions(DIMENSIONS),
         "operators": OPERATORS,
         "segments": segments,

@@ -57,7 +57,6 @@ class Look:
     segment_id: int | None = None
     person_id: int | None = None
     may_edit: bool = False
-    sites: tuple[str, ...] = ()
     frame: Frame | None = None
     title: str = ""
 

@@ -66,7 +66,7 @@ def overview(look: Look) -> ResponseReturnValue:
     )
     return render_template(
         "dashboard/overview.html",
-        **bar_context(look, state, asker, look.home),
+        **bar_context(look, state, asker, look.home, compares=True),
         figures=_figures(state, figures),
         unconfirmed=unconfirmed_views(asker, look.site, state) if look.is_member else None,
         graph=_graph(state, series, notes),

@@ -158,6 +158,17 @@ class State:
         kept = tuple(pair for pair in self.extra if pair[0] != name)
         return replace(self, extra=(*kept, (name, value)) if value else kept).query()
 
+    def elsewhere(self, **own: str) -> str:
+        """Write the URL of another page about the same: its period, filters, ``own`` choices."""
+        return replace(
+            self,
+            interval=intervals_for(self.days)[0],
+            metric=_DEFAULT_METRIC,
+            tabs={},
+            prop="",
+            extra=tuple((name, value) for name, value in own.items() if value),
+        ).query()
+
     def has(self, dimension: str, value: str) -> bool:
         """Tell whether a filter names a value."""
         return any(chip.dimension == dimension and value in chip.values for chip in self.chips)

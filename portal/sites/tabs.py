@@ -12,12 +12,17 @@ from portal.language import N_
 
 @dataclass(frozen=True, slots=True)
 class TabPage:
-    """One page: ``endpoint`` takes the site's host; ``edits`` needs the right to edit the site."""
+    """One page: ``endpoint`` takes the site's host.
+
+    ``edits`` needs the right to edit the site; ``timed`` pages have a period and filters, which go
+    along from one to the next.
+    """
 
     name: str
     label: str
     endpoint: str
     edits: bool = False
+    timed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,29 +42,29 @@ class Group:
 
 
 GROUPS: tuple[Group, ...] = (
-    Group(N_("Overview"), (TabPage("overview", N_("Overview"), "dashboard.overview"),)),
+    Group(N_("Overview"), (TabPage("overview", N_("Overview"), "dashboard.overview", timed=True),)),
     Group(N_("Live"), (TabPage("live", N_("Live"), "live.page"),)),
     Group(
         N_("Behaviour"),
         (
-            TabPage("funnels", N_("Funnels"), "funnels.page"),
-            TabPage("journeys", N_("Journeys"), "journeys.page"),
-            TabPage("retention", N_("Retention"), "retention.page"),
-            TabPage("pages", N_("Pages"), "behaviour.pages"),
-            TabPage("map", N_("Maps"), "behaviour.page_map"),
-            TabPage("clicks", N_("Rage and dead clicks"), "behaviour.clicks"),
-            TabPage("vitals", N_("Vitals"), "behaviour.vitals"),
-            TabPage("errors", N_("Errors"), "behaviour.errors"),
-            TabPage("forms", N_("Forms"), "behaviour.forms"),
+            TabPage("funnels", N_("Funnels"), "funnels.page", timed=True),
+            TabPage("journeys", N_("Journeys"), "journeys.page", timed=True),
+            TabPage("retention", N_("Retention"), "retention.page", timed=True),
+            TabPage("pages", N_("Pages"), "behaviour.pages", timed=True),
+            TabPage("map", N_("Maps"), "behaviour.page_map", timed=True),
+            TabPage("clicks", N_("Rage and dead clicks"), "behaviour.clicks", timed=True),
+            TabPage("vitals", N_("Vitals"), "behaviour.vitals", timed=True),
+            TabPage("errors", N_("Errors"), "behaviour.errors", timed=True),
+            TabPage("forms", N_("Forms"), "behaviour.forms", timed=True),
         ),
     ),
     Group(
         "Edge",
         (
             TabPage("edge", N_("Health"), "sites.edge"),
-            TabPage("capture", N_("Capture"), "capture.capture"),
-            TabPage("answers", N_("Answers"), "served.answers"),
-            TabPage("crawlers", N_("Crawlers"), "served.crawlers"),
+            TabPage("capture", N_("Capture"), "capture.capture", timed=True),
+            TabPage("answers", N_("Answers"), "served.answers", timed=True),
+            TabPage("crawlers", N_("Crawlers"), "served.crawlers", timed=True),
             TabPage("events", N_("Events"), "sites.events"),
         ),
     ),
@@ -79,3 +84,8 @@ GROUPS: tuple[Group, ...] = (
         ),
     ),
 )
+
+
+def label_of(name: str) -> str:
+    """Give the label of a page."""
+    return next(page.label for group in GROUPS for page in group.pages if page.name == name)

@@ -30,12 +30,12 @@ from portal.teams.rights import Right, find_site, sites_with
 
 blueprint = Blueprint("tokens", __name__, url_prefix="/tokens")
 SCOPES = {
-    "stats:read": "stats:read: ask for numbers",
-    "sites:read": "sites:read: see the site, its goals, funnels, segments and members",
-    "sites:write": "sites:write: change settings, links, goals, funnels, segments and tokens",
-    "sites:admin": "sites:admin: add sites to the team, and delete this one",
-    "people:write": "people:write: invite people and guests, change their roles, remove them",
-    "events:write": "events:write: send events for visitors, from a server",
+    "stats:read": N_("stats:read: ask for numbers"),
+    "sites:read": N_("sites:read: see the site, its goals, funnels, segments and members"),
+    "sites:write": N_("sites:write: change settings, links, goals, funnels, segments and tokens"),
+    "sites:admin": N_("sites:admin: add sites to the team, and delete this one"),
+    "people:write": N_("people:write: invite people and guests, change their roles, remove them"),
+    "events:write": N_("events:write: send events for visitors, from a server"),
 }
 
 

@@ -24,7 +24,7 @@ BETWEEN = {
     Between.ANY.value: N_("Anything may happen between two steps"),
     Between.NOTHING.value: N_("Each step comes straight after the one before"),
 }
-UNITS = {"60": "minutes", "3600": "hours", "86400": "days"}
+UNITS = {"60": N_("minutes"), "3600": N_("hours"), "86400": N_("days")}
 _SHOWN = 3
 """Choices that a new funnel begins with."""
 

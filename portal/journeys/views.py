@@ -23,7 +23,7 @@ from store.query.journeys import parse_journey_question, run_journeys
 blueprint = Blueprint("journeys", __name__)
 _OWN = ("dir", "at", "steps", "folders")
 """What the page's own forms put into the URL."""
-DIRECTIONS = {"from": "onwards from", "to": "on the way to"}
+DIRECTIONS = {"from": N_("onwards from"), "to": N_("on the way to")}
 STEPS = range(2, 8)
 FOLDERS = {"0": N_("Whole paths"), "1": N_("First folder"), "2": N_("Two folders")}
 LIMIT = 8

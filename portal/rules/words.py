@@ -194,7 +194,7 @@ _ROWS: tuple[tuple[Kind, Action, Subject, str, str, str, str], ...] = (
         STORED,
         N_("Store :id for parts of paths that are"),
         "numbers",
-        "numbers, uuids or hashes.",
+        N_("numbers, uuids or hashes."),
     ),
     (
         Kind.PRIVACY,

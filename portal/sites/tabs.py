@@ -59,7 +59,7 @@ GROUPS: tuple[Group, ...] = (
         ),
     ),
     Group(
-        "Edge",
+        N_("Edge"),
         (
             TabPage("edge", N_("Health"), "sites.edge"),
             TabPage("capture", N_("Capture"), "capture.capture", timed=True),

@@ -56,6 +56,8 @@ RIGHTS: dict[Role, frozenset[Right]] = {
     Role.VIEWER: frozenset({Right.VIEW_STATS, Right.SEE_TEAM}),
 }
 GUEST_ROLES = (Role.EDITOR, Role.VIEWER)
+ROLE_NAMES = (N_("owner"), N_("admin"), N_("editor"), N_("viewer"))
+"""Roles as people read them; each is its own value."""
 GUEST_RIGHTS: dict[Role, frozenset[Right]] = {
     role: RIGHTS[role] - {Right.SEE_TEAM} for role in GUEST_ROLES
 }

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from portal import language
+from portal.models import Base
 from store.client import Store
 from tests.portal.access.slots import OWN, SITES
 from tests.portal.access.test_axe import reader
@@ -29,11 +30,24 @@ _NAMES = re.compile(
     r"[\w.+-]+@[\w.-]+|https?://\S+|[\w*-]+(?:\.[\w-]+)+(?::\d+)?|/[\w/{}$:*.?=-]*|[0-9a-f]{16}"
 )
 """Addresses, hosts, paths, names of requests: data wherever they stand."""
+_WORD = re.compile(r"[^\W\d_]{2,}")
 DATA = {
-    *("Statflow", "statflow", "Own", "team", "Second", "Default", "own", "Press", "Google"),
-    *("English", "Français", "Esperanto", "UTC", "EUR", "CSV", "JSON", "XLSX"),
+    *("Statflow", "statflow", "Own team", "Second team", "Default", "own", "Press", "Locked"),
+    *("Google", "Signup", "Francujo", "A browser", "Other", "stranger", "guest", "owner"),
+    *("Slack, Mattermost, Rocket.Chat", "Discord", "Telegram", "User-Agent: …"),
+    *("X-Forwarded-For", "Forwarded", "CF-Connecting-IP (Cloudflare)", "True-Client-IP"),
+    *("English", "Français", "Esperanto", "UTC", "EUR", "FR", "DE", "CSV", "JSON", "XLSX"),
+    *("stats:read", "sites:read", "preview", "live", "staging", "buy", "numbers"),
 }
-"""Words of the world that is walked, and names that are the same in every language."""
+"""Names of the world that is walked, examples of what to type, words that are data or the same in
+every language."""
+_OF_DATABASE = {
+    part
+    for table in Base.metadata.tables.values()
+    for name in (table.name, *(column.name for column in table.columns))
+    for part in name.split("_")
+} | {"administrator", "viewer", "editor", "The", "quetzal"}
+"""The record of changes calls tables and columns by their names, and rows by theirs."""
 
 
 class Page(HTMLParser):
@@ -72,13 +86,22 @@ def unmarked(text: str) -> str:
     return "".join(left)
 
 
-def words_outside(page: str) -> list[str]:
+def words_outside(path: str, page: str) -> list[str]:
     """List the words of a page that are neither between marks nor data."""
     parser = Page()
     parser.feed(page)
-    left = " ".join([unmarked("".join(parser.text)), *map(unmarked, parser.attributes)])
-    found = re.findall(r"[^\W\d_]{2,}", _NAMES.sub(" ", left))
-    return [word for word in dict.fromkeys(found) if word not in DATA]
+    left = [*map(str.strip, unmarked("\n".join(parser.text)).splitlines())]
+    left += map(unmarked, parser.attributes)
+    found = [word for text in left if text not in DATA for word in _WORD.findall(_bare(text))]
+    known = _OF_DATABASE if path.endswith("/changes") else set()
+    return [word for word in dict.fromkeys(found) if word not in DATA | known]
+
+
+def _bare(text: str) -> str:
+    for name in DATA:
+        if " " in name:
+            text = text.replace(name, " ")
+    return _NAMES.sub(" ", text)
 
 
 @pytest.fixture(scope="module")
@@ -116,15 +139,19 @@ def opened(world: World, caller: Caller, ask: Ask) -> str:
     headers = caller.headers() | {"Accept-Language": MADE_UP}
     query = {"inline": "1"}
     answer = client.get(ask.path(caller), headers=headers, query_string=query)
-    is_page = answer.mimetype == "text/html"
+    is_page = answer.mimetype == "text/html" and not answer.location
     text = answer.get_data(as_text=True) if is_page else ""
     answer.close()
     return text
 
 
 def test_every_word_of_every_page_is_in_the_catalogues(speaking_world: World) -> None:
-    found = {path: words for path, text in pages(speaking_world) if (words := words_outside(text))}
-    assert found == {}
+    wrong = [
+        f"{path}: {' '.join(words)}"
+        for path, text in pages(speaking_world)
+        if (words := words_outside(path, text))
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_the_walk_sees_pages_with_and_without_an_account(speaking_world: World) -> None:

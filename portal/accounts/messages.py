@@ -83,7 +83,8 @@ def confirm(to: str, token: str) -> Mail:
     link = _address("forgotten.confirm", token=token)
     text = (
         f"Open this link to confirm that this address is yours:\n\n{link}\n\n"
-        "It works once, for a day. If you did not ask for it, do nothing.\n"
+        "It works once, for a day, for the account that asked. If you did not ask for it, do "
+        "nothing.\n"
     )
     return Mail(to, "Confirm your address on Statflow", text)
 

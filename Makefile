@@ -172,6 +172,12 @@ DAYS ?= 90
 bench-query: $(VENV)/.dev ## the dashboard's questions over EVENTS in DAYS, beside a plain schema; ROUNDS=n
 	$(BIN)/python -m tests.bench.query --events $(EVENTS) --days $(DAYS) --rounds $(ROUNDS)
 
+STARTS ?= 15
+
+.PHONY: bench-startup
+bench-startup: setup ## what the tracker's start costs a slow phone's main thread, STARTS times; needs a quiet machine
+	$(BIN)/python -m tests.bench.startup --rounds $(STARTS)
+
 .PHONY: soak
 soak: $(VENV)/.dev nginx-server wrk ## half the peak for MINUTES: nothing grows, pulled plugs change no page
 	$(BIN)/python -m tests.soak.run --minutes $(MINUTES)

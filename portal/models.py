@@ -92,6 +92,8 @@ class User(Base):
     disabled: Mapped[bool] = mapped_column(default=False)
     """An administrator has locked the account: it signs in nowhere, and its tokens open nothing."""
     session_key: Mapped[str] = mapped_column(String(43))
+    wrong_codes: Mapped[int] = mapped_column(default=0)
+    """Wrong codes at the second step since the last right one, or the last new password."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     language: Mapped[str] = mapped_column(String(8), default="")

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from edge.buffer.accounts import read_account
 from edge.buffer.beside import BufferAwayError, open_beside
+from edge.buffer.tries import SharedTries
+from edge.collector.client_ip import forwarded_for, parse_networks
 from edge.forwarder.asking import send_erasure
 from edge.forwarder.erasure import Erasure
 from edge.health_feed import read_health
@@ -98,8 +100,12 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         edge_health=partial(read_health, redis_url(settings, paths)),
         edge_reasons={str(row.reason): row.meaning for row in REASONS},
         explain=Explainer(settings),
-        verify=lambda site, on: Verifier(settings, paths)(site, injection=on),
+        verify=lambda site, on, admin: Verifier(settings, paths, for_operator=admin)(
+            site, injection=on
+        ),
         operations=operations(settings, paths),
+        tries=SharedTries(redis_url(settings, paths), secret_key(settings, paths)),
+        client_address=partial(forwarded_for, trusted=parse_networks(settings.trusted_proxies)),
         public_url=public_url,
         send_mail=_mail(settings, public_url),
         open_signup=settings.signup == "open",

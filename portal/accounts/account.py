@@ -9,7 +9,7 @@ from wtforms.validators import InputRequired
 
 from portal.accounts import messages
 from portal.accounts.factors import identities_of
-from portal.accounts.mailing import mail_later
+from portal.accounts.mailing import Topic, mail_later
 from portal.accounts.notices import tell
 from portal.accounts.one_time import LinkKind, make_link
 from portal.accounts.passwords import is_password
@@ -140,7 +140,7 @@ def address() -> ResponseReturnValue:
         form.email.errors = [_("This is not an e-mail address that can be written to.")]
         return _page(address_form=form)
     user_id = me().id
-    mail_later(email, lambda to: _confirm_mail(to, user_id))
+    mail_later(Topic.ADDRESS, email, lambda to: _confirm_mail(to, user_id))
     flash(_("Look into the mail of %(email)s and open the link there.", email=email), "good")
     return redirect(url_for("account.page"))
 

@@ -8,7 +8,7 @@ from wtforms import EmailField, PasswordField
 from wtforms.validators import InputRequired
 
 from portal.accounts import messages
-from portal.accounts.mailing import mail_later
+from portal.accounts.mailing import Topic, mail_later
 from portal.accounts.one_time import LinkKind, find_link, make_link, spend_link
 from portal.accounts.people import account_of, is_free
 from portal.accounts.signin import Way, me, sign_in
@@ -96,7 +96,7 @@ def signup() -> ResponseReturnValue:
     if form.validate_on_submit():
         email = normal_email(form.email.data or "")
         if is_email(email):
-            mail_later(email, _sign_up_mail)
+            mail_later(Topic.SIGN_UP, email, _sign_up_mail)
             return render_template("accounts/look_in_mail.html", email=email)
         form.email.errors = [_("This is not an e-mail address.")]
     page = render_template("accounts/signup.html", form=form)

@@ -90,7 +90,7 @@ def confirm(to: str, token: str) -> Mail:
     link = _address("forgotten.confirm", token=token)
     text = _(
         "Open this link to confirm that this address is yours:\n\n%(link)s\n\nIt works "
-        "once, for a day. If you did not ask for it, do nothing.\n",
+        "once, for a day, for the account that asked. If you did not ask for it, do nothing.\n",
         link=link,
     )
     return Mail(to, _("Confirm your address on Statflow"), text)

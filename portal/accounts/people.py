@@ -106,9 +106,21 @@ def set_password(session: Session, user: User, password: str) -> None:
     """
     if problem := password_problem(password, user.email):
         raise CommandError("password", problem)
-    user.password_hash = hash_password(password)
+    user.password_hash, user.wrong_codes = hash_password(password), 0
     session.execute(delete(OneTimeLink).where(OneTimeLink.user_id == user.id))
     end_sessions(session, user)
+
+
+def count_wrong_code(session: Session, user_id: int) -> None:
+    """Count a wrong code at the second step; two at once count twice."""
+    counted = update(User).where(User.id == user_id).values(wrong_codes=User.wrong_codes + 1)
+    session.execute(counted, execution_options=UNAUDITED)
+
+
+def forget_wrong_codes(session: Session, user_id: int) -> None:
+    """Begin to count anew: the person has shown that they have the factor."""
+    mine = update(User).where(User.id == user_id, User.wrong_codes > 0)
+    session.execute(mine.values(wrong_codes=0), execution_options=UNAUDITED)
 
 
 def reset_password(session: Session, token: str, password: str, now: datetime) -> User:

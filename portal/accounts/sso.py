@@ -8,7 +8,7 @@ the same address: the provider says that it is verified, and it was confirmed he
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from portal.accounts.oidc import SingleSignOn
@@ -17,6 +17,7 @@ from portal.accounts.people import account_of
 from portal.commands import add_person, is_email, normal_email
 from portal.language import _
 from portal.models import Identity, Membership, OneTimeLink, Role, Team, User
+from portal.teams.members import hold_team, is_last_owner
 
 MAX_SUBJECT = 255
 
@@ -156,27 +157,21 @@ def follow_groups(session: Session, sso: SingleSignOn, user: User, groups: froze
             wanted[row.team] = min(before, row.role, key=list(Role).index)
     teams = {t.name: t.id for t in session.scalars(select(Team).where(Team.name.in_(wanted)))}
     roles = {teams[name]: role for name, role in wanted.items() if name in teams}
+    mine = select(Membership).where(Membership.user_id == user.id, Membership.by_group)
+    given = session.scalars(mine.with_only_columns(Membership.team_id))
+    for team_id in sorted({*given, *roles}):
+        hold_team(session, team_id)
     for team_id, role in roles.items():
         _give(session, user.id, team_id, role)
-    mine = select(Membership).where(Membership.user_id == user.id, Membership.by_group)
-    for member in list(session.scalars(mine)):
-        if member.team_id not in roles and not _is_last_owner(session, member):
+    for member in list(session.scalars(mine, execution_options={"populate_existing": True})):
+        if member.team_id not in roles and not is_last_owner(session, member):
             session.delete(member)
     session.flush()
 
 
 def _give(session: Session, user_id: int, team_id: int, role: Role) -> None:
-    member = session.get(Membership, (user_id, team_id))
+    member = session.get(Membership, (user_id, team_id), populate_existing=True)
     if member is None:
         session.add(Membership(user_id=user_id, team_id=team_id, role=role, by_group=True))
-    elif member.by_group and member.role != role and not _is_last_owner(session, member):
+    elif member.by_group and member.role != role and not is_last_owner(session, member):
         member.role = role
-
-
-def _is_last_owner(session: Session, member: Membership) -> bool:
-    if member.role != Role.OWNER:
-        return False
-    owners = select(func.count()).where(
-        Membership.team_id == member.team_id, Membership.role == Role.OWNER
-    )
-    return session.scalar(owners) == 1

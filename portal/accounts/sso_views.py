@@ -9,6 +9,8 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
+from flask_wtf.csrf import validate_csrf
+from wtforms import ValidationError
 
 from portal.accounts import messages
 from portal.accounts.factors import unlink
@@ -18,7 +20,7 @@ from portal.accounts.links import safe_path
 from portal.accounts.notices import tell
 from portal.accounts.oidc import Asking, Provider, ProviderError, SingleSignOn, new_asking
 from portal.accounts.once import LIFETIME, spend
-from portal.accounts.signin import Way, freshly, is_fresh, me, prove_again
+from portal.accounts.signin import Way, freshly, is_fresh, me
 from portal.accounts.sso import NotLetInError, link, person_of
 from portal.config import here
 from portal.language import N_, _
@@ -51,8 +53,10 @@ def start() -> ResponseReturnValue:
     again = "again" in request.args and current_user.is_authenticated
     if links and not current_user.is_authenticated:
         return redirect(url_for("accounts.login"))
+    if links:
+        _check_wish(request.args["link"])
     if links and not is_fresh():
-        return prove_again()
+        return redirect(url_for("again.page", next=url_for("account.page")))
     if door_wait_s():
         return _back(SLOW)
     asking = new_asking()
@@ -70,6 +74,18 @@ def start() -> ResponseReturnValue:
         "at": here().now().timestamp(),
     }
     return redirect(address)
+
+
+def _check_wish(token: str) -> None:
+    """Check that the link to this page was one of ours: it changes the account in the end.
+
+    It is no form, because the policy lets forms lead to no other host. Without the check another
+    page could have whoever is signed in at the provider in this browser linked to the account.
+    """
+    try:
+        validate_csrf(token)
+    except ValidationError:
+        abort(400)
 
 
 @blueprint.get("/login/sso/answer")

@@ -4,9 +4,6 @@ What a token may do is ``portal.commands.SCOPES``, and its owner's rights at the
 one invariant: a token's text is in the answer to the form that made it, and nowhere else, ever.
 """
 
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
-
 from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
@@ -24,7 +21,7 @@ from portal.language import N_, _
 from portal.models import ApiToken
 from portal.needs import Who, needs
 from portal.sessions import end_reading, reading
-from portal.sites.fields import FieldError
+from portal.sites.fields import FieldError, end_of_day
 from portal.sites.publishing import publish_sites
 from portal.teams.rights import Right, find_site, sites_with
 
@@ -97,8 +94,7 @@ def _make(form: TokenForm) -> str:
         ends = None
         site = find_site(session, me().id, host, Right.VIEW_STATS)
         if day is not None and site is not None:
-            zone = ZoneInfo(site.timezone)
-            ends = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
+            ends = end_of_day(day, site.timezone, "expires_on")
             if ends <= here().now():
                 raise FieldError("expires_on", _("That day is over."))
         return create_token(

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import login_required
 from sqlalchemy.orm import Session
 
-from portal.accounts.signin import me
+from portal.accounts.signin import freshly, me
 from portal.admin import people
 from portal.admin.banner import LEVELS, MAX_TEXT, banner_of, set_banner
 from portal.admin.operations import Queues
@@ -122,6 +122,7 @@ def lock(user_id: int, act: str) -> ResponseReturnValue:
 
 @blueprint.post("/people/<int:user_id>/<any(make, unmake):act>-administrator")
 @needs(Who.ADMINISTRATOR)
+@freshly
 def administrator(user_id: int, act: str) -> ResponseReturnValue:
     """Make somebody an administrator, or no longer."""
     admin = act == "make"

@@ -72,7 +72,7 @@ def card_view(asker: Asker, state: State, card: Card, wishes: Mapping[str, Wish]
 
 def list_view(asker: Asker, state: State, tab: Tab, question: dict[str, Any]) -> View:
     """Ask for a list, unless it is known that nothing can be in it."""
-    view = View(tab, tab.metrics, empty=_empty(asker, state, tab))
+    view = View(tab, tab.metrics, empty=why_empty(asker, state, tab))
     if view.empty:
         return view
     answer = ask_list(asker, state, tab, question)
@@ -101,7 +101,7 @@ def chosen_tab(
     return replace(tab, dimension=PROP + chosen.key, column=chosen.shown), listed
 
 
-def _empty(asker: Asker, state: State, tab: Tab) -> str:
+def why_empty(asker: Asker, state: State, tab: Tab) -> str:
     """Say why nothing has to be asked."""
     if tab.kind == GOALS and not asker.site.goals:
         return _NONE_DEFINED

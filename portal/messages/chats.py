@@ -61,7 +61,7 @@ def discord(message: Message, link: str) -> dict[str, Any]:
             {"name": table.title, "value": "\n".join(rows)[:_LONGEST_FIELD], "inline": False}
         )
     embed = {
-        "title": message.title[:256],
+        "title": _discord_text(message.title)[:256],
         "description": _discord_text(message.text),
         "url": link,
         "color": _ACCENT,

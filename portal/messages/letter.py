@@ -42,7 +42,7 @@ def render_letter(message: Message, to: str, *, link: str, unsubscribe: str) -> 
     }
     return Mail(
         to=to,
-        subject=message.title,
+        subject=" ".join(message.title.split()),
         text=_PAGES.get_template("message.txt").render(known),
         html=_PAGES.get_template("message.html").render(known),
         images={"chart": draw_chart(message.chart)} if message.chart else {},

@@ -13,6 +13,7 @@ from flask_login import login_required
 from flask_wtf import FlaskForm
 from sqlalchemy import select
 
+from portal.accounts.signin import me
 from portal.alerts.kinds import KINDS as ALERT_KINDS
 from portal.config import here
 from portal.goals.known import goals_of
@@ -180,7 +181,7 @@ def test(host: str, recipient_id: int) -> ResponseReturnValue:
     site = _site(host)
     row = _recipient(site, recipient_id)
     ways = _ways()
-    if wait_s := here().test_messages.take(str(site.id), here().now().timestamp()):
+    if wait_s := here().test_messages.take(str(me().id), here().now().timestamp()):
         flash(_("Too many tests: wait %(wait_s)s seconds.", wait_s=wait_s), "bad")
         return redirect(url_for("messages.page", host=site.host))
     end_reading()

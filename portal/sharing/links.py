@@ -19,7 +19,7 @@ from portal.audit.recording import UNAUDITED
 from portal.dashboard.cards import CARDS
 from portal.language import _
 from portal.models import ShareLink, Site, SiteHost, SiteSegment
-from portal.sites.fields import FieldError
+from portal.sites.fields import FieldError, end_of_day
 
 MAX_LINKS = 200
 _SLUG_BYTES = 16
@@ -144,10 +144,7 @@ def _password_hash(link: ShareLink, wanted: Wanted) -> str:
 
 def _end_of(day: date | None, site: Site) -> datetime | None:
     """Give the moment at which a day of the site's ends."""
-    if day is None:
-        return None
-    zone = ZoneInfo(site.timezone)
-    return datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
+    return None if day is None else end_of_day(day, site.timezone, "expires_on")
 
 
 def last_day(link: ShareLink, zone: ZoneInfo) -> date | None:

@@ -20,6 +20,7 @@ from portal.dashboard.look import Frame, Look
 from portal.language import N_, PARAMETER, _
 from portal.models import ShareLink
 from portal.needs import Who, needs
+from portal.properties.known import unlisted_of
 from portal.security import frame_policy
 from portal.sessions import end_reading, reading
 from portal.sharing.links import count_view, open_link, public_site
@@ -49,7 +50,8 @@ def _public(host: str) -> Look:
     site = public_site(reading(), host)
     if site is None:
         abort(404)
-    return Look(site, path_to("sharing.public", host=site.host))
+    home = path_to("sharing.public", host=site.host)
+    return Look(site, home, unlisted=unlisted_of(reading(), site.id))
 
 
 def _look(link: ShareLink, home: str) -> Look:
@@ -59,6 +61,7 @@ def _look(link: ShareLink, home: str) -> Look:
         sections=frozenset(link.sections),
         segment_id=link.segment_id,
         title=link.name,
+        unlisted=unlisted_of(reading(), link.site_id),
     )
 
 

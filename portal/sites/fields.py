@@ -6,6 +6,7 @@ invariant: what passes here passes the edges' check of the snapshot (``edge/site
 """
 
 import re
+from datetime import date, datetime, timedelta
 from functools import cache
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -131,3 +132,14 @@ def read_mode(text: str) -> str:
     if text not in MODES:
         raise FieldError("mode", _("Choose one of %(join)s.", join=", ".join(MODES)))
     return text
+
+
+def end_of_day(day: date, timezone: str, field: str) -> datetime:
+    """Give the moment at which a day ends by a clock.
+
+    Raises:
+        FieldError: It lies too far away for clocks to know it.
+    """
+    if not 2000 <= day.year <= 2099:  # noqa: PLR2004 - as store.query.parse
+        raise FieldError(field, "A day lies between 2000 and 2099.")
+    return datetime.combine(day + timedelta(days=1), datetime.min.time(), ZoneInfo(timezone))

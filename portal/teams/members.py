@@ -1,7 +1,8 @@
 """What is done to a team and its people: roles, leaving, handing over, ending.
 
 Each takes a session whose transaction the caller opened, the rights of who acts, and refuses what
-those do not cover. The one invariant: a team has an owner for as long as it has anybody.
+those do not cover. The one invariant: a team has an owner for as long as it has anybody, also when
+two people change it at once: they take turns at the team's row (``hold_team``).
 """
 
 from datetime import datetime, timedelta
@@ -115,6 +116,14 @@ def guests_of(session: Session, team_id: int) -> list[Guest]:
     )
 
 
+def hold_team(session: Session, team_id: int) -> None:
+    """Keep others from changing a team's people until the transaction ends.
+
+    What is to be believed of them has to be read after this. SQLite knows one writer only.
+    """
+    session.execute(select(Team.id).where(Team.id == team_id).with_for_update())
+
+
 def change_role(
     session: Session, team_id: int, user_id: int, role: Role, by: frozenset[Right]
 ) -> None:
@@ -189,7 +198,8 @@ def change_guest(session: Session, team_id: int, user_id: int, site_id: int, rol
 
 def _member(session: Session, team_id: int, user_id: int, by: frozenset[Right]) -> Membership:
     """Find a member whom somebody with these rights may change; owners only by owners."""
-    member = session.get(Membership, (user_id, team_id))
+    hold_team(session, team_id)
+    member = session.get(Membership, (user_id, team_id), populate_existing=True)
     if member is None:
         raise CommandError("member", _("This person is not in the team."))
     if member.role not in roles_given_by(by):
@@ -198,14 +208,18 @@ def _member(session: Session, team_id: int, user_id: int, by: frozenset[Right]) 
 
 
 def _refuse_last_owner(session: Session, member: Membership) -> None:
+    if is_last_owner(session, member):
+        raise CommandError("member", LAST_OWNER)
+
+
+def is_last_owner(session: Session, member: Membership) -> bool:
+    """Tell whether a team that is held would have no owner without this member."""
     if member.role != Role.OWNER:
-        return
-    query = select(Membership.user_id).where(
+        return False
+    owners = select(func.count()).where(
         Membership.team_id == member.team_id, Membership.role == Role.OWNER
     )
-    # The rows are locked where the database can, so that two owners cannot leave at once.
-    if len(list(session.scalars(query.with_for_update()))) == 1:
-        raise CommandError("member", LAST_OWNER)
+    return session.scalar(owners) == 1
 
 
 def end_team(team: Team, typed: str, now: datetime) -> None:

@@ -156,6 +156,7 @@ def teams_that_wait(session: Session, user_id: int) -> list[Team]:
 
 def may_write_events(user: User, site: Site) -> bool:
     """Tell of loaded rows whether a person may send events of a site, for the edges' list."""
-    roles = roles_with(Right.EDIT_SITE)
-    of_team = any(m.team_id == site.team_id and m.role in roles for m in user.memberships)
-    return of_team and (user.has_factor or not site.team.needs_factor)
+    held = [RIGHTS[m.role] for m in user.memberships if m.team_id == site.team_id]
+    held += [GUEST_RIGHTS[guest.role] for guest in site.guests if guest.user_id == user.id]
+    is_open = user.has_factor or not site.team.needs_factor
+    return is_open and any(Right.EDIT_SITE in rights for rights in held)

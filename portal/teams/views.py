@@ -13,7 +13,7 @@ from flask_login import login_required
 from sqlalchemy.orm import Session
 
 from portal.accounts import messages
-from portal.accounts.mailing import writing_to
+from portal.accounts.mailing import Topic, mail_wait_s, writing_to
 from portal.accounts.signin import freshly, lead, me
 from portal.commands import CommandError
 from portal.config import here
@@ -37,6 +37,7 @@ from portal.teams.rights import (
 )
 
 blueprint = Blueprint("teams", __name__)
+SLOW = "Too many invitations. Wait {seconds} seconds, then try again."
 
 
 @blueprint.before_request
@@ -120,6 +121,9 @@ def invitations(team_id: int) -> ResponseReturnValue:
     if role not in roles_given_by(rights_in(reading(), me().id, team_id)):
         abort(403)
     send, email = here().config.send_mail, (form.email.data or "").strip().lower()
+    if send is not None and (wait_s := mail_wait_s(me().id, Topic.INVITATION, email)):
+        form.email.errors = [SLOW.format(seconds=wait_s)]
+        return _show(team, form), 429
     try:
         with here().database.writing() as writing:
             token = invite(
@@ -156,6 +160,9 @@ def _change(team_id: int, done: str, do: Callable[[Session], object]) -> Respons
     team_or_stop(team_id)
     try:
         with here().database.writing() as writing:
+            members.hold_team(writing, team_id)
+            if declared_right() not in rights_in(writing, me().id, team_id):
+                abort(403)  # It was taken away a moment ago.
             do(writing)
     except CommandError as error:
         flash(str(error), "bad")
@@ -192,28 +199,30 @@ def withdraw_invitation(team_id: int, number: int) -> ResponseReturnValue:
 @needs(Right.MANAGE_PEOPLE)
 def role(team_id: int, user_id: int) -> ResponseReturnValue:
     """Give a member another role."""
-    wanted, by = _role(), rights_in(reading(), me().id, team_id)
-    return _change(
-        team_id,
-        _("The role is changed."),
-        lambda writing: members.change_role(writing, team_id, user_id, wanted, by),
-    )
+    wanted = _role()
+
+    def do(writing: Session) -> None:
+        by = rights_in(writing, me().id, team_id)
+        members.change_role(writing, team_id, user_id, wanted, by)
+
+    return _change(team_id, _("The role is changed."), do)
 
 
 @blueprint.post("/teams/<int:team_id>/members/<int:user_id>/remove")
 @needs(Right.MANAGE_PEOPLE)
 def remove(team_id: int, user_id: int) -> ResponseReturnValue:
     """Take a member out."""
-    by = rights_in(reading(), me().id, team_id)
-    return _change(
-        team_id,
-        _("The person is no longer in the team."),
-        lambda writing: members.remove_member(writing, team_id, user_id, by),
-    )
+
+    def do(writing: Session) -> None:
+        by = rights_in(writing, me().id, team_id)
+        members.remove_member(writing, team_id, user_id, by)
+
+    return _change(team_id, _("The person is no longer in the team."), do)
 
 
 @blueprint.post("/teams/<int:team_id>/members/<int:user_id>/owner")
 @needs(Right.MANAGE_OWNERS)
+@freshly
 def hand_over(team_id: int, user_id: int) -> ResponseReturnValue:
     """Hand the team over to a member."""
     return _change(

@@ -83,7 +83,7 @@ OF_ROUTE: dict[tuple[str, str], Values] = {
     ("api_people.end_guest", "row_id"): {OWN: 13, FOREIGN: 22, MISSING: 999},
     ("leaving.ask", "token"): same("no-token"),
     ("leaving.end", "token"): same("no-token"),
-    ("forgotten.confirm", "token"): {OWN: "confirm-token", MISSING: "no-token"},
+    ("forgotten.confirm", "token"): {OWN: MINE, FOREIGN: "confirm-token", MISSING: "no-token"},
 }
 """Where a route means something else by a name."""
 

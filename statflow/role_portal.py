@@ -32,7 +32,13 @@ from statflow.explaining import Explainer
 from statflow.installation import operations
 from statflow.paths import Paths
 from statflow.private_thread import PrivateThread
-from statflow.role_reports import check_services, keep_reporting, mail_sender, ways_out
+from statflow.role_reports import (
+    check_services,
+    keep_reporting,
+    mail_sender,
+    refuse_other_release,
+    ways_out,
+)
 from statflow.scripts import SiteScripts
 from statflow.services import database_url, redis_url, secret_key, store_url
 from statflow.settings import PREFIX, Settings, SettingsError
@@ -63,6 +69,7 @@ def serve_portal(  # noqa: PLR0913 - one argument an option of the command
     stop = threading.Event()
     with open_accounts(settings, paths) as database:
         config = portal_config(settings, paths, port)
+        refuse_other_release(config.store)
         app = create_app(config)
         keepers = [
             threading.Thread(

@@ -29,6 +29,7 @@ from portal.messages import views as message_views
 from portal.metrics import install_metrics
 from portal.notes import views as note_views
 from portal.page import install_page
+from portal.pictures import views as picture_views
 from portal.properties import views as property_views
 from portal.retention import views as retention_views
 from portal.rules import views as rule_views
@@ -77,7 +78,7 @@ def create_app(config: PortalConfig) -> Flask:
     )
     counted = (goal_views, property_views, funnel_settings, segment_views, note_views)
     reports = (live_views, funnel_views, journey_views, retention_views)
-    figures = (behaviour_views, served_views)
+    figures = (behaviour_views, served_views, picture_views)
     pages = (
         health,
         *people,

@@ -20,6 +20,7 @@ from portal.limits import Limit, TakeShared, nobody_shares
 from portal.live.stream import Seats
 from portal.mail import SendMail
 from portal.messages.ways import Ways
+from portal.pictures.ways import Pictures
 from portal.sites.payload import Publication
 from portal.sites.verification import Check
 from store.client import Store
@@ -84,7 +85,8 @@ class PortalConfig:
     which the portal is asked for (none: any); ``live_streams`` are the most live pages that are fed
     at once, each of which holds a thread of the server, ``live_every_s`` the seconds between two
     pieces; ``gallery`` opens the page of components; ``sso`` is the provider of single sign-on;
-    ``ways`` sends reports and alerts, without it nothing is sent.
+    ``ways`` sends reports and alerts, without it nothing is sent; ``pictures`` are taken by the
+    edges, without it there are none.
     """
 
     database_url: str
@@ -111,6 +113,7 @@ class PortalConfig:
     trusted_hosts: tuple[str, ...] = ()
     sso: SingleSignOn | None = None
     ways: Ways | None = None
+    pictures: Pictures | None = None
     api_per_hour: int = 600
     live_streams: int = 3
     live_every_s: float = 4.0

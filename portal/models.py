@@ -22,6 +22,7 @@ from sqlalchemy import (
     Double,
     Enum,
     ForeignKey,
+    LargeBinary,
     MetaData,
     String,
     Text,
@@ -468,6 +469,31 @@ class SiteAnnotation(Base):
     day: Mapped[date]
     text: Mapped[str] = mapped_column(String(280))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class PagePicture(Base):
+    """A picture of a page, for heatmaps; until ``taken_at`` is set it was only asked for.
+
+    ``page`` is its name in the numbers, ``address`` where it was to be opened, ``path`` where it
+    was taken; ``hosts`` are foreign ones that its images and styles may come from.
+    """
+
+    __tablename__ = "page_pictures"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    page: Mapped[str] = mapped_column(String(2000))
+    address: Mapped[str] = mapped_column(String(2000))
+    path: Mapped[str] = mapped_column(String(2000), default="")
+    nonce: Mapped[str] = mapped_column(String(32))
+    hides_words: Mapped[bool]
+    hosts: Mapped[list[str]] = mapped_column(JSON, default=list)
+    asked_by: Mapped[str] = mapped_column(String(254))
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    taken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    markup: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """HTML, compressed with zlib."""
 
 
 class ShareLink(Base):

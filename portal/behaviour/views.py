@@ -13,6 +13,7 @@ from flask_login import login_required
 
 from portal.behaviour.asking import Asked, chosen, read_asked, render_figures
 from portal.behaviour.maps import click_map, scroll_map
+from portal.behaviour.over import CELLS, FRAME_PX, MOST_ELEMENTS, clicks_over, scroll_over
 from portal.behaviour.tables import (
     Cell,
     Column,
@@ -24,7 +25,10 @@ from portal.behaviour.tables import (
     metric_cells,
     shown,
 )
+from portal.config import here
 from portal.needs import needs
+from portal.pictures.known import picture_of
+from portal.sessions import reading
 from portal.teams.rights import Right
 from store.query.behaviour.questions import WIDTH_CLASSES
 from store.query.behaviour.vitals import THRESHOLDS, rating
@@ -151,6 +155,8 @@ def page_map(host: str) -> ResponseReturnValue:
     drawing = None
     if found and not isinstance(answer, str):
         drawing = scroll_map(found[0]) if of == "scroll" else click_map(answer)
+    picture = picture_of(reading(), asked.site.id, page, here().now()) if page else None
+    over = _over(asked, of, found) if picture is not None and drawing is not None else None
     return _render(
         "map",
         asked,
@@ -160,6 +166,9 @@ def page_map(host: str) -> ResponseReturnValue:
         maps=MAPS,
         has_widths=True,
         drawing=drawing,
+        picture=picture,
+        over=over,
+        frame_px=FRAME_PX[asked.width],
         scrolled=found[0] if drawing and of == "scroll" else None,
         trouble=answer if isinstance(answer, str) else "",
         elements=_elements(asked, of, by=["element"]) if drawing and of != "scroll" else None,
@@ -171,6 +180,18 @@ def _map_answer(asked: Asked, of: str) -> dict[str, Any] | str:
     if of == "scroll":
         return asked.signals("scroll")
     return asked.signals("clicks", order=of, grid=MAP_COLUMNS, grid_of="page")
+
+
+def _over(asked: Asked, of: str, found: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Gather what is drawn over the page's picture; None if the store does not say."""
+    if of == "scroll":
+        return scroll_over(found[0])
+    asks = {"by": ["element"], "order": of, "limit": MOST_ELEMENTS}
+    within = asked.signals("clicks", **asks, grid=CELLS, grid_of="element")
+    on_page = asked.signals("clicks", **asks, grid=MAP_COLUMNS, grid_of="page")
+    if isinstance(within, str) or isinstance(on_page, str):
+        return None
+    return clicks_over(within, on_page, found[0][of], of)
 
 
 def _viewed_pages(asked: Asked) -> list[str]:

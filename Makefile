@@ -172,6 +172,12 @@ DAYS ?= 90
 bench-query: $(VENV)/.dev ## the dashboard's questions over EVENTS in DAYS, beside a plain schema; ROUNDS=n
 	$(BIN)/python -m tests.bench.query --events $(EVENTS) --days $(DAYS) --rounds $(ROUNDS)
 
+STARTS ?= 15
+
+.PHONY: bench-startup
+bench-startup: setup ## what the tracker's start costs a slow phone's main thread, STARTS times; needs a quiet machine
+	$(BIN)/python -m tests.bench.startup --rounds $(STARTS)
+
 .PHONY: soak
 soak: $(VENV)/.dev nginx-server wrk ## half the peak for MINUTES: nothing grows, pulled plugs change no page
 	$(BIN)/python -m tests.soak.run --minutes $(MINUTES)
@@ -224,6 +230,16 @@ lock: $(VENV)/.dev ## resolve dependencies again, with hashes and without addres
 .PHONY: rules-update
 rules-update: $(VENV)/.dev ## take the lists that rule packs come from out of their packages again
 	$(BIN)/python -m rules.update
+
+CATALOGUES := portal/translations
+POT := build/messages.pot
+.PHONY: translations
+translations: $(VENV)/.run ## take the portal's texts into portal/translations and compile them; NEW=de begins one
+	@mkdir -p $(dir $(POT))
+	cd portal && ../$(BIN)/pybabel --quiet extract --mapping babel.cfg --no-location --sort-output --no-wrap --output ../$(POT) .
+	$(if $(NEW),$(BIN)/pybabel --quiet init --input-file $(POT) --output-dir $(CATALOGUES) --locale $(NEW) --no-wrap)
+	$(BIN)/pybabel --quiet update --input-file $(POT) --output-dir $(CATALOGUES) --no-wrap --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	$(BIN)/pybabel --quiet compile --directory $(CATALOGUES)
 
 .PHONY: docs
 docs: $(VENV)/.dev ## regenerate the tables in docs/ that come from the code, and build the site into build/site

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from edge.buffer.accounts import read_account
 from edge.buffer.beside import BufferAwayError, open_beside
+from edge.buffer.tries import SharedTries
+from edge.collector.client_ip import forwarded_for, parse_networks
 from edge.forwarder.asking import send_erasure
 from edge.forwarder.erasure import Erasure
 from edge.health_feed import read_health
@@ -20,6 +22,7 @@ from portal.config import PortalConfig
 from portal.database import Database
 from portal.mail import SendMail, smtp_sender
 from portal.models import Role
+from portal.pictures.known import forget_outdated
 from portal.serve import serve
 from portal.sites.erasing import due_erasures, forget_erasure
 from portal.sites.retention import end_round, forget_changes, is_round_due, outdated
@@ -29,6 +32,7 @@ from statflow.collector_client import CollectorClient
 from statflow.explaining import Explainer
 from statflow.installation import operations
 from statflow.paths import Paths
+from statflow.picturing import EdgePictures
 from statflow.private_thread import PrivateThread
 from statflow.role_reports import (
     check_services,
@@ -105,8 +109,12 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         edge_health=partial(read_health, redis_url(settings, paths)),
         edge_reasons={str(row.reason): row.meaning for row in REASONS},
         explain=Explainer(settings),
-        verify=lambda site, on: Verifier(settings, paths)(site, injection=on),
+        verify=lambda site, on, admin: Verifier(settings, paths, for_operator=admin)(
+            site, injection=on
+        ),
         operations=operations(settings, paths),
+        tries=SharedTries(redis_url(settings, paths), secret_key(settings, paths)),
+        client_address=partial(forwarded_for, trusted=parse_networks(settings.trusted_proxies)),
         public_url=public_url,
         send_mail=_mail(settings, public_url),
         open_signup=settings.signup == "open",
@@ -116,6 +124,7 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         gallery=settings.debug,
         sso=_single_sign_on(settings),
         ways=ways_out(settings, paths, public_url),
+        pictures=EdgePictures(settings, paths).ways(),
     )
 
 
@@ -203,7 +212,7 @@ def erase_deleted(buffer_url: str, database: Database, now: datetime) -> None:
 
 
 def keep_retention(buffer_url: str, database: Database, audit_days: int, now: datetime) -> None:
-    """Once a day, ask for the erasure of what sites no longer keep, and forget old changes.
+    """Once a day, ask for the erasure of what sites no longer keep; forget old changes, pictures.
 
     Several portals may both ask: to erase twice finds nothing the second time.
 
@@ -221,6 +230,7 @@ def keep_retention(buffer_url: str, database: Database, audit_days: int, now: da
             send_erasure(redis, Erasure(old.site_id, asked_ms, before_ms=before_ms))
     with database.writing() as session:
         forget_changes(session, now, audit_days)
+        forget_outdated(session, now)
         end_round(session, now)
 
 

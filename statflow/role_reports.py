@@ -12,6 +12,7 @@ import socket
 import threading
 from datetime import UTC, datetime
 from functools import partial
+from queue import SimpleQueue
 from urllib.parse import urlsplit
 
 from portal.database import Database
@@ -54,9 +55,7 @@ def mail_sender(settings: Settings, public_url: str) -> str:
 
 def serve_reports(settings: Settings, paths: Paths, private_port: int | None) -> None:
     """Do rounds until SIGTERM or SIGINT."""
-    stop = threading.Event()
-    for wanted in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(wanted, lambda *_: stop.set())
+    stop = _stop_on_signals()
     public_url = settings.public_url or "http://localhost:8000"
     with open_accounts(settings, paths) as database:
         store = Store(store_url(settings, paths))
@@ -64,6 +63,25 @@ def serve_reports(settings: Settings, paths: Paths, private_port: int | None) ->
         private = PrivateThread(partial(check_services, database, store))
         private.start(settings.private_bind, private_port, None)
         keep_reporting(settings, paths, database, public_url, stop)
+
+
+def _stop_on_signals() -> threading.Event:
+    """Make an event that SIGTERM and SIGINT set, by way of a thread.
+
+    A handler may run while the waiting thread holds the event's own lock; a ``SimpleQueue`` may be
+    put into at any moment.
+    """
+    stop = threading.Event()
+    asked: SimpleQueue[int] = SimpleQueue()
+
+    def wait() -> None:
+        asked.get()
+        stop.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(wanted, lambda number, _: asked.put(number))
+    return stop
 
 
 def refuse_other_release(store: Store) -> None:

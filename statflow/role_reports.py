@@ -4,6 +4,7 @@ What a round does, and that only one process does it, is ``portal.messages.round
 invariant: a round that fails is followed by the next.
 """
 
+import contextlib
 import logging
 import secrets
 import signal
@@ -27,7 +28,8 @@ from statflow.private_thread import PrivateThread
 from statflow.reach import reach_checker
 from statflow.services import secret_key, store_url
 from statflow.settings import Settings
-from store.client import Store
+from store.client import Store, StoreUnavailable
+from store.migrate import require_tables
 
 ROUND_S = 15.0
 log = logging.getLogger(__name__)
@@ -57,6 +59,7 @@ def serve_reports(settings: Settings, paths: Paths, private_port: int | None) ->
     public_url = settings.public_url or "http://localhost:8000"
     with open_accounts(settings, paths) as database:
         store = Store(store_url(settings, paths))
+        refuse_other_release(store)
         private = PrivateThread(partial(check_services, database, store))
         private.start(settings.private_bind, private_port, None)
         keep_reporting(settings, paths, database, public_url, stop)
@@ -79,6 +82,16 @@ def _stop_on_signals() -> threading.Event:
     for wanted in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wanted, lambda number, _: asked.put(number))
     return stop
+
+
+def refuse_other_release(store: Store) -> None:
+    """Refuse a store whose tables are not those of this release; one that is away may be.
+
+    Raises:
+        MigrationError: They are older, newer, or not there.
+    """
+    with contextlib.suppress(StoreUnavailable):
+        require_tables(store)
 
 
 def check_services(database: Database, store: Store) -> dict[str, str]:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, render_template, url_for
+from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from portal.behaviour.asking import PERIODS, Asked, chosen, read_asked
+from portal.behaviour.asking import Asked, chosen, read_asked, render_figures
 from portal.behaviour.maps import click_map, scroll_map
 from portal.behaviour.tables import (
     Cell,
@@ -91,20 +91,11 @@ def only_signed_in() -> None:
     """Let nobody in who has not signed in."""
 
 
-def _render(template: str, asked: Asked, tab: str, own: str = "", **values: Any) -> str:
-    """Show a page; ``own`` are its choices in URLs beside those that every page has."""
-    return render_template(
-        f"behaviour/{template}.html",
-        asked=asked,
-        site=asked.site,
-        may_edit=asked.may_edit,
-        tab=tab,
-        own=own,
-        heading="Behaviour",
-        periods=PERIODS,
-        widths=WIDTH_CLASSES,
-        **values,
-    )
+_LONGEST_PATH = 2_000
+
+
+def _render(template: str, asked: Asked, tab: str, **values: Any) -> str:
+    return render_figures(f"behaviour/{template}.html", asked, tab, widths=WIDTH_CLASSES, **values)
 
 
 def empty_of(asked: Asked, module: str) -> str:
@@ -122,7 +113,6 @@ def pages(host: str) -> ResponseReturnValue:
     answer = asked.query(
         [column.name for column in ON_PAGES],
         dimensions=["event:page"],
-        filters=[],
         pagination={"limit": MOST_ROWS},
     )
     table = Table(
@@ -136,8 +126,7 @@ def pages(host: str) -> ResponseReturnValue:
         page = found["dimensions"][0]
         figures = list(metric_cells(ON_PAGES, found["metrics"]))
         figures[-1] = _rated("LCP", figures[-1])
-        href = url_for("behaviour.page_map", host=host) + asked.url(page=page, width="")
-        return Row(page, tuple(figures), href=href)
+        return Row(page, tuple(figures), href=asked.to("behaviour.page_map", page=page))
 
     return _render("tables", asked, "pages", tables=[filled(table, answer, row)])
 
@@ -152,12 +141,12 @@ def _rated(vital: str, figure: Cell) -> Cell:
 @needs(Right.VIEW_STATS)
 def page_map(host: str) -> ResponseReturnValue:
     """Draw where one page is clicked, or how far it is seen; the most viewed, if none is named."""
-    asked = read_asked(host)
+    asked = read_asked(host, "page", "of", "width")
     pages = _viewed_pages(asked)
-    if pages and not asked.page:
-        asked = replace(asked, page=pages[0])
+    page = request.args.get("page", "").replace("\0", "")[:_LONGEST_PATH] or next(iter(pages), "")
     of = chosen("of", list(MAPS))
-    answer = _map_answer(asked, of) if asked.page else {"results": []}
+    asked = replace(asked, filters=(["is", "event:page", [page]],))
+    answer = _map_answer(asked, of) if page else {"results": []}
     found = [] if isinstance(answer, str) else answer["results"]
     drawing = None
     if found and not isinstance(answer, str):
@@ -166,7 +155,7 @@ def page_map(host: str) -> ResponseReturnValue:
         "map",
         asked,
         "map",
-        own=f"&of={of}",
+        page=page,
         of=of,
         maps=MAPS,
         has_widths=True,
@@ -186,9 +175,7 @@ def _map_answer(asked: Asked, of: str) -> dict[str, Any] | str:
 
 def _viewed_pages(asked: Asked) -> list[str]:
     """List the pages that have most views, to choose from."""
-    answer = asked.query(
-        ["pageviews"], dimensions=["event:page"], filters=[], pagination={"limit": MOST_ROWS}
-    )
+    answer = asked.query(["pageviews"], dimensions=["event:page"], pagination={"limit": MOST_ROWS})
     return [] if isinstance(answer, str) else [row["dimensions"][0] for row in answer["results"]]
 
 
@@ -210,10 +197,8 @@ def _elements(asked: Asked, order: str, by: list[str]) -> Table:
 
     def row(found: dict[str, Any]) -> Row:
         page = found.get("page", "")
-        href = ""
-        if page:
-            href = url_for("behaviour.page_map", host=asked.site.host)
-            href += asked.url(page=page) + f"&of={order}"
+        choices = {"page": page, "of": order, "width": asked.width}
+        href = asked.to("behaviour.page_map", **choices) if page else ""
         return Row(found["element"] or "(the page itself)", cells(CLICKS, found), page, href)
 
     return filled(table, asked.signals("clicks", by=by, order=order, limit=MOST_ROWS), row)
@@ -223,7 +208,7 @@ def _elements(asked: Asked, order: str, by: list[str]) -> Table:
 @needs(Right.VIEW_STATS)
 def clicks(host: str) -> ResponseReturnValue:
     """Rank what is clicked in anger and in vain."""
-    asked = read_asked(host)
+    asked = read_asked(host, "width")
     tables = [
         _elements(asked, order, ["element", "page"]) for order in ("rage_clicks", "dead_clicks")
     ]
@@ -234,7 +219,7 @@ def clicks(host: str) -> ResponseReturnValue:
 @needs(Right.VIEW_STATS)
 def vitals(host: str) -> ResponseReturnValue:
     """Show vitals with their thresholds, and the pages that hurt."""
-    asked = read_asked(host)
+    asked = read_asked(host, "vital", "width")
     vital = chosen("vital", list(VITAL_NAMES))
     unit = "score" if vital == "CLS" else "ms"
     columns = (
@@ -249,9 +234,9 @@ def vitals(host: str) -> ResponseReturnValue:
     def row(found: dict[str, Any]) -> Row:
         figures = [cell(columns[0], found["p75"], found["rating"])]
         figures += cells(columns[1:], found)
-        href = url_for("behaviour.vitals", host=host)
-        href += asked.url(page=found["page"]) + f"&vital={vital}"
-        return Row(found["page"], tuple(figures), href="" if asked.page else href)
+        page, state = found["page"], asked.state
+        href = "" if state.has("page", page) else asked.base + state.filtered("page", page)
+        return Row(page, tuple(figures), href=href)
 
     table = Table(
         f"Pages by {vital}", "Page", columns, help="The pages with the most poor views first."
@@ -263,12 +248,11 @@ def vitals(host: str) -> ResponseReturnValue:
         "vitals",
         whole=asked.signals("vitals"),
         table=filled(table, by_page, row),
-        own=f"&vital={vital}",
         vital=vital,
         names=VITAL_NAMES,
         ratings=RATINGS,
         thresholds=THRESHOLDS,
-        shown=shown,
+        in_words=shown,
         has_widths=True,
     )
 
@@ -277,7 +261,7 @@ def vitals(host: str) -> ResponseReturnValue:
 @needs(Right.VIEW_STATS)
 def errors(host: str) -> ResponseReturnValue:
     """List errors that nobody caught."""
-    asked = read_asked(host)
+    asked = read_asked(host, "order", "width")
     order = chosen("order", ["count", "visits", "last_seen", "first_seen"])
     table = Table(
         "Errors that nobody caught",
@@ -312,7 +296,7 @@ def _moment(text: str) -> str:
 @needs(Right.VIEW_STATS)
 def forms(host: str) -> ResponseReturnValue:
     """Show forms, their fields by time, and where people leave."""
-    asked = read_asked(host)
+    asked = read_asked(host, "width")
     answer = asked.signals("forms", limit=MOST_ROWS)
     whole = Table(
         "Forms",

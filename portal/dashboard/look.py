@@ -57,9 +57,10 @@ class Look:
     segment_id: int | None = None
     person_id: int | None = None
     may_edit: bool = False
-    sites: tuple[str, ...] = ()
     frame: Frame | None = None
     title: str = ""
+    unlisted: frozenset[str] = frozenset()
+    """Custom properties that the team took off the lists; for a reader they are not there."""
 
     @property
     def is_member(self) -> bool:
@@ -91,5 +92,6 @@ class Look:
         if self.is_member:
             return True
         if dimension.startswith(PROP):
-            return "events" in self.sections
+            is_listed = dimension.removeprefix(PROP) not in self.unlisted
+            return "events" in self.sections and is_listed
         return any(dimension in SECTIONS[name] for name in self.sections)

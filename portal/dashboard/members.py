@@ -16,14 +16,17 @@ def piece_look(host: str) -> Look:
 
 
 def page_look(host: str) -> Look:
-    """Find the site for a whole page, with the sites to change to."""
+    """Find the site for a whole page, whose menus depend on what the person may change."""
     site = site_or_stop(host)
-    seen = sites_with(reading(), me().id, Right.VIEW_STATS)
     changed = sites_with(reading(), me().id, Right.EDIT_SITE)
     return Look(
         site,
         url_for("dashboard.overview", host=site.host),
         person_id=me().id,
         may_edit=site.id in {other.id for other in changed},
-        sites=tuple(other.host for other in seen),
     )
+
+
+def hosts_to_switch_to() -> list[str]:
+    """List the sites that the person may change to, for the menu of sites."""
+    return [site.host for site in sites_with(reading(), me().id, Right.VIEW_STATS)]

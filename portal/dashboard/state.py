@@ -24,11 +24,12 @@ from portal.dashboard.periods import (
     intervals_for,
     read_days,
 )
+from portal.language import N_, _
 
 COMPARISONS = {
-    "previous": "Previous period",
-    "year": "Same days a year before",
-    "off": "No comparison",
+    "previous": N_("Previous period"),
+    "year": N_("Same days a year before"),
+    "off": N_("No comparison"),
 }
 _MODES = {"previous": "previous_period", "year": "year_over_year"}
 _DEFAULT_METRIC = "visitors"
@@ -157,6 +158,17 @@ class State:
         kept = tuple(pair for pair in self.extra if pair[0] != name)
         return replace(self, extra=(*kept, (name, value)) if value else kept).query()
 
+    def elsewhere(self, **own: str) -> str:
+        """Write the URL of another page about the same: its period, filters, ``own`` choices."""
+        return replace(
+            self,
+            interval=intervals_for(self.days)[0],
+            metric=_DEFAULT_METRIC,
+            tabs={},
+            prop="",
+            extra=tuple((name, value) for name, value in own.items() if value),
+        ).query()
+
     def has(self, dimension: str, value: str) -> bool:
         """Tell whether a filter names a value."""
         return any(chip.dimension == dimension and value in chip.values for chip in self.chips)
@@ -207,7 +219,7 @@ class State:
     @property
     def period_label(self) -> str:
         """The period in words."""
-        return LABELS.get(self.period) or self.days.label()
+        return _(LABELS.get(self.period, "")) or self.days.label()
 
     @property
     def comparison_mode(self) -> str | None:

@@ -6,11 +6,11 @@ The one invariant: the site is found by the person's rights before anything is a
 from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from portal.behaviour.asking import PERIODS, Asked, read_asked
+from portal.behaviour.asking import OF_DOCUMENTS, Asked, read_asked, render_figures
 from portal.behaviour.tables import Cell, Column, Row, Table, cell, filled, metric_cells
 from portal.needs import needs
 from portal.teams.rights import Right
@@ -63,25 +63,14 @@ def only_signed_in() -> None:
 def _render(asked: Asked, tab: str, tiles: list[tuple[str, Cell]], tables: list[Table]) -> str:
     if not asked.site.hits:
         tables = [replace(table, empty=HITS_OFF) for table in tables]
-    return render_template(
-        "behaviour/tables.html",
-        asked=asked,
-        site=asked.site,
-        may_edit=asked.may_edit,
-        tab=tab,
-        own="",
-        heading="Edge",
-        periods=PERIODS,
-        tiles=tiles,
-        tables=tables,
-    )
+    return render_figures("behaviour/tables.html", asked, tab, tiles=tiles, tables=tables)
 
 
 @blueprint.get("/crawlers")
 @needs(Right.VIEW_STATS)
 def crawlers(host: str) -> ResponseReturnValue:
     """Show who crawls the site, what for, and how many visits come back for it."""
-    asked = read_asked(host)
+    asked = read_asked(host, dimensions=OF_DOCUMENTS)
     columns = (*TAKEN, Column("crawl_to_visit_ratio", "Pages taken for each visit", "ratio"))
     whole = asked.query([column.name for column in columns])
     total = 0 if isinstance(whole, str) else whole["results"][0]["metrics"][0]
@@ -154,7 +143,7 @@ def _tiles(answer: dict[str, Any] | str, columns: tuple[Column, ...]) -> list[tu
 @needs(Right.VIEW_STATS)
 def answers(host: str) -> ResponseReturnValue:
     """Show how people's requests were answered: statuses, broken links, slow pages."""
-    asked = read_asked(host)
+    asked = read_asked(host, dimensions=OF_DOCUMENTS)
     columns = (
         Column("hits", "Documents served to people"),
         Column("ttfb_p50", "First byte, p50", "ms"),
@@ -167,11 +156,11 @@ def answers(host: str) -> ResponseReturnValue:
     statuses = asked.query(["hits", "ttfb_p50", "bytes"], dimensions=["hit:status"], **page)
     broken = asked.query(
         ["hits"], dimensions=["event:page", "hit:linked_from"],
-        filters=[*asked.filters, ["is", "hit:status", ["404", "410"]]], **page,
+        filters=[["is", "hit:status", ["404", "410"]]], **page,
     )  # fmt: skip
     slow = asked.query(
         ["ttfb_p95", "ttfb_p50", "hits"], dimensions=["event:page"],
-        filters=[*asked.filters, ["is", "hit:status_class", ["2xx"]]], **page,
+        filters=[["is", "hit:status_class", ["2xx"]]], **page,
     )  # fmt: skip
 
     def status(found: dict[str, Any]) -> Row:

@@ -10,19 +10,16 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from portal.accounts.signin import me
-from portal.config import here
-from portal.dashboard.periods import Choice, days_of
+from portal.behaviour.asking import Asked, read_asked, render_figures
+from portal.dashboard.periods import Days
 from portal.dashboard.places import shown as place_name
 from portal.models import Site
 from portal.needs import needs
-from portal.sessions import reading
-from portal.sites.access import query_site, site_or_stop
-from portal.teams.rights import Right, sites_with
+from portal.teams.rights import Right
 from store.client import StoreError, StoreUnavailable
 from store.query.capture import By, Capture, capture_report
 from store.query.ranges import midnight
@@ -30,12 +27,6 @@ from store.query.ranges import midnight
 log = logging.getLogger(__name__)
 blueprint = Blueprint("capture", __name__)
 
-PERIODS = (
-    Choice("day", "Today"),
-    Choice("7d", "7 days"),
-    Choice("28d", "28 days"),
-    Choice("91d", "91 days"),
-)
 TABS = {
     By.DAY: "Days",
     By.PAGES: "Pages",
@@ -101,20 +92,17 @@ def only_signed_in() -> None:
 @needs(Right.VIEW_STATS)
 def capture(host: str) -> ResponseReturnValue:
     """Show how much of what was served the script confirmed."""
-    site = site_or_stop(host)
-    period = _chosen("period", [choice.name for choice in PERIODS], "28d")
+    asked = read_asked(host, "by", dimensions={})
     by = By(_chosen("by", list(TABS), By.DAY))
-    return render_template(
+    return render_figures(
         "sites/capture.html",
-        site=site,
-        report=_report(site, period, by),
-        periods=PERIODS,
-        period=period,
+        asked,
+        "capture",
+        report=_report(asked, by),
         tabs=TABS,
         by=by,
         parts=PARTS,
-        shown=_shown,
-        may_edit=site.id in {s.id for s in sites_with(reading(), me().id, Right.EDIT_SITE)},
+        part_of=_shown,
     )
 
 
@@ -123,22 +111,21 @@ def _chosen(name: str, known: list[Any], otherwise: str) -> str:
     return value if value in known else otherwise
 
 
-def _report(site: Site, period: str, by: By) -> Report | None:
+def _report(asked: Asked, by: By) -> Report | None:
     """Ask for the numbers; None while the store does not answer."""
-    start, end = moments_of(site, period, here().now())
-    asked = (here().questions(), query_site(site), start, end)
+    start, end = moments_of(asked.site, asked.state.days)
+    question = (asked.asker.store, asked.asker.site, start, end)
     try:
-        whole = capture_report(*asked)
-        return Report(whole[0] if whole else Capture(""), capture_report(*asked, by))
+        whole = capture_report(*question)
+        return Report(whole[0] if whole else Capture(""), capture_report(*question, by))
     except (StoreUnavailable, StoreError) as error:
         log.warning("the capture rate cannot be read: %s", error)
         return None
 
 
-def moments_of(site: Site, period: str, now: datetime) -> tuple[datetime, datetime]:
-    """Give the first moment of a period of the site's days, and the one after its last."""
+def moments_of(site: Site, days: Days) -> tuple[datetime, datetime]:
+    """Give the first moment of a stretch of the site's days, and the one after its last."""
     zone = ZoneInfo(site.timezone)
-    days = days_of(period, now.astimezone(zone).date())
     return midnight(days.first, zone), midnight(days.last + timedelta(days=1), zone)
 
 

@@ -39,11 +39,16 @@ class PublishError(Exception):
 
 
 def publish_snapshot(
-    redis_url: str, sites: list[dict[str, Any]], now_ms: int, *, injection: bool = True
+    redis_url: str,
+    sites: list[dict[str, Any]],
+    now_ms: int,
+    *,
+    injection: bool = True,
+    release: str = "",
 ) -> int:
     """Publish all sites and the kill switch, unless that is published already.
 
-    Returns the snapshot's number.
+    Returns the snapshot's number. ``release`` is ours, for edges that are older.
     The number is the time, or one more than the last, so it grows even after Redis was lost.
 
     Raises:
@@ -52,20 +57,20 @@ def publish_snapshot(
     """
     try:
         with SyncRedis.from_url(redis_url, socket_connect_timeout=2, socket_timeout=5) as redis:
-            return _publish(redis, sites, now_ms, injection=injection)
+            return _publish(redis, sites, now_ms, injection=injection, release=release)
     except (RedisError, OSError) as error:
         raise PublishError(f"Redis is away ({type(error).__name__})") from error
 
 
 def _publish(
-    redis: "SyncRedis", sites: list[dict[str, Any]], now_ms: int, *, injection: bool
+    redis: "SyncRedis", sites: list[dict[str, Any]], now_ms: int, *, injection: bool, release: str
 ) -> int:
     published = orjson.loads(redis.get(KEY) or b"{}")
     last = int(redis.get(NUMBER_KEY) or 0)
     if published.get("sites") == sites and published.get("injection", True) == injection:
         return last
     number = max(now_ms, last + 1)
-    document = render_snapshot(number, sites, injection=injection)
+    document = render_snapshot(number, sites, injection=injection, release=release)
     with redis.pipeline(transaction=True) as pipe:
         pipe.set(KEY, document)
         pipe.set(NUMBER_KEY, number)
@@ -176,9 +181,15 @@ class SitesFeed:
             self.problem = "a snapshot older than the one in force was ignored"
             return False
         if snapshot != self._current:
+            self._say_what_is_passed_over(snapshot)
             self._current = snapshot
             log.info("sites: serving snapshot %d, %d sites", snapshot.number, len(snapshot.sites))
         return True
+
+    def _say_what_is_passed_over(self, snapshot: Snapshot) -> None:
+        if snapshot.passed_over and snapshot.passed_over != self._current.passed_over:
+            names = ", ".join(snapshot.passed_over)
+            log.warning("sites: a newer release published them; not known here: %s", names)
 
     def _refuse(self, why: str, raw: bytes) -> None:
         self._refused, self.problem = raw, why

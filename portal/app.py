@@ -22,6 +22,7 @@ from portal.funnels import settings as funnel_settings
 from portal.funnels import views as funnel_views
 from portal.goals import views as goal_views
 from portal.journeys import views as journey_views
+from portal.language import install_language
 from portal.live import views as live_views
 from portal.messages import leaving
 from portal.messages import views as message_views
@@ -57,6 +58,7 @@ def create_app(config: PortalConfig) -> Flask:
     csrf = CSRFProtect(app)
     install_login(app)
     close_after_requests(app)
+    install_language(app)
     install_page(app)
     install_errors(app)
     of_api = (api_views, older, older_sites, kept_views, manage_views, people_views)

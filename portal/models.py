@@ -93,8 +93,12 @@ class User(Base):
     disabled: Mapped[bool] = mapped_column(default=False)
     """An administrator has locked the account: it signs in nowhere, and its tokens open nothing."""
     session_key: Mapped[str] = mapped_column(String(43))
+    wrong_codes: Mapped[int] = mapped_column(default=0)
+    """Wrong codes at the second step since the last right one, or the last new password."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    language: Mapped[str] = mapped_column(String(8), default="")
+    """In which pages and mails are written; empty: as the browser asks."""
     memberships: Mapped[list["Membership"]] = relationship(
         back_populates="user", cascade="all, delete-orphan"
     )
@@ -522,7 +526,8 @@ class ShareLink(Base):
 class Recipient(Base):
     """Where a site's reports and alerts go: a mailbox, a chat, an endpoint; and what it ``gets``.
 
-    ``address`` may be shown; ``secret_url`` is posted to, ``secret_key`` signs or lets us in.
+    ``language`` is what it is written to in. ``address`` may be shown; ``secret_url`` is posted to,
+    ``secret_key`` signs or lets us in.
     """
 
     __tablename__ = "recipients"
@@ -536,6 +541,7 @@ class Recipient(Base):
     secret_url: Mapped[str] = mapped_column(String(2000), default="")
     secret_key: Mapped[str] = mapped_column(String(200), default="")
     gets: Mapped[list[str]] = mapped_column(JSON)
+    language: Mapped[str] = mapped_column(String(8), default="en")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     site: Mapped[Site] = relationship()
 

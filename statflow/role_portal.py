@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from edge.buffer.accounts import read_account
 from edge.buffer.beside import BufferAwayError, open_beside
+from edge.buffer.tries import SharedTries
+from edge.collector.client_ip import forwarded_for, parse_networks
 from edge.forwarder.asking import send_erasure
 from edge.forwarder.erasure import Erasure
 from edge.health_feed import read_health
@@ -32,7 +34,13 @@ from statflow.installation import operations
 from statflow.paths import Paths
 from statflow.picturing import EdgePictures
 from statflow.private_thread import PrivateThread
-from statflow.role_reports import check_services, keep_reporting, mail_sender, ways_out
+from statflow.role_reports import (
+    check_services,
+    keep_reporting,
+    mail_sender,
+    refuse_other_release,
+    ways_out,
+)
 from statflow.scripts import SiteScripts
 from statflow.services import database_url, redis_url, secret_key, store_url
 from statflow.settings import PREFIX, Settings, SettingsError
@@ -63,6 +71,7 @@ def serve_portal(  # noqa: PLR0913 - one argument an option of the command
     stop = threading.Event()
     with open_accounts(settings, paths) as database:
         config = portal_config(settings, paths, port)
+        refuse_other_release(config.store)
         app = create_app(config)
         keepers = [
             threading.Thread(
@@ -100,8 +109,12 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         edge_health=partial(read_health, redis_url(settings, paths)),
         edge_reasons={str(row.reason): row.meaning for row in REASONS},
         explain=Explainer(settings),
-        verify=lambda site, on: Verifier(settings, paths)(site, injection=on),
+        verify=lambda site, on, admin: Verifier(settings, paths, for_operator=admin)(
+            site, injection=on
+        ),
         operations=operations(settings, paths),
+        tries=SharedTries(redis_url(settings, paths), secret_key(settings, paths)),
+        client_address=partial(forwarded_for, trusted=parse_networks(settings.trusted_proxies)),
         public_url=public_url,
         send_mail=_mail(settings, public_url),
         open_signup=settings.signup == "open",

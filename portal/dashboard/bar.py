@@ -14,6 +14,7 @@ from portal.dashboard.look import Look
 from portal.dashboard.periods import CHOICES
 from portal.dashboard.questions import Asker
 from portal.dashboard.state import COMPARISONS, State, read_state
+from portal.language import PARAMETER
 from portal.models import Site
 from portal.sessions import end_reading
 
@@ -25,7 +26,8 @@ def today_of(site: Site) -> date:
 
 def state_of(look: Look, *extra: str) -> State:
     """Read the URL, as far as this look shows it; ``extra`` are the page's own parameters."""
-    return look.limited(read_state(request.args, today_of(look.site), extra))
+    kept = extra if look.is_member else (*extra, PARAMETER)
+    return look.limited(read_state(request.args, today_of(look.site), kept))
 
 
 def with_added_filter(look: Look, base: str, *extra: str) -> str:

@@ -59,6 +59,8 @@ class Look:
     may_edit: bool = False
     frame: Frame | None = None
     title: str = ""
+    unlisted: frozenset[str] = frozenset()
+    """Custom properties that the team took off the lists; for a reader they are not there."""
 
     @property
     def is_member(self) -> bool:
@@ -90,5 +92,6 @@ class Look:
         if self.is_member:
             return True
         if dimension.startswith(PROP):
-            return "events" in self.sections
+            is_listed = dimension.removeprefix(PROP) not in self.unlisted
+            return "events" in self.sections and is_listed
         return any(dimension in SECTIONS[name] for name in self.sections)

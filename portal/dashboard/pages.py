@@ -26,6 +26,7 @@ from portal.dashboard.lists import (
     details_columns,
     imports_of,
     list_view,
+    why_empty,
 )
 from portal.dashboard.look import Look
 from portal.dashboard.periods import INTERVALS, intervals_for
@@ -224,6 +225,8 @@ def details_file(look: Look, name: str, tab_name: str, kind: str) -> ResponseRet
     if isinstance(found, str):
         return found, 503, {"Content-Type": "text/plain; charset=utf-8"}
     tab = found[0]
+    if nothing := why_empty(asker, state, tab):
+        return nothing, 404, {"Content-Type": "text/plain; charset=utf-8"}
     sheet = _sheet(details_columns(asker, tab))
     question = questions.details(state, tab, replace(sheet, page=0))
     question["pagination"] = {"limit": MAX_LIMIT, "offset": 0}

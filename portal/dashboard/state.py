@@ -24,11 +24,12 @@ from portal.dashboard.periods import (
     intervals_for,
     read_days,
 )
+from portal.language import N_, _
 
 COMPARISONS = {
-    "previous": "Previous period",
-    "year": "Same days a year before",
-    "off": "No comparison",
+    "previous": N_("Previous period"),
+    "year": N_("Same days a year before"),
+    "off": N_("No comparison"),
 }
 _MODES = {"previous": "previous_period", "year": "year_over_year", CUSTOM: "custom"}
 _WEEKDAYS = "weekday"
@@ -232,7 +233,7 @@ class State:
     @property
     def period_label(self) -> str:
         """The period in words."""
-        return LABELS.get(self.period) or self.days.label()
+        return _(LABELS.get(self.period, "")) or self.days.label()
 
     @property
     def days_before(self) -> Days:
@@ -244,7 +245,7 @@ class State:
         """The comparison in words, as they stand in a sentence."""
         if self.against is not None:
             return self.against.label()
-        return COMPARISONS[self.comparison].lower()
+        return _(COMPARISONS[self.comparison]).lower()
 
     @property
     def compared(self) -> dict[str, Any] | None:

@@ -84,7 +84,7 @@ OF_ROUTE: dict[tuple[str, str], Values] = {
     ("api_people.end_guest", "row_id"): {OWN: 13, FOREIGN: 22, MISSING: 999},
     ("leaving.ask", "token"): same("no-token"),
     ("leaving.end", "token"): same("no-token"),
-    ("forgotten.confirm", "token"): {OWN: "confirm-token", MISSING: "no-token"},
+    ("forgotten.confirm", "token"): {OWN: MINE, FOREIGN: "confirm-token", MISSING: "no-token"},
 }
 """Where a route means something else by a name."""
 
@@ -95,6 +95,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "accounts.login": {"email": "nobody@own.example", "password": PASSWORD},
     "accounts.theme": {"theme": "dark", "next": "/"},
     "account.end": {},
+    "account.language": {"language": "fr"},
     "forgotten.reset": {"password": PASSWORD},
     "joining.invitation": {"password": PASSWORD},
     "joining.finish_signup": {"password": PASSWORD},

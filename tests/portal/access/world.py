@@ -91,7 +91,7 @@ class Caller:
     beside: frozenset[Right] = NOBODY
     in_team: frozenset[Right] = NOBODY
     scopes: tuple[str, ...] = ()
-    own: dict[str, int] = field(default_factory=dict)
+    own: dict[str, int | str] = field(default_factory=dict)
 
     def headers(self) -> dict[str, str]:
         found = {"Cookie": self.cookie} if self.cookie else {}
@@ -306,6 +306,7 @@ def _person(
         session.add(ApiToken(id=number, site_id=11, token_hash=name, scopes=[], **kept))
         other = {"id": number * 1000, "key_hash": name, "device": "Other", "seen_at": NOW}
         session.add(UserSession(**other, **kept))
+        session.add(_confirmation(number, name))
     held = RIGHTS[role] if role else NOBODY
     cookie, form_token = _signed_in(portal, email)
     with portal.database.writing() as session:  # Only now: who has one is asked for it.
@@ -319,7 +320,24 @@ def _person(
         rights=GUEST_RIGHTS[guest] if guest else held,
         beside=held,
         in_team=held,
-        own={"token_id": number, "number": number * 1000, "passkey_id": number},
+        own={
+            "token_id": number,
+            "number": number * 1000,
+            "passkey_id": number,
+            "token": f"confirm-{name}",
+        },
+    )
+
+
+def _confirmation(number: int, name: str) -> OneTimeLink:
+    """A link with which this person alone confirms an address."""
+    return OneTimeLink(
+        kind="confirm",
+        token_hash=hash_secret(f"confirm-{name}"),
+        email=f"{name}@confirmed.example",
+        user_id=number,
+        created_at=NOW,
+        expires_at=NOW + timedelta(hours=1),
     )
 
 

@@ -273,6 +273,7 @@ MUTATING: dict[tuple[str, str], Act] = {
     ("POST", "/account/password"): form(
         "/account/password", current=PASSWORD, password="seven lamps over 3 harbours"
     ),
+    ("POST", "/account/language"): form("/account/language", language="fr"),
     ("POST", "/account/factors/app"): with_app(),
     ("POST", "/account/factors/app/remove"): with_app(form("/account/factors/app/remove")),
     ("POST", "/account/factors/recovery"): with_app(form("/account/factors/recovery")),

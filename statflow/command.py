@@ -78,6 +78,7 @@ EXPECTED = frozenset(
         "BackupError",
         "DatabaseAwayError",
         "RestoreError",
+        "CertificateError",
     }
 )
 """Errors whose message is written for the person at the terminal. Named, not imported: most come

@@ -74,6 +74,8 @@ GROUPS: tuple[Group, ...] = (
             TabPage("notes", "Notes", "notes.page"),
             TabPage("sharing", "Sharing", "sharing_settings.page", edits=True),
             TabPage("reports", "Reports", "messages.page", edits=True),
+            TabPage("data", "Data", "data.page", edits=True),
+            TabPage("privacy", "Privacy page", "privacy.settings", edits=True),
         ),
     ),
 )

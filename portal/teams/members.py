@@ -6,11 +6,12 @@ those do not cover. The one invariant: a team has an owner for as long as it has
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import Select, delete, exists, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.commands import DEFAULT_TEAM, CommandError, remove_site
-from portal.models import Guest, Membership, Role, Site, Team, User
+from portal.data.holds import in_force, refuse_held
+from portal.models import Guest, LegalHold, Membership, Role, Site, Team, User
 from portal.teams.rights import GUEST_ROLES, RIGHTS, Right, roles_given_by
 
 WAITING = timedelta(days=7)
@@ -199,30 +200,39 @@ def _refuse_last_owner(session: Session, member: Membership) -> None:
         raise CommandError("member", LAST_OWNER)
 
 
-def end_team(team: Team, typed: str, now: datetime) -> None:
+def end_team(session: Session, team: Team, typed: str, now: datetime) -> None:
     """Let a team end after the waiting period, if its name was typed.
 
     Raises:
         CommandError: The name differs, or it is the first team.
+        HeldError: A site of it is under a legal hold.
     """
     if team.name == DEFAULT_TEAM:
         raise CommandError("name", f"The team {DEFAULT_TEAM} stays: commands use it.")
+    for site in team.sites:
+        refuse_held(session, site.id, now)
     if " ".join(typed.split()) != team.name:
         raise CommandError("name", f"Nothing was deleted: type {team.name} to delete it.")
     team.ends_at = team.ends_at or now + WAITING
 
 
+def _due_teams(now: datetime) -> Select[Team]:
+    """Say which teams' waiting period is over; one with a site under a legal hold waits on."""
+    held = select(Site.team_id).join(LegalHold).where(in_force(now))
+    return select(Team).where(Team.ends_at <= now, Team.id.not_in(held))
+
+
 def has_due_teams(session: Session, now: datetime) -> bool:
     """Tell whether a team's waiting period is over."""
-    return bool(session.scalar(select(exists().where(Team.ends_at <= now))))
+    return session.scalar(_due_teams(now).limit(1)) is not None
 
 
 def end_due_teams(session: Session, now: datetime) -> list[str]:
     """End the teams whose waiting period is over, with their sites; list their names."""
-    due = list(session.scalars(select(Team).where(Team.ends_at <= now)))
+    due = list(session.scalars(_due_teams(now)))
     for team in due:
         for site in list(team.sites):
-            remove_site(session, site)
+            remove_site(session, site, now)
         session.delete(team)
     session.flush()
     return [team.name for team in due]

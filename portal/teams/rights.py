@@ -30,6 +30,7 @@ class Right(StrEnum):
     MANAGE_OWNERS = "manage_owners"
     DELETE_TEAM = "delete_team"
     SEE_CHANGES = "see_changes"
+    ERASE_DATA = "erase_data"
 
 
 MEANINGS: dict[Right, str] = {
@@ -39,6 +40,7 @@ MEANINGS: dict[Right, str] = {
     Right.DELETE_SITE: "Delete a site",
     Right.MOVE_SITE: "Move a site to another team in which one may add sites",
     Right.SEE_CHANGES: "See who changed what of a site",
+    Right.ERASE_DATA: "Erase numbers of a site, see the certificates, hold it from being erased",
     Right.SEE_TEAM: "See who is in the team",
     Right.MANAGE_PEOPLE: "Invite people and guests, change their roles, remove them",
     Right.RENAME_TEAM: "Rename the team",

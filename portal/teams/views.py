@@ -154,7 +154,7 @@ def _change(team_id: int, done: str, do: Callable[[Session], object]) -> Respons
     try:
         with here().database.writing() as writing:
             do(writing)
-    except CommandError as error:
+    except FieldError as error:
         flash(str(error), "bad")
     else:
         flash(done, "good")
@@ -294,7 +294,7 @@ def delete(team_id: int) -> ResponseReturnValue:
     return _change(
         team_id,
         "The team and its sites go in seven days. Until then you can keep it.",
-        lambda writing: members.end_team(writing.get_one(Team, team_id), typed, now),
+        lambda writing: members.end_team(writing, writing.get_one(Team, team_id), typed, now),
     )
 
 

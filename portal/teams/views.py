@@ -17,7 +17,7 @@ from portal.accounts.mailing import Topic, mail_wait_s, writing_to
 from portal.accounts.signin import freshly, lead, me
 from portal.commands import CommandError
 from portal.config import here
-from portal.language import _
+from portal.language import N_, _
 from portal.models import Role, Site, Team
 from portal.needs import Who, declared_right, needs
 from portal.sessions import end_reading, reading
@@ -37,7 +37,7 @@ from portal.teams.rights import (
 )
 
 blueprint = Blueprint("teams", __name__)
-SLOW = "Too many invitations. Wait {seconds} seconds, then try again."
+SLOW = N_("Too many invitations. Wait %(seconds)s seconds, then try again.")
 
 
 @blueprint.before_request
@@ -122,7 +122,7 @@ def invitations(team_id: int) -> ResponseReturnValue:
         abort(403)
     send, email = here().config.send_mail, (form.email.data or "").strip().lower()
     if send is not None and (wait_s := mail_wait_s(me().id, Topic.INVITATION, email)):
-        form.email.errors = [SLOW.format(seconds=wait_s)]
+        form.email.errors = [_(SLOW, seconds=wait_s)]
         return _show(team, form), 429
     try:
         with here().database.writing() as writing:

@@ -13,13 +13,14 @@ from flask_wtf import FlaskForm
 from portal.accounts import messages
 from portal.accounts.halfway import enter
 from portal.accounts.joining import EmailForm, PasswordForm
-from portal.accounts.mailing import Topic, mail_later
+from portal.accounts.mailing import Topic, mail_later, writing_to
 from portal.accounts.notices import tell
 from portal.accounts.one_time import LinkKind, find_link, make_link
 from portal.accounts.people import account_of, confirm_address, reset_password
 from portal.accounts.signin import Way, me
 from portal.commands import CommandError, normal_email
 from portal.config import here
+from portal.language import N_, _
 from portal.mail import Mail
 from portal.models import User
 from portal.needs import Who, needs
@@ -70,9 +71,9 @@ def reset(token: str) -> ResponseReturnValue:
         except CommandError as error:
             form.password.errors = [str(error)]
         else:
-            tell(user.email, "The password was changed.")
+            tell(user.email, N_("The password was changed."))
             answer = enter(user.id, Way.PASSWORD, url_for("sites.index"))
-            flash("The new password is set, and every other browser is signed out.", "good")
+            flash(_("The new password is set, and every other browser is signed out."), "good")
             return answer
     page = render_template("accounts/choose_password.html", form=form, email=link.email, new=False)
     return page, 422 if form.errors else 200
@@ -101,6 +102,8 @@ def confirm(token: str) -> ResponseReturnValue:
         return render_template("accounts/link_closed.html"), 404
     send = here().config.send_mail
     if send is not None and before != link.email:
-        here().background.put(partial(send, messages.address_changed(before)))
-    flash("Your address is confirmed.", "good")
+        with writing_to(before):
+            mail = messages.address_changed(before)
+        here().background.put(partial(send, mail))
+    flash(_("Your address is confirmed."), "good")
     return redirect(url_for("account.page"))

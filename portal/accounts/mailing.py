@@ -7,13 +7,16 @@ out in silence where nobody is signed in. Topics are counted apart, so that no m
 that somebody asks for keeps an owner from the link to a new password.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 
 from flask import current_app
 
 from portal.accounts.devices import network
+from portal.accounts.people import language_of
 from portal.config import here
+from portal.language import speaking, spoken
 from portal.mail import Mail
 
 
@@ -25,6 +28,15 @@ class Topic(StrEnum):
     INVITATION = "invitation"
     RESET = "reset"
     SIGN_UP = "sign_up"
+
+
+@contextmanager
+def writing_to(email: str, otherwise: str = "") -> Iterator[None]:
+    """Say what is inside in the language of an address's account, else in another, else as now."""
+    with here().database.reading() as session:
+        language = language_of(session, email)
+    with speaking(language or otherwise or spoken()):
+        yield
 
 
 def mail_wait_s(person_id: int, topic: Topic, email: str) -> int:
@@ -45,8 +57,10 @@ def mail_later(topic: Topic, email: str, write: Callable[[str], Mail | None]) ->
     # What is behind current_app's proxy lives on after the request.
     app = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001
 
+    asked_in = spoken()
+
     def job() -> None:
-        with app.test_request_context(base_url=here_url):
+        with app.test_request_context(base_url=here_url), writing_to(email, asked_in):
             mail = write(email)
         if mail is not None:
             send(mail)

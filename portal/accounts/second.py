@@ -24,23 +24,24 @@ from portal.accounts.recovery import codes_left, spend_code
 from portal.accounts.signin import Way
 from portal.audit.actors import note_person
 from portal.config import here
+from portal.language import N_, _
 from portal.models import User
 from portal.needs import Who, needs
 
 blueprint = Blueprint("second", __name__)
-WRONG = "This code is not right, or it was used already. Wait for the next one."
-SLOW = "Too many tries. Wait {seconds} seconds, then try again."
-ENOUGH = (
+WRONG = N_("This code is not right, or it was used already. Wait for the next one.")
+SLOW = N_("Too many tries. Wait %(seconds)s seconds, then try again.")
+ENOUGH = N_(
     "Too many codes were wrong: somebody who knows the password is guessing. "
     "Set a new password, or sign in where you have signed in before."
 )
-OVER = "Signing in took too long, or the account was changed. Begin once more."
+OVER = N_("Signing in took too long, or the account was changed. Begin once more.")
 
 
 class CodeForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """A code of the app, or a recovery code."""
 
-    code = StringField("Code", [InputRequired("Type a code.")])
+    code = StringField(N_("Code"), [InputRequired(N_("Type a code."))])
 
 
 @blueprint.route("/login/second", methods=["GET", "POST"])
@@ -57,7 +58,7 @@ def page() -> ResponseReturnValue:
         return _page(found, form, ENOUGH), 403
     if wait_s := code_wait_s(found.user.email):
         mail_later(Topic.CODES, found.user.email, messages.second_step_failing)
-        return _page(found, form, SLOW.format(seconds=wait_s)), 429
+        return _page(found, form, _(SLOW, seconds=wait_s)), 429
     if not _take(found.user, form.code.data or ""):
         return _page(found, form, WRONG), 401
     return finish(found, here().now()) or _over()
@@ -77,7 +78,7 @@ def _take(user: User, code: str) -> bool:
         if by_app:
             return True
         left = codes_left(writing, person.id)
-    tell(user.email, f"A recovery code was used to sign in; {left} are left.")
+    tell(user.email, N_("A recovery code was used to sign in; %(left)s are left."), left=str(left))
     return True
 
 
@@ -109,7 +110,7 @@ def passkey() -> ResponseReturnValue:
         abort(403)
     owner_id, back = _expected(found)
     if wait_s := door_wait_s():
-        flash(SLOW.format(seconds=wait_s), "bad")
+        flash(_(SLOW, seconds=wait_s), "bad")
         return redirect(back)
     try:
         user_id = _take_passkey(owner_id)

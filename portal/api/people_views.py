@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from portal.accounts import messages
-from portal.accounts.mailing import Topic, mail_wait_s
+from portal.accounts.mailing import Topic, mail_wait_s, writing_to
 from portal.api.bodies import InvitationBody, RoleBody
 from portal.api.callers import PEOPLE_WRITE, Caller, RefusedError, caller
 from portal.api.errors import problem
@@ -19,6 +19,7 @@ from portal.api.kept import NotThereError, NotYoursError
 from portal.api.kept_views import blueprint as kept
 from portal.api.kept_views import read_body
 from portal.config import here
+from portal.language import _
 from portal.models import Guest, Membership, OneTimeLink, Role, Site
 from portal.needs import OfToken, needs
 from portal.sessions import reading
@@ -159,7 +160,8 @@ def send_invitation(who: Caller, body: InvitationBody) -> dict[str, Any]:
         answer = _invitation_row(max((row for row in rows if row.email == email), key=_number))
     if send is None:
         return answer | {"link": messages.invitation_address(token)}
-    mail = messages.invitation(email, place, body.role.value, token)
+    with writing_to(email):
+        mail = messages.invitation(email, place, _(body.role.value), token)
     here().background.put(lambda: send(mail))
     return answer | {"link": None}
 

@@ -17,6 +17,7 @@ from portal.accounts.passwords import is_password
 from portal.config import here
 from portal.dashboard import pages
 from portal.dashboard.look import Frame, Look
+from portal.language import N_, PARAMETER, _
 from portal.models import ShareLink
 from portal.needs import Who, needs
 from portal.properties.known import unlisted_of
@@ -31,8 +32,8 @@ THEMES = ("system", "light", "dark")
 WHOLE = "all"
 _COLOUR = re.compile(r"[0-9a-f]{6}")
 _FRAME = "/share/<slug>/embed/<theme>/<background>/<part>"
-_WRONG = "That is not the password."
-_SLOW = "Too many tries. Wait {seconds} seconds, then try again."
+_WRONG = N_("That is not the password.")
+_SLOW = N_("Too many tries. Wait %(seconds)s seconds, then try again.")
 
 type Page = Callable[..., ResponseReturnValue]
 
@@ -128,12 +129,13 @@ def _ask_password(link: ShareLink) -> ResponseReturnValue:
         return render_template("sharing/password.html", form=form, problem=None)
     wait_s = here().link_tries.take(str(link.id), here().now().timestamp())
     if wait_s:
-        problem = _SLOW.format(seconds=wait_s)
+        problem = _(_SLOW, seconds=wait_s)
         return render_template("sharing/password.html", form=form, problem=problem), 429
     if not is_password(link.password_hash, form.password.data or ""):
-        return render_template("sharing/password.html", form=form, problem=_WRONG), 401
+        return render_template("sharing/password.html", form=form, problem=_(_WRONG)), 401
     home = path_to("sharing.shared", slug=link.slug)
-    response = make_response(redirect(home))
+    asked = request.args.get(PARAMETER)
+    response = make_response(redirect(path_to("sharing.shared", slug=link.slug, lang=asked)))
     unlock(response, link, home)
     return response
 

@@ -18,9 +18,12 @@ from portal.commands import SCOPES, hash_secret
 from portal.models import (
     AlertRule,
     ApiToken,
+    ErasureRequest,
     Guest,
+    LegalHold,
     Membership,
     OneTimeLink,
+    PagePicture,
     Passkey,
     Recipient,
     Role,
@@ -37,8 +40,18 @@ from portal.models import (
 )
 from portal.teams.rights import GUEST_RIGHTS, RIGHTS, Right
 from store.client import Store, StoreUnavailable
-from tests.portal.access.slots import FOREIGN, IDS, LINKS, OPEN_HOST, OWN, SITES
+from tests.portal.access.slots import (
+    CERTIFICATES,
+    FOREIGN,
+    HOSTS,
+    IDS,
+    LINKS,
+    OPEN_HOST,
+    OWN,
+    SITES,
+)
 from tests.portal.conftest import NOW, PASSWORD, Person, Portal, new_portal
+from tests.support.pictures import MemoryPictures
 
 CANARY = "quetzal"
 OPEN_SITE = 13
@@ -48,6 +61,13 @@ _SITE = re.compile(r"site_id = \{(\w+):UInt32\}")
 _USE = {("user_sessions", "seen_at"), ("api_tokens", "last_used_at")}
 _USE |= {("share_links", "views"), ("share_links", "last_viewed_at")}
 """Columns that only say that something was used."""
+
+
+_CERTIFICATE = (
+    '{"certificate": "x", "complete": true, "conditions": {}, "erased": "everything",'
+    ' "public_key": "", "reason": "%s", "site": {"id": 1, "host": "x"}, "asked_at": "",'
+    ' "asked_by": "", "carried_out_at": "", "tables": {}}'
+)
 
 
 @dataclass
@@ -148,7 +168,8 @@ class World:
 def build(database_url: str, numbers: Store | None = None) -> Iterator[World]:
     """Set everything up once; each request begins with the same state."""
     store = ListeningStore()
-    options = {"api_per_hour": 0, "send_mail": lambda _: None, "open_signup": True}
+    options: dict[str, Any] = {"api_per_hour": 0, "open_signup": True}
+    options |= {"send_mail": lambda _: None, "pictures": MemoryPictures().ways()}
     portal = new_portal(database_url, numbers or store, **options)
     with portal.database.writing() as session:
         _teams(session)
@@ -197,6 +218,7 @@ def _teams(session: Session) -> None:
                 created_at=NOW,
                 upstreams=["http://203.0.113.9"],
                 public=number == OPEN_SITE,
+                privacy_page=number == OPEN_SITE,
                 hosts=[SiteHost(host=host)],
             )
         )
@@ -241,10 +263,32 @@ def _things(session: Session, place: str) -> None:
             expires_at=NOW + timedelta(days=1),
         )
     )
+    session.add(
+        LegalHold(id=number, site_id=site, reason=named, set_at=NOW, until=NOW, set_by=named)
+    )
+    session.add(
+        ErasureRequest(
+            key=CERTIFICATES[place],
+            site_id=site,
+            team_id=number,
+            host=HOSTS[place],
+            asked_by=f"owner@{named}.test",
+            via="portal",
+            asked_at=NOW,
+            due_at=NOW,
+            chosen={"path": f"/{named}"},
+            statement=_CERTIFICATE % named,
+            signature=named,
+        )
+    )
     at_site = {"id": number, "site_id": site, "created_at": NOW}
     to = {"kind": "email", "address": f"reports@{named}.test", "target_hash": named, "gets": []}
     session.add(Recipient(**at_site, **to))
     session.add(AlertRule(**at_site, kind="spike", threshold=10.0, goal=named, quiet_h=24))
+    kept_until = {"asked_at": NOW, "taken_at": NOW, "expires_at": NOW + timedelta(days=90)}
+    shot = {"address": f"https://{named}.test/", "nonce": named, "hides_words": False}
+    by = {"asked_by": f"editor@{named}.test", "hosts": [], "path": "/"}
+    session.add(PagePicture(id=number, site_id=site, page=f"/{named}", **kept_until, **shot, **by))
     owner = 22 if place == FOREIGN else 14
     session.add(
         ApiToken(

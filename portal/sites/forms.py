@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, Form, SelectMultipleField, StringField, TextAreaField
-from wtforms.validators import InputRequired, ValidationError
+from wtforms.validators import InputRequired, Optional, ValidationError
 
 from portal.models import Site
 from portal.sites.fields import FieldError, read_host, read_timezone, read_upstream
@@ -43,20 +43,14 @@ class AddSiteForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
         "Host name",
         [InputRequired("Type the host name that visitors use."), _reads(read_host)],
     )
-    upstream = StringField(
-        "Upstream",
-        [InputRequired("Type the address the pages come from."), _reads(read_upstream)],
-    )
+    upstream = StringField("Upstream", [Optional(), _reads(read_upstream)])
     timezone = StringField("Time zone", [_reads(read_timezone)], default="UTC")
 
 
 class SiteSettingsForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """What can be changed of a site; but for the aliases, fields have the names of ``SWITCHES``."""
 
-    upstreams = TextAreaField(
-        "Upstream",
-        [InputRequired("Type the address the pages come from."), _switch("upstreams")],
-    )
+    upstreams = TextAreaField("Upstream", [_switch("upstreams")])
     aliases = TextAreaField("Further host names", [_read_all])
     upstream_host = StringField("Host name for the upstream", [_switch("upstream_host")])
     client_ip = StringField("Header with the visitor's address", [_switch("client_ip")])

@@ -162,4 +162,5 @@ def _sites(plain: int, other: int, secure: int) -> list[Site]:
         Site(8, "small.localhost", (at(plain),), "k8", max_body_bytes=100_000),
         Site(9, "renamed.localhost", (at(plain),), "k9", upstream_host="inner.example"),
         Site(10, "liar.localhost", (at(secure, "https"),), "k10"),
+        Site(11, "events.localhost", (), "k11"),
     ]

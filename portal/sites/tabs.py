@@ -74,6 +74,7 @@ GROUPS: tuple[Group, ...] = (
             TabPage("notes", "Notes", "notes.page"),
             TabPage("sharing", "Sharing", "sharing_settings.page", edits=True),
             TabPage("reports", "Reports", "messages.page", edits=True),
+            TabPage("imports", "Imports", "imports.page", edits=True),
         ),
     ),
 )

@@ -32,6 +32,7 @@ from portal.models import (
     SiteHost,
     SiteSegment,
     Team,
+    Upload,
     User,
     UserSession,
 )
@@ -245,6 +246,12 @@ def _things(session: Session, place: str) -> None:
     to = {"kind": "email", "address": f"reports@{named}.test", "target_hash": named, "gets": []}
     session.add(Recipient(**at_site, **to))
     session.add(AlertRule(**at_site, kind="spike", threshold=10.0, goal=named, quiet_h=24))
+    session.add(
+        Upload(
+            **at_site, who=named, name=named, form="umami", size_bytes=1, place=named,
+            state="checked",
+        )
+    )  # fmt: skip
     owner = 22 if place == FOREIGN else 14
     session.add(
         ApiToken(

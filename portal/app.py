@@ -16,6 +16,9 @@ from portal.audit import views as audit_views
 from portal.behaviour import views as behaviour_views
 from portal.config import PortalConfig, install
 from portal.dashboard import views as dashboard_views
+from portal.data import certificate_views
+from portal.data import privacy as privacy_views
+from portal.data import views as data_views
 from portal.design import views as design_views
 from portal.errors import install_errors
 from portal.funnels import settings as funnel_settings
@@ -23,12 +26,14 @@ from portal.funnels import views as funnel_views
 from portal.goals import views as goal_views
 from portal.imports import views as import_views
 from portal.journeys import views as journey_views
+from portal.language import install_language
 from portal.live import views as live_views
 from portal.messages import leaving
 from portal.messages import views as message_views
 from portal.metrics import install_metrics
 from portal.notes import views as note_views
 from portal.page import install_page
+from portal.pictures import views as picture_views
 from portal.properties import views as property_views
 from portal.retention import views as retention_views
 from portal.rules import views as rule_views
@@ -57,6 +62,7 @@ def create_app(config: PortalConfig) -> Flask:
     csrf = CSRFProtect(app)
     install_login(app)
     close_after_requests(app)
+    install_language(app)
     install_page(app)
     install_errors(app)
     of_api = (api_views, older, older_sites, kept_views, manage_views, people_views)
@@ -73,11 +79,14 @@ def create_app(config: PortalConfig) -> Flask:
         dashboard_views,
         sharing_views,
         message_views,
+        data_views,
+        certificate_views,
+        privacy_views,
         import_views,
     )
     counted = (goal_views, property_views, funnel_settings, segment_views, note_views)
     reports = (live_views, funnel_views, journey_views, retention_views)
-    figures = (behaviour_views, served_views)
+    figures = (behaviour_views, served_views, picture_views)
     pages = (
         health,
         *people,

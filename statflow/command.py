@@ -77,7 +77,9 @@ EXPECTED = frozenset(
         "DeadLetterError",
         "BackupError",
         "DatabaseAwayError",
+        "DatabaseNewerError",
         "RestoreError",
+        "CertificateError",
     }
 )
 """Errors whose message is written for the person at the terminal. Named, not imported: most come

@@ -26,6 +26,8 @@ PUBLIC_HOSTS = {OWN: OPEN_HOST, FOREIGN: "own.example", MISSING: "nowhere.exampl
 LINKS = {OWN: "slug-of-own", FOREIGN: "slug-that-ended", MISSING: "slug-of-nobody"}
 """A link is whoever's that has it, so the foreign one is one that no longer opens."""
 
+CERTIFICATES = {OWN: "own-certificate", FOREIGN: "foreign-certificate", MISSING: "none"}
+
 MINE = "mine"
 """What belongs to the caller alone; ``Caller.own`` has its number."""
 FOREIGN_EMAIL = "owner@quetzal.test"
@@ -63,10 +65,12 @@ VALUES: dict[str, Values] = {
     "part": same("all"),
     "filename": same("css/base.css"),
     "number": IDS,
+    "picture_id": IDS,
     "alert_id": IDS,
     "import_name": same("0123456789abcdef"),
     "recipient_id": IDS,
     "passkey_id": IDS | {OWN: MINE},
+    "key": CERTIFICATES,
     "email": {OWN: "guest@own.example", FOREIGN: FOREIGN_EMAIL, MISSING: "nobody@no.example"},
 }
 """By the name in the address."""
@@ -84,7 +88,8 @@ OF_ROUTE: dict[tuple[str, str], Values] = {
     ("api_people.end_guest", "row_id"): {OWN: 13, FOREIGN: 22, MISSING: 999},
     ("leaving.ask", "token"): same("no-token"),
     ("leaving.end", "token"): same("no-token"),
-    ("forgotten.confirm", "token"): {OWN: "confirm-token", MISSING: "no-token"},
+    ("forgotten.confirm", "token"): {OWN: MINE, FOREIGN: "confirm-token", MISSING: "no-token"},
+    ("privacy.page", "host"): PUBLIC_HOSTS,
 }
 """Where a route means something else by a name."""
 
@@ -95,6 +100,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "accounts.login": {"email": "nobody@own.example", "password": PASSWORD},
     "accounts.theme": {"theme": "dark", "next": "/"},
     "account.end": {},
+    "account.language": {"language": "fr"},
     "forgotten.reset": {"password": PASSWORD},
     "joining.invitation": {"password": PASSWORD},
     "joining.finish_signup": {"password": PASSWORD},
@@ -118,8 +124,12 @@ BODIES: dict[str, dict[str, Any]] = {
         "mode": "on",
         "aliases": "",
     },
+    "pictures.add": {"page": "/", "address": "https://own.example/"},
     "sites.injection": {"state": "on", "back": "own.example"},
     "sites.delete": {"name": "own.example"},
+    "data.erase": {"path": "/x", "confirm": Slot("host")},
+    "data.hold": {"until": "2026-12-24", "reason": "A claim"},
+    "privacy.settings": {"privacy_contact": "Own Ltd"},
     "imports.add": {"form": "umami"},
     "imports.remove": {"typed": "own.example"},
     "rules.change": {"act": "text", "text": "[]", "seen": "4f53cda18c2baa0c"},

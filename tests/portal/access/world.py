@@ -18,9 +18,12 @@ from portal.commands import SCOPES, hash_secret
 from portal.models import (
     AlertRule,
     ApiToken,
+    ErasureRequest,
     Guest,
+    LegalHold,
     Membership,
     OneTimeLink,
+    PagePicture,
     Passkey,
     Recipient,
     Role,
@@ -38,8 +41,18 @@ from portal.models import (
 )
 from portal.teams.rights import GUEST_RIGHTS, RIGHTS, Right
 from store.client import Store, StoreUnavailable
-from tests.portal.access.slots import FOREIGN, IDS, LINKS, OPEN_HOST, OWN, SITES
+from tests.portal.access.slots import (
+    CERTIFICATES,
+    FOREIGN,
+    HOSTS,
+    IDS,
+    LINKS,
+    OPEN_HOST,
+    OWN,
+    SITES,
+)
 from tests.portal.conftest import NOW, PASSWORD, Person, Portal, new_portal
+from tests.support.pictures import MemoryPictures
 
 CANARY = "quetzal"
 OPEN_SITE = 13
@@ -49,6 +62,13 @@ _SITE = re.compile(r"site_id = \{(\w+):UInt32\}")
 _USE = {("user_sessions", "seen_at"), ("api_tokens", "last_used_at")}
 _USE |= {("share_links", "views"), ("share_links", "last_viewed_at")}
 """Columns that only say that something was used."""
+
+
+_CERTIFICATE = (
+    '{"certificate": "x", "complete": true, "conditions": {}, "erased": "everything",'
+    ' "public_key": "", "reason": "%s", "site": {"id": 1, "host": "x"}, "asked_at": "",'
+    ' "asked_by": "", "carried_out_at": "", "tables": {}}'
+)
 
 
 @dataclass
@@ -90,7 +110,7 @@ class Caller:
     beside: frozenset[Right] = NOBODY
     in_team: frozenset[Right] = NOBODY
     scopes: tuple[str, ...] = ()
-    own: dict[str, int] = field(default_factory=dict)
+    own: dict[str, int | str] = field(default_factory=dict)
 
     def headers(self) -> dict[str, str]:
         found = {"Cookie": self.cookie} if self.cookie else {}
@@ -149,7 +169,8 @@ class World:
 def build(database_url: str, numbers: Store | None = None) -> Iterator[World]:
     """Set everything up once; each request begins with the same state."""
     store = ListeningStore()
-    options = {"api_per_hour": 0, "send_mail": lambda _: None, "open_signup": True}
+    options: dict[str, Any] = {"api_per_hour": 0, "open_signup": True}
+    options |= {"send_mail": lambda _: None, "pictures": MemoryPictures().ways()}
     portal = new_portal(database_url, numbers or store, **options)
     with portal.database.writing() as session:
         _teams(session)
@@ -198,6 +219,7 @@ def _teams(session: Session) -> None:
                 created_at=NOW,
                 upstreams=["http://203.0.113.9"],
                 public=number == OPEN_SITE,
+                privacy_page=number == OPEN_SITE,
                 hosts=[SiteHost(host=host)],
             )
         )
@@ -242,10 +264,32 @@ def _things(session: Session, place: str) -> None:
             expires_at=NOW + timedelta(days=1),
         )
     )
+    session.add(
+        LegalHold(id=number, site_id=site, reason=named, set_at=NOW, until=NOW, set_by=named)
+    )
+    session.add(
+        ErasureRequest(
+            key=CERTIFICATES[place],
+            site_id=site,
+            team_id=number,
+            host=HOSTS[place],
+            asked_by=f"owner@{named}.test",
+            via="portal",
+            asked_at=NOW,
+            due_at=NOW,
+            chosen={"path": f"/{named}"},
+            statement=_CERTIFICATE % named,
+            signature=named,
+        )
+    )
     at_site = {"id": number, "site_id": site, "created_at": NOW}
     to = {"kind": "email", "address": f"reports@{named}.test", "target_hash": named, "gets": []}
     session.add(Recipient(**at_site, **to))
     session.add(AlertRule(**at_site, kind="spike", threshold=10.0, goal=named, quiet_h=24))
+    kept_until = {"asked_at": NOW, "taken_at": NOW, "expires_at": NOW + timedelta(days=90)}
+    shot = {"address": f"https://{named}.test/", "nonce": named, "hides_words": False}
+    by = {"asked_by": f"editor@{named}.test", "hosts": [], "path": "/"}
+    session.add(PagePicture(id=number, site_id=site, page=f"/{named}", **kept_until, **shot, **by))
     session.add(
         Upload(
             **at_site, who=named, name=named, form="umami", size_bytes=1, place=named,
@@ -306,6 +350,7 @@ def _person(
         session.add(ApiToken(id=number, site_id=11, token_hash=name, scopes=[], **kept))
         other = {"id": number * 1000, "key_hash": name, "device": "Other", "seen_at": NOW}
         session.add(UserSession(**other, **kept))
+        session.add(_confirmation(number, name))
     held = RIGHTS[role] if role else NOBODY
     cookie, form_token = _signed_in(portal, email)
     with portal.database.writing() as session:  # Only now: who has one is asked for it.
@@ -319,7 +364,24 @@ def _person(
         rights=GUEST_RIGHTS[guest] if guest else held,
         beside=held,
         in_team=held,
-        own={"token_id": number, "number": number * 1000, "passkey_id": number},
+        own={
+            "token_id": number,
+            "number": number * 1000,
+            "passkey_id": number,
+            "token": f"confirm-{name}",
+        },
+    )
+
+
+def _confirmation(number: int, name: str) -> OneTimeLink:
+    """A link with which this person alone confirms an address."""
+    return OneTimeLink(
+        kind="confirm",
+        token_hash=hash_secret(f"confirm-{name}"),
+        email=f"{name}@confirmed.example",
+        user_id=number,
+        created_at=NOW,
+        expires_at=NOW + timedelta(hours=1),
     )
 
 

@@ -30,6 +30,7 @@ from portal.imports.uploads import (
     want,
 )
 from portal.models import Site, Upload
+from portal.language import N_, _
 from portal.needs import needs
 from portal.sessions import end_reading, reading
 from portal.sites.access import site_or_stop
@@ -39,21 +40,21 @@ from store.imports import Import, find_import, list_imports, remove_import
 
 blueprint = Blueprint("imports", __name__, url_prefix="/sites/<host>/settings/imports")
 FORMATS = {
-    "plausible": "Plausible: the archive of its CSV export",
-    "ga4": "Google Analytics 4: events of BigQuery, or daily reports",
-    "matomo": "Matomo: visits, from its API",
-    "umami": "Umami: website_event.csv",
-    "statflow": "Statflow: lines of JSON",
+    "plausible": N_("Plausible: the archive of its CSV export"),
+    "ga4": N_("Google Analytics 4: events of BigQuery, or daily reports"),
+    "matomo": N_("Matomo: visits, from its API"),
+    "umami": N_("Umami: website_event.csv"),
+    "statflow": N_("Statflow: lines of JSON"),
 }
 """By the command's name of each, as people know it."""
 STATES = {
-    State.UPLOADED: "waits to be checked",
-    State.CHECKING: "is being checked",
-    State.CHECKED: "checked",
-    State.WANTED: "waits to be imported",
-    State.IMPORTING: "is being imported",
-    State.DONE: "imported",
-    State.FAILED: "failed",
+    State.UPLOADED: N_("waits to be checked"),
+    State.CHECKING: N_("is being checked"),
+    State.CHECKED: N_("checked"),
+    State.WANTED: N_("waits to be imported"),
+    State.IMPORTING: N_("is being imported"),
+    State.DONE: N_("imported"),
+    State.FAILED: N_("failed"),
 }
 _ROOM_LEFT_BYTES = 512 << 20
 _UNUSUAL = re.compile(r"[^\w. ()+-]+")
@@ -132,23 +133,23 @@ def add(host: str) -> ResponseReturnValue:
     upload = _kept(folder, site, file, form)
     with here().database.writing() as session:
         session.add(upload)
-    flash("The file is here and will be checked now; nothing is imported yet.", "good")
+    flash(_("The file is here and will be checked now; nothing is imported yet."), "good")
     return redirect(url_for("imports.page", host=site.host))
 
 
 def _problem(site: Site, folder: Path | None, file: FileStorage | None, form: str | None) -> str:
     """Say in a sentence why a file is not taken."""
     if folder is None or not here().config.upload_bytes:
-        return "Files cannot be uploaded here: use statflow import on a terminal."
+        return _("Files cannot be uploaded here: use statflow import on a terminal.")
     if form not in FORMATS:
-        return "Choose what the file was exported from."
+        return _("Choose what the file was exported from.")
     if file is None or not file.filename:
-        return "Choose a file."
+        return _("Choose a file.")
     if len(uploads_of(reading(), site.id)) >= MOST_OF_A_SITE:
-        return "Too many files wait here: import them, or throw some away."
+        return _("Too many files wait here: import them, or throw some away.")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if shutil.disk_usage(folder).free < (request.content_length or 0) + _ROOM_LEFT_BYTES:
-        return "There is not enough room for the file on the portal's disk."
+        return _("There is not enough room for the file on the portal's disk.")
     return ""
 
 
@@ -177,9 +178,9 @@ def bring_in(host: str, row_id: int) -> ResponseReturnValue:
             record_of_store(
                 session, act="added", subject=upload.name, site_id=site.id, at=here().now()
             )
-            flash("The import begins now. It goes on if the portal is restarted.", "good")
+            flash(_("The import begins now. It goes on if the portal is restarted."), "good")
         else:
-            flash("This file is on its way already, or was not checked.", "bad")
+            flash(_("This file is on its way already, or was not checked."), "bad")
     return redirect(url_for("imports.page", host=site.host))
 
 
@@ -194,7 +195,7 @@ def throw_away(host: str, row_id: int) -> ResponseReturnValue:
         session.delete(upload)
     if folder := here().config.uploads:
         shutil.rmtree(folder / place, ignore_errors=True)
-    flash("The file is gone. What was imported of it stays in the list below.", "good")
+    flash(_("The file is gone. What was imported of it stays in the list below."), "good")
     return redirect(url_for("imports.page", host=site.host))
 
 
@@ -205,7 +206,7 @@ def remove(host: str, import_name: str) -> ResponseReturnValue:
     site = site_or_stop(host)
     site_id, named = site.id, site.host
     if request.form.get("typed", "").strip().lower() != named:
-        return _page(site, f"Type {named} to remove an import.")
+        return _page(site, _("Type %(host)s to remove an import.", host=named))
     end_reading()
     try:
         found = find_import(here().store, site_id, import_name)
@@ -214,10 +215,10 @@ def remove(host: str, import_name: str) -> ResponseReturnValue:
         remove_import(here().store, found)
     except (StoreUnavailable, StoreError) as error:
         log.warning("an import cannot be removed: %s", error)
-        flash("The store of numbers does not answer; try again in a moment.", "bad")
+        flash(_("The store of numbers does not answer; try again in a moment."), "bad")
         return redirect(url_for("imports.page", host=named))
     with here().database.writing() as session:
         subject = f"{found.file} ({found.name})"
         record_of_store(session, act="removed", subject=subject, site_id=site_id, at=here().now())
-    flash(f"{found.file} is gone with {found.rows:,} rows.", "good")
+    flash(_("“%(name)s” is gone.", name=found.file), "good")
     return redirect(url_for("imports.page", host=named))

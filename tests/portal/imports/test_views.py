@@ -133,7 +133,7 @@ def test_a_checked_file_is_imported_when_asked_for_and_the_asking_is_recorded(
         row.report = {"events": 12_345, "first": "2026-01-01T00:00:00", "last": "2026-01-02",
                       "skipped": {"engagement before its page": 7}}  # fmt: skip
     page = editor.get(PAGE).text
-    assert "12,345 events" in page
+    assert "12,345 rows" in page
     assert "engagement before its page" in page
     editor.post(f"{PAGE}/files/{number}", {}, form_at=PAGE)
     assert rows(shop)[0].state == State.WANTED

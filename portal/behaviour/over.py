@@ -7,7 +7,7 @@ the clicks of an element in both grids are the same clicks.
 
 from typing import Any
 
-CELLS = 8
+CELLS = 16
 """Columns and rows of an element."""
 MOST_ELEMENTS = 300
 FRAME_PX = {"": 1280, "Mobile": 390, "Tablet": 820, "Laptop": 1280, "Desktop": 1680}

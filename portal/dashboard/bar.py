@@ -9,6 +9,7 @@ from werkzeug.datastructures import MultiDict
 
 from portal.config import here
 from portal.dashboard.asking import asker_for, current_or_none
+from portal.dashboard.example import NOW, ExampleAsker, example_site
 from portal.dashboard.filters import DIMENSIONS, OPERATORS
 from portal.dashboard.look import Look
 from portal.dashboard.periods import CHOICES
@@ -44,11 +45,15 @@ def asker_of(look: Look, *, funnels: bool = False) -> Asker:
     """Prepare to ask; the database is let go first, because answers can take a while."""
     asker = asker_for(look.site, look.person_id, look.segment_id, funnels=funnels)
     end_reading()
-    return asker
+    return (
+        ExampleAsker(asker.store, example_site(asker.site), asker.now) if look.is_example else asker
+    )
 
 
 def live_of(look: Look, asker: Asker) -> int | None:
     """Count who is there now; a locked segment has no such count."""
+    if look.is_example:
+        return NOW
     return None if look.segment_id is not None else current_or_none(asker)
 
 
@@ -59,7 +64,7 @@ def bar_context(
 
     ``compares`` where the page shows another period beside its own.
     """
-    segments = asker.site.segments if look.is_member else ()
+    segments = asker.site.segments if look.is_member and not look.is_example else ()
     return {
         "look": look,
         "site": look.site,

@@ -48,7 +48,8 @@ class Look:
     """One person's view of one site.
 
     ``home`` is the path of the overview, under which its pieces stand; without ``person_id`` it is
-    a reader's. ``segment_id`` is a saved segment that holds for every question.
+    a reader's. ``segment_id`` is a saved segment that holds for every question. ``is_example``: the
+    numbers are of a site that was made up.
     """
 
     site: Site
@@ -59,6 +60,7 @@ class Look:
     may_edit: bool = False
     frame: Frame | None = None
     title: str = ""
+    is_example: bool = False
     unlisted: frozenset[str] = frozenset()
     """Custom properties that the team took off the lists; for a reader they are not there."""
 

@@ -1,5 +1,7 @@
 """A site as a member of its team looks at it: everything, and what they may do with it."""
 
+from dataclasses import replace
+
 from flask import url_for
 
 from portal.accounts.signin import me
@@ -25,6 +27,12 @@ def page_look(host: str) -> Look:
         person_id=me().id,
         may_edit=site.id in {other.id for other in changed},
     )
+
+
+def example_look(host: str) -> Look:
+    """Look at a site that was made up, in the place of one's own."""
+    look = page_look(host)
+    return replace(look, home=url_for("dashboard.example", host=look.site.host), is_example=True)
 
 
 def hosts_to_switch_to() -> list[str]:

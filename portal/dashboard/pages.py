@@ -32,6 +32,7 @@ from portal.dashboard.look import Look
 from portal.dashboard.periods import INTERVALS, intervals_for
 from portal.dashboard.questions import PAGE_ROWS, Asker
 from portal.dashboard.state import State
+from portal.dashboard.tour import TOUR
 from portal.dashboard.unconfirmed import captured, unconfirmed_views
 from portal.models import SiteAnnotation
 from portal.properties.known import Wish, wishes_of
@@ -79,6 +80,7 @@ def overview(look: Look) -> ResponseReturnValue:
         intervals=[(name, INTERVALS[name]) for name in intervals_for(state.days)],
         request_id=request_id(),
         edge_url=here().config.edge_url,
+        tour=TOUR if look.is_example else (),
         report=captured(asker, look.site, state) if inline and look.is_member else None,
     )
 
@@ -131,7 +133,7 @@ def _graph(state: State, result: Result | str, notes: list[Note]) -> Graph | Non
 
 def _notes(look: Look, state: State) -> list[Note]:
     """Find the notes in the period that this person may read; a reader's are none."""
-    if look.person_id is None:
+    if look.person_id is None or look.is_example:
         return []
     query = select(SiteAnnotation).where(
         SiteAnnotation.site_id == look.site.id,

@@ -164,7 +164,7 @@ def _change(team_id: int, done: str, do: Callable[[Session], object]) -> Respons
             if declared_right() not in rights_in(writing, me().id, team_id):
                 abort(403)  # It was taken away a moment ago.
             do(writing)
-    except CommandError as error:
+    except FieldError as error:
         flash(str(error), "bad")
     else:
         flash(done, "good")
@@ -312,7 +312,7 @@ def delete(team_id: int) -> ResponseReturnValue:
     return _change(
         team_id,
         _("The team and its sites go in seven days. Until then you can keep it."),
-        lambda writing: members.end_team(writing.get_one(Team, team_id), typed, now),
+        lambda writing: members.end_team(writing, writing.get_one(Team, team_id), typed, now),
     )
 
 

@@ -17,3 +17,8 @@ def upgrade() -> None:
     op.add_column(
         "recipients", sa.Column("language", sa.String(8), nullable=False, server_default="en")
     )
+
+
+def downgrade() -> None:
+    op.drop_column("recipients", "language")
+    op.drop_column("users", "language")

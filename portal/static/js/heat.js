@@ -135,7 +135,7 @@
     if (over.reached) {
       bands(context, over.reached);
       labelBands(stage, over.reached, height * scale);
-      return "";
+      return "The page from top to end; the warmer, the more views reached it.";
     }
     const { spots, placed } = placeClicks(frame.contentDocument, over, width, height);
     heat(context, spots, scale);
@@ -184,7 +184,7 @@
     frame.src = figure.dataset.picture;
     frame.addEventListener("load", () => {
       if (!frame.contentDocument?.querySelector("base")) return giveUp(room, sheet);
-      sheet.setAttribute("hidden", "");
+      for (const part of [sheet, figure.querySelector(".of-sheet")]) part.setAttribute("hidden", "");
       const said = draw(figure, frame, stage);
       figure.dataset.drawn = "yes";
       if (said) make("p", "help", room).textContent = said;

@@ -87,7 +87,8 @@ class PortalConfig:
     which the portal is asked for (none: any); ``live_streams`` are the most live pages that are fed
     at once, each of which holds a thread of the server, ``live_every_s`` the seconds between two
     pieces; ``gallery`` opens the page of components; ``sso`` is the provider of single sign-on;
-    ``ways`` sends reports and alerts, without it nothing is sent.
+    ``ways`` sends reports and alerts, without it nothing is sent; ``read_only`` refuses every
+    change, for a portal beside a replica of the accounts database.
     """
 
     database_url: str
@@ -117,6 +118,7 @@ class PortalConfig:
     live_streams: int = 3
     live_every_s: float = 4.0
     gallery: bool = False
+    read_only: bool = False
     now: Callable[[], datetime] = _utc_now
 
     @property
@@ -130,7 +132,9 @@ class Surroundings:
 
     def __init__(self, config: PortalConfig) -> None:
         self.config = config
-        self.database = Database(config.database_url, acting, config.now)
+        self.database = Database(
+            config.database_url, acting, config.now, read_only=config.read_only
+        )
         self.login_by_email = Limit(burst=8, per_hour=60)
         self.login_by_device = Limit(burst=8, per_hour=60)
         self.login_by_network = Limit(burst=60, per_hour=3600)

@@ -265,7 +265,7 @@ def migrate(context: Context) -> None:
     from store.migrate import migrate as migrate_store
 
     with open_store(context.settings, context.paths) as opened:
-        applied = migrate_store(opened)
+        applied = migrate_store(opened, context.settings.clickhouse_cluster)
     with open_accounts(context.settings, context.paths):
         pass
     click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")

@@ -55,6 +55,12 @@ def _shared_by(text: str) -> int:
     return number
 
 
+def _cluster(text: str) -> str:
+    from store.clustered import check_cluster  # noqa: PLC0415 - not for every command.
+
+    return check_cluster(text)
+
+
 def _buffer(text: str) -> str:
     """Check the form of an address of Sentinels or a cluster; the client checks all others."""
     if "+" in text.partition("://")[0]:
@@ -147,6 +153,14 @@ SETTINGS: tuple[Setting, ...] = (
         "ClickHouse's HTTP interface; empty: the embedded store of the data folder.",
         str,
         secret=True,
+    ),
+    Setting(
+        "CLICKHOUSE_CLUSTER",
+        "",
+        "name",
+        "Name of a ClickHouse cluster of one shard, on whose every node `migrate` makes replicated "
+        "tables; empty: one node (docs/scale.md).",
+        _cluster,
     ),
     Setting(
         "REDIS_URL",
@@ -343,6 +357,14 @@ SETTINGS: tuple[Setting, ...] = (
         "0.0.0.0 in a container. Keep them away from the Internet.",
         str,
     ),
+    Setting(
+        "READ_ONLY",
+        "0",
+        "0 or 1",
+        "A portal that only shows: it changes nothing and signs nobody in, so DATABASE_URL may be "
+        "a replica (docs/scale.md).",
+        _flag,
+    ),
     Setting("PUBLIC_URL", "", "URL", "Address of the portal as people reach it, for links.", str),
     Setting(
         "SMTP_URL",
@@ -441,6 +463,7 @@ class Settings:
     data_dir: Path
     database_url: str
     clickhouse_url: str
+    clickhouse_cluster: str
     redis_url: str
     salt_url: str
     salt_assured: bool
@@ -469,6 +492,7 @@ class Settings:
     debug: bool
     collector_url: str
     private_bind: str
+    read_only: bool
     public_url: str
     smtp_url: str
     mail_from: str

@@ -24,13 +24,13 @@ from portal.models import ErasureRequest
 FORMAT = "statflow-erasure-certificate/1"
 _PURPOSE = b"statflow certificates of erasures"
 TABLES: dict[str, str] = {
-    "events": "Events: page views, engagement, custom events",
-    "sessions": "Visits, deleted or counted anew",
-    "signals": "What modules saw: clicks, measurements, errors, forms",
-    "hits": "Documents that the edge served",
+    "events": "Events",
+    "sessions": "Visits",
+    "signals": "Signals of modules",
+    "hits": "Documents served",
     "rollups": "Sums of days",
-    "imported_totals": "Sums that were imported",
-    "imports": "The list of imports",
+    "imported_totals": "Imported sums",
+    "imports": "List of imports",
 }
 """Every table that holds something of a site, in order, as people read it."""
 

@@ -48,8 +48,8 @@ def device_facts(site: Site) -> list[Fact]:
              "your own choice: who switches counting off gets a cookie that remembers it."),
         Fact("Address and browser", "Your IP address and the text by which your browser introduces "
              "itself are read when a page is counted, and are stored nowhere."),
-        Fact("Visitor number", "They are turned into a number with a random secret that lasts "
-             f"{period} and is then destroyed, so that the number can no longer be traced back."
+        Fact("Visitor number", "Address and browser make a number with a random secret that lasts "
+             f"{period} and is then destroyed, so that it can no longer be traced back."
              f" {again}"),
     ]  # fmt: skip
     if site.respect_dnt:

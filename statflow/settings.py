@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 PREFIX = "STATFLOW_"
+OTEL_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -52,6 +53,19 @@ def _shared_by(text: str) -> int:
     number = int(text)
     if number < 2:  # noqa: PLR2004 - one alone is named by a value of their own
         raise ValueError("expected 2 or more")
+    return number
+
+
+def _receiver(text: str) -> str:
+    if text and not text.startswith(("http://", "https://")):
+        raise ValueError("expected http:// or https://")
+    return text
+
+
+def _share(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise ValueError("expected a number from 0 to 1")
     return number
 
 
@@ -311,6 +325,21 @@ SETTINGS: tuple[Setting, ...] = (
         _flag,
     ),
     Setting(
+        "OTLP_ENDPOINT",
+        "",
+        "URL",
+        "OpenTelemetry receiver (OTLP over HTTP), such as http://collector:4318, for spans; empty: "
+        "OTEL_EXPORTER_OTLP_ENDPOINT, else no traces (docs/metrics.md).",
+        _receiver,
+    ),
+    Setting(
+        "TRACE_RATIO",
+        "0.01",
+        "0 to 1",
+        "Share of an edge's requests that are traced, where anything is.",
+        _share,
+    ),
+    Setting(
         "HITS_SOCKET",
         "",
         "file",
@@ -485,6 +514,8 @@ class Settings:
     upstream_ranges: str
     proxy_protocol: bool
     log_requests: bool
+    otlp_endpoint: str
+    trace_ratio: float
     hits_socket: Path | None
     spool_dir: Path | None
     spool_mb: int
@@ -529,6 +560,8 @@ def read_settings(
     environ = os.environ if environ is None else environ
     _refuse_unknown(environ)
     values = {row.name.lower(): _read(row, environ) for row in SETTINGS}
+    # The name that every program with traces knows counts where ours says nothing.
+    values["otlp_endpoint"] = values["otlp_endpoint"] or environ.get(OTEL_ENDPOINT, "")
     if data_dir is not None:
         values["data_dir"] = data_dir.expanduser().absolute()
     return Settings(**{field.name: values[field.name] for field in fields(Settings)})

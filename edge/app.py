@@ -13,6 +13,7 @@ import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Coroutine
+from dataclasses import replace
 from pathlib import Path
 
 from edge.buffer.hits import HitStream
@@ -32,6 +33,7 @@ from edge.hits.recorder import HitRecorder
 from edge.hits.syslog import SyslogHits
 from edge.inject.tag import Tag
 from edge.listeners import FrontParts, Listeners
+from edge.pictures.desk import PictureDesk
 from edge.pipeline.agents import Agents
 from edge.pipeline.geo import Geo
 from edge.pipeline.salts import Salts, keep_expiring, protect_process
@@ -75,6 +77,8 @@ async def run_edge(
         await buffer.start()
         stack.push_async_callback(buffer.stop)
         control = Control(feed.current, debug=config.debug)
+        pictures = PictureDesk(config.redis_url, buffer.has_room)
+        stack.push_async_callback(pictures.close)
         sink = HitStream(config.redis_url, buffer.has_room)
         stack.push_async_callback(sink.close)
         recorder = HitRecorder(sink)
@@ -90,7 +94,10 @@ async def run_edge(
             older_modules=config.older_modules,
         )
         snippets = _snippets(config, builds)
-        operating = _operating(config, control, _open_request_log(config, stack), snippets)
+        operating = replace(
+            _operating(config, control, _open_request_log(config, stack), snippets),
+            pictures=pictures,
+        )
         endpoints = Endpoints(builds=builds, collector=collector, on_script=recorder.note_script)
         trusted = parse_networks(config.trusted_proxies)
         listeners = _build_listeners(config, feed, builds, endpoints, recorder, operating)

@@ -2,8 +2,8 @@
 
 A signal is an event whose name begins with ``$``; the collector checks its props by this table, the
 forwarder makes rows of ``signals`` with it, and the TypeScript definitions are made from it. Why
-they are kept apart is docs/adr/0021. The one invariant: a signal that passed ``check_signal`` fits
-its columns, so no row is refused by the store.
+they are kept apart is docs/adr/0021. The one invariant: what ``signal_values`` gives fits its
+columns whoever wrote the event, so the store refuses no row of ``signals``.
 """
 
 from collections.abc import Mapping
@@ -212,25 +212,48 @@ def _read_bands(key: str, value: Scalar) -> str:
 
 
 def signal_values(event: Event) -> dict[str, object]:
-    """Give the values of a signal's own columns; what it does not have is the column's default."""
+    """Give the values of a signal's own columns; what it does not have is the column's default.
+
+    Raises:
+        TypeError: A prop is no text, so no edge wrote this event.
+    """
     values: dict[str, object] = dict(DEFAULTS)
     for field in SIGNALS[event.name].fields:
         text = event.props.get(field.key)
         if text is not None:
-            values[field.column] = _column_value(field.kind, text)
+            values[field.column] = _column_value(field.kind, as_text(text))
     return values
+
+
+def as_text(value: object) -> str:
+    """Give back what is text.
+
+    Raises:
+        TypeError: It is not.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} instead of text")
+    return value
 
 
 def _column_value(kind: Kind, text: str) -> object:
     """Write a prop, which the pipeline made text and may have masked, as its column's type."""
-    if isinstance(kind, Text):
-        return text
     try:
-        if isinstance(kind, Bands):
-            return [int(part) for part in text.split(",")]
-        return int(text) if isinstance(kind, Whole) else float(text)
+        match kind:
+            case Text():
+                return text
+            case Bands():
+                return [_cut(int(part), _MILLISECONDS) for part in text.split(",")]
+            case Whole(largest):
+                return _cut(int(text), largest)
+            case Real():
+                return float(text)
     except ValueError:
         return _default(kind)
+
+
+def _cut(number: int, largest: int) -> int:
+    return min(max(number, 0), largest)
 
 
 def _default(kind: Kind) -> object:

@@ -258,6 +258,8 @@ class Snapshot:
     """False: the kill switch is thrown; no page of any site is touched."""
     default_host: str = ""
     """Host of the site that answers for unknown names; by the operator's choice only."""
+    passed_over: tuple[str, ...] = ()
+    """Fields of a newer release that this one does not know and goes without, in order."""
     by_host: dict[str, Site] = field(init=False, compare=False, repr=False)
     by_id: dict[int, Site] = field(init=False, compare=False, repr=False)
 
@@ -285,6 +287,9 @@ EMPTY = Snapshot(0, ())
 def parse_snapshot(raw: bytes) -> Snapshot:
     """Read and check a whole snapshot.
 
+    One that a portal published names its ``release``. It may be newer than this one, so fields of
+    sites that are not known here are passed over; in a file written by hand they are a mistake.
+
     Raises:
         SnapshotError: Anything at all is wrong; the message names the site and the field.
     """
@@ -300,8 +305,18 @@ def parse_snapshot(raw: bytes) -> Snapshot:
     injection = document.get("injection", True)
     if not isinstance(injection, bool):
         raise SnapshotError("injection: expected true or false")
+    passed_over: set[str] = set()
+    if isinstance(document.get("release"), str):
+        sites = [_known_fields(site, passed_over) for site in sites]
     parsed = tuple(parse_site(site, i) for i, site in enumerate(sites))
-    return Snapshot(number, parsed, injection)
+    return Snapshot(number, parsed, injection, passed_over=tuple(sorted(passed_over)))
+
+
+def _known_fields(raw: Any, passed_over: set[str]) -> Any:
+    if not isinstance(raw, dict):
+        return raw
+    passed_over.update(raw.keys() - FIELDS.keys())
+    return {name: value for name, value in raw.items() if name in FIELDS}
 
 
 def parse_site(raw: Any, index: int = 0) -> Site:
@@ -334,15 +349,20 @@ def parse_site(raw: Any, index: int = 0) -> Site:
         raise SnapshotError(f"{where}: timezone: {error}") from None
 
 
-def render_snapshot(number: int, sites: list[dict[str, Any]], *, injection: bool = True) -> bytes:
+def render_snapshot(
+    number: int, sites: list[dict[str, Any]], *, injection: bool = True, release: str = ""
+) -> bytes:
     """Write a snapshot document; ``sites`` are plain objects of the documented schema.
 
+    ``release`` is that of who publishes it, for edges of an older one.
+
     Raises:
-        SnapshotError: The document would be refused by an edge.
+        SnapshotError: The document would be refused by an edge of this release.
     """
-    raw = orjson.dumps({"schema": SCHEMA, "number": number, "injection": injection, "sites": sites})
+    document = {"schema": SCHEMA, "number": number, "injection": injection, "sites": sites}
+    raw = orjson.dumps(document)
     parse_snapshot(raw)
-    return raw
+    return orjson.dumps({"release": release, **document}) if release else raw
 
 
 def _text(value: Any) -> str:

@@ -40,11 +40,16 @@ class PublishError(Exception):
 
 
 def publish_snapshot(
-    redis_url: str, sites: list[dict[str, Any]], now_ms: int, *, injection: bool = True
+    redis_url: str,
+    sites: list[dict[str, Any]],
+    now_ms: int,
+    *,
+    injection: bool = True,
+    release: str = "",
 ) -> int:
     """Publish all sites and the kill switch, unless that is published already.
 
-    Returns the snapshot's number.
+    Returns the snapshot's number. ``release`` is ours, for edges that are older.
     The number is the time, or one more than the last, so it grows even after Redis was lost.
 
     Raises:
@@ -53,7 +58,8 @@ def publish_snapshot(
     """
     try:
         with open_sync(redis_url, timeout_s=5, connect_timeout_s=2) as redis:
-            return _publish(redis, number_key(redis_url), sites, now_ms, injection=injection)
+            at = number_key(redis_url)
+            return _publish(redis, at, sites, now_ms, injection=injection, release=release)
     except (RedisError, OSError) as error:
         raise PublishError(f"Redis is away ({type(error).__name__})") from error
 
@@ -70,13 +76,14 @@ def _publish(
     now_ms: int,
     *,
     injection: bool,
+    release: str,
 ) -> int:
     published = orjson.loads(redis.get(KEY) or b"{}")
     last = int(redis.get(number_at) or 0)
     if published.get("sites") == sites and published.get("injection", True) == injection:
         return last
     number = max(now_ms, last + 1)
-    document = render_snapshot(number, sites, injection=injection)
+    document = render_snapshot(number, sites, injection=injection, release=release)
     with redis.pipeline(transaction=True) as pipe:
         pipe.set(KEY, document)
         pipe.set(number_at, number)
@@ -187,9 +194,15 @@ class SitesFeed:
             self.problem = "a snapshot older than the one in force was ignored"
             return False
         if snapshot != self._current:
+            self._say_what_is_passed_over(snapshot)
             self._current = snapshot
             log.info("sites: serving snapshot %d, %d sites", snapshot.number, len(snapshot.sites))
         return True
+
+    def _say_what_is_passed_over(self, snapshot: Snapshot) -> None:
+        if snapshot.passed_over and snapshot.passed_over != self._current.passed_over:
+            names = ", ".join(snapshot.passed_over)
+            log.warning("sites: a newer release published them; not known here: %s", names)
 
     def _refuse(self, why: str, raw: bytes) -> None:
         self._refused, self.problem = raw, why

@@ -25,12 +25,14 @@ from portal.funnels import settings as funnel_settings
 from portal.funnels import views as funnel_views
 from portal.goals import views as goal_views
 from portal.journeys import views as journey_views
+from portal.language import install_language
 from portal.live import views as live_views
 from portal.messages import leaving
 from portal.messages import views as message_views
 from portal.metrics import install_metrics
 from portal.notes import views as note_views
 from portal.page import install_page
+from portal.pictures import views as picture_views
 from portal.properties import views as property_views
 from portal.retention import views as retention_views
 from portal.rules import views as rule_views
@@ -59,6 +61,7 @@ def create_app(config: PortalConfig) -> Flask:
     csrf = CSRFProtect(app)
     install_login(app)
     close_after_requests(app)
+    install_language(app)
     install_page(app)
     install_errors(app)
     of_api = (api_views, older, older_sites, kept_views, manage_views, people_views)
@@ -81,7 +84,7 @@ def create_app(config: PortalConfig) -> Flask:
     )
     counted = (goal_views, property_views, funnel_settings, segment_views, note_views)
     reports = (live_views, funnel_views, journey_views, retention_views)
-    figures = (behaviour_views, served_views)
+    figures = (behaviour_views, served_views, picture_views)
     pages = (
         health,
         *people,

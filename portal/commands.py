@@ -66,7 +66,7 @@ SCOPES: dict[str, Right] = {
 """What a token may be good for → the right its owner must hold, now and whenever it is used."""
 
 _SETUP_LINK = "setup_link_hash"
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
+_EMAIL = re.compile(r"[^@\s<>(),;:\\\"\[\]]{1,64}@[^@\s<>(),;:\\\"\[\]]{1,189}")
 
 
 class CommandError(FieldError):

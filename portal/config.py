@@ -17,10 +17,11 @@ from portal.audit.actors import acting
 from portal.background import Background
 from portal.data.requests import Chosen
 from portal.database import Database
-from portal.limits import Limit
+from portal.limits import Limit, TakeShared, nobody_shares
 from portal.live.stream import Seats
 from portal.mail import SendMail
 from portal.messages.ways import Ways
+from portal.pictures.ways import Pictures
 from portal.sites.payload import Publication
 from portal.sites.verification import Check
 from store.client import Store
@@ -37,7 +38,7 @@ def _explain_nothing(_site: dict[str, Any], _question: dict[str, Any]) -> dict[s
     raise ValueError("This portal was started without what an edge knows.")
 
 
-def _look_at_nothing(_site: dict[str, Any], _injection: bool) -> list[Check]:
+def _look_at_nothing(_site: dict[str, Any], _injection: bool, _all: bool) -> list[Check]:
     raise ValueError("This portal was started without what an edge knows.")
 
 
@@ -77,9 +78,11 @@ class PortalConfig:
     ValueError with a sentence for people; ``collect`` passes what other trackers send to a
     collector and gives its answer, and does not raise; ``scripts`` lists the scripts of a site,
     given as the snapshot's object; ``count_chosen`` counts by table what would be erased of a site,
-    and may raise; ``verify`` looks at a site, given likewise with whether pages
-    may be touched at all, and says what is wrong; ``operations`` tell administrators of the parts;
-    ``public_url`` is where browsers reach the portal (https makes
+    and may raise; ``verify`` looks at a site, given likewise with whether pages may be touched at
+    all and whether to tell what answers in the operator's network, and says what is wrong;
+    ``operations`` tell administrators of the parts; ``client_address`` finds who asks, of who
+    connects and what ``X-Forwarded-For`` says; ``tries`` takes one of a bucket that all portals
+    share; ``public_url`` is where browsers reach the portal (https makes
     cookies secure); ``edge_url`` is shown to people; ``send_mail`` sends one message and does not
     raise, without it links are shown to who asks; ``open_signup`` lets anybody make an account,
     which needs mail; ``upstream_problem`` says in a sentence why only the operator may point a site
@@ -87,8 +90,9 @@ class PortalConfig:
     which the portal is asked for (none: any); ``live_streams`` are the most live pages that are fed
     at once, each of which holds a thread of the server, ``live_every_s`` the seconds between two
     pieces; ``gallery`` opens the page of components; ``sso`` is the provider of single sign-on;
-    ``ways`` sends reports and alerts, without it nothing is sent; ``read_only`` refuses every
-    change, for a portal beside a replica of the accounts database.
+    ``ways`` sends reports and alerts, without it nothing is sent; ``pictures`` are taken by the
+    edges, without it there are none; ``read_only`` refuses every change, for a portal beside a
+    replica of the accounts database.
     """
 
     database_url: str
@@ -102,8 +106,10 @@ class PortalConfig:
     explain: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]] = _explain_nothing
     collect: Collect = no_collector
     scripts: Callable[[dict[str, Any]], list[Script]] = lambda _: []
-    verify: Callable[[dict[str, Any], bool], list[Check]] = _look_at_nothing
+    verify: Callable[[dict[str, Any], bool, bool], list[Check]] = _look_at_nothing
     operations: Operations = field(default_factory=Operations)
+    client_address: Callable[[str, str], str] = lambda peer, _: peer
+    tries: TakeShared = nobody_shares
     count_chosen: Callable[[int, str, Chosen, datetime], dict[str, int]] = _count_nothing
     public_url: str = ""
     edge_url: str = ""
@@ -114,6 +120,7 @@ class PortalConfig:
     trusted_hosts: tuple[str, ...] = ()
     sso: SingleSignOn | None = None
     ways: Ways | None = None
+    pictures: Pictures | None = None
     api_per_hour: int = 600
     live_streams: int = 3
     live_every_s: float = 4.0
@@ -135,21 +142,27 @@ class Surroundings:
         self.database = Database(
             config.database_url, acting, config.now, read_only=config.read_only
         )
-        self.login_by_email = Limit(burst=8, per_hour=60)
-        self.login_by_device = Limit(burst=8, per_hour=60)
-        self.login_by_network = Limit(burst=60, per_hour=3600)
         self.provider = Provider(config.sso) if config.sso is not None else None
-        self.code_by_email = Limit(burst=5, per_hour=20)
-        self.code_by_device = Limit(burst=5, per_hour=20)
-        self.mail_by_email = Limit(burst=3, per_hour=3)
+        self.login_by_email = self._limit("login", burst=8, per_hour=60)
+        self.login_by_device = self._limit("login at a device", burst=8, per_hour=60)
+        self.login_by_network = Limit(burst=60, per_hour=3600)
+        self.code_by_email = self._limit("code", burst=5, per_hour=20)
+        self.code_by_device = self._limit("code at a device", burst=5, per_hour=20)
+        self.mail_by_email = self._limit("mail", burst=3, per_hour=3)
         self.mail_by_network = Limit(burst=20, per_hour=20)
+        self.mail_by_person = self._limit("mail of a person", burst=50, per_hour=50)
         self.background = Background()
         self.answers = Answers()
         self.live_seats = Seats(config.live_streams)
-        self.verify_limit = Limit(burst=10, per_hour=60)
-        self.test_messages = Limit(burst=5, per_hour=30)
-        self.link_tries = Limit(burst=20, per_hour=120)
-        self.api_limit = Limit(burst=config.api_per_hour, per_hour=config.api_per_hour)
+        self.verify_limit = self._limit("verify", burst=10, per_hour=60)
+        self.test_messages = self._limit("test", burst=5, per_hour=30)
+        self.link_tries = self._limit("link", burst=20, per_hour=120)
+        most = config.api_per_hour
+        self.api_limit = self._limit("api", burst=most, per_hour=most)
+
+    def _limit(self, name: str, *, burst: int, per_hour: float) -> Limit:
+        """Make a limit that all portals share."""
+        return Limit(burst=burst, per_hour=per_hour, name=name, shared=self.config.tries)
 
     @property
     def store(self) -> Store:

@@ -17,6 +17,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.script.revision import ResolutionError
+from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData, create_engine, event, make_url, text
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
@@ -39,6 +41,10 @@ class ReadOnlyError(Exception):
 
 class DatabaseAwayError(Exception):
     """The accounts database does not answer; the message says so to a person."""
+
+
+class DatabaseNewerError(Exception):
+    """A newer release has migrated the accounts database; the message says so to a person."""
 
 
 def _utc_now() -> datetime:
@@ -93,8 +99,13 @@ class Database:
             yield connection
 
     def migrate(self, revision: str = "head") -> None:
-        """Bring the tables to a revision; processes that start together take turns."""
-        with self._migrating() as connection:
+        """Bring the tables to a revision; processes that start together take turns.
+
+        Raises:
+            DatabaseAwayError: The server does not answer.
+            DatabaseNewerError: The tables are of a revision that this release does not have.
+        """
+        with self._migrating() as connection, _told_of_newer():
             config = _alembic_config(connection)
             if revision == "base" or revision.startswith("-"):
                 command.downgrade(config, revision)
@@ -174,6 +185,19 @@ def _alembic_config(connection: Connection) -> Config:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
+
+
+@contextmanager
+def _told_of_newer() -> Iterator[None]:
+    try:
+        yield
+    except CommandError as error:
+        if not isinstance(error.__cause__, ResolutionError):
+            raise
+        raise DatabaseNewerError(
+            "The accounts database was migrated by a newer release than this one."
+            " Install that release; nothing was changed."
+        ) from None
 
 
 def _open(url: URL, *, read_only: bool) -> Engine:

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from portal.api.errors import http_problem, problem
 from portal.config import here
 from portal.database import ReadOnlyError
+from portal.language import N_
 from portal.security import MisdirectedError, request_id
 
 log = logging.getLogger(__name__)
@@ -22,26 +23,29 @@ _READERS = ("/share/", "/public/", "/embed/")
 _HARMLESS = frozenset({"accounts.theme", "sharing.shared"})
 """Forms that only set a cookie."""
 TITLES = {
-    400: ("That did not go through", "Go back, reload the page and try once more."),
-    403: ("You have no right to do this", "An owner or admin of the team can give it to you."),
+    400: (N_("That did not go through"), N_("Go back, reload the page and try once more.")),
+    403: (
+        N_("You have no right to do this"),
+        N_("An owner or admin of the team can give it to you."),
+    ),
     404: (
-        "There is nothing here",
-        "The page does not exist, or it belongs to a team you are not in.",
+        N_("There is nothing here"),
+        N_("The page does not exist, or it belongs to a team you are not in."),
     ),
-    405: ("That did not go through", "The page cannot be used in this way."),
-    413: ("That is too large", "Send less at a time."),
+    405: (N_("That did not go through"), N_("The page cannot be used in this way.")),
+    413: (N_("That is too large"), N_("Send less at a time.")),
     421: (
-        "The portal has another address",
-        "Open it at the address that its operator gave it (STATFLOW_PUBLIC_URL).",
+        N_("The portal has another address"),
+        N_("Open it at the address that its operator gave it (STATFLOW_PUBLIC_URL)."),
     ),
-    429: ("Too many requests", "Wait a little, then try again."),
+    429: (N_("Too many requests"), N_("Wait a little, then try again.")),
     503: (
-        "This portal only shows",
-        "Nothing can be changed here, and nobody signs in. Use the main portal for that.",
+        N_("This portal only shows"),
+        N_("Nothing can be changed here, and nobody signs in. Use the main portal for that."),
     ),
     500: (
-        "Something went wrong on our side",
-        "Try again. If it stays, tell your operator the request id below.",
+        N_("Something went wrong on our side"),
+        N_("Try again. If it stays, tell your operator the request id below."),
     ),
 }
 

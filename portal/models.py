@@ -22,6 +22,7 @@ from sqlalchemy import (
     Double,
     Enum,
     ForeignKey,
+    LargeBinary,
     MetaData,
     String,
     Text,
@@ -92,8 +93,12 @@ class User(Base):
     disabled: Mapped[bool] = mapped_column(default=False)
     """An administrator has locked the account: it signs in nowhere, and its tokens open nothing."""
     session_key: Mapped[str] = mapped_column(String(43))
+    wrong_codes: Mapped[int] = mapped_column(default=0)
+    """Wrong codes at the second step since the last right one, or the last new password."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    language: Mapped[str] = mapped_column(String(8), default="")
+    """In which pages and mails are written; empty: as the browser asks."""
     memberships: Mapped[list["Membership"]] = relationship(
         back_populates="user", cascade="all, delete-orphan"
     )
@@ -471,6 +476,31 @@ class SiteAnnotation(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class PagePicture(Base):
+    """A picture of a page, for heatmaps; until ``taken_at`` is set it was only asked for.
+
+    ``page`` is its name in the numbers, ``address`` where it was to be opened, ``path`` where it
+    was taken; ``hosts`` are foreign ones that its images and styles may come from.
+    """
+
+    __tablename__ = "page_pictures"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    page: Mapped[str] = mapped_column(String(2000))
+    address: Mapped[str] = mapped_column(String(2000))
+    path: Mapped[str] = mapped_column(String(2000), default="")
+    nonce: Mapped[str] = mapped_column(String(32))
+    hides_words: Mapped[bool]
+    hosts: Mapped[list[str]] = mapped_column(JSON, default=list)
+    asked_by: Mapped[str] = mapped_column(String(254))
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    taken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    markup: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """HTML, compressed with zlib."""
+
+
 class ShareLink(Base):
     """A link that opens a site's dashboard, or some of it, to whoever has it.
 
@@ -501,7 +531,8 @@ class ShareLink(Base):
 class Recipient(Base):
     """Where a site's reports and alerts go: a mailbox, a chat, an endpoint; and what it ``gets``.
 
-    ``address`` may be shown; ``secret_url`` is posted to, ``secret_key`` signs or lets us in.
+    ``language`` is what it is written to in. ``address`` may be shown; ``secret_url`` is posted to,
+    ``secret_key`` signs or lets us in.
     """
 
     __tablename__ = "recipients"
@@ -515,6 +546,7 @@ class Recipient(Base):
     secret_url: Mapped[str] = mapped_column(String(2000), default="")
     secret_key: Mapped[str] = mapped_column(String(200), default="")
     gets: Mapped[list[str]] = mapped_column(JSON)
+    language: Mapped[str] = mapped_column(String(8), default="en")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     site: Mapped[Site] = relationship()
 

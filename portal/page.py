@@ -8,10 +8,13 @@ from typing import Any
 from flask import Flask, Response, request, url_for
 from flask_login import current_user
 
+from portal import writing
 from portal.accounts.views import THEMES, theme_cookie
 from portal.admin.banner import banner_of
 from portal.config import here
 from portal.dashboard import figures, places
+from portal.dashboard.members import hosts_to_switch_to
+from portal.language import N_
 from portal.sessions import reading
 from portal.sites.tabs import GROUPS
 
@@ -23,6 +26,17 @@ STYLE_SHEETS = (
 """In the order in which they are laid over one another."""
 WORLD_BOX = "0 8 900 400"
 """The part of the map of the world that is drawn: without what lies south of all cities."""
+SCRIPT_TEXTS = {
+    "failed": N_("These numbers could not be loaded. The rest of the page is right."),
+    "again": N_("Try again"),
+    "request": N_("Request {id}"),
+    "before": N_("{value} on {day}"),
+    "known": N_("This device has a passkey for your account already."),
+    "unchosen": N_("Nothing was chosen, or it took too long."),
+    "insecure": N_("The browser allows no passkey at this address."),
+    "unable": N_("The browser could not do that."),
+}
+"""What scripts say; ``base.html`` hands it to them, looked up."""
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -56,7 +70,14 @@ def install_page(app: Flask) -> None:
     """Put names and filters into the templates, and let browsers keep fingerprinted files."""
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(short=figures.short, full=figures.full)
+    app.jinja_env.filters.update(
+        short=figures.short,
+        full=figures.full,
+        day=writing.day,
+        moment=writing.moment,
+        short_day=writing.short_day,
+        decimals=writing.decimals,
+    )
     app.jinja_env.globals.update(
         asset=asset,
         has_asset=has_asset,
@@ -66,8 +87,10 @@ def install_page(app: Flask) -> None:
         COLUMNS=figures.COLUMNS,
         HINTS=figures.HINTS,
         SITE_TABS=GROUPS,
+        hosts_to_switch_to=hosts_to_switch_to,
         WORLD_BOX=WORLD_BOX,
         STYLE_SHEETS=STYLE_SHEETS,
+        SCRIPT_TEXTS=SCRIPT_TEXTS,
     )
 
     @app.context_processor

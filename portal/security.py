@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, abort, g, request
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import IntegerConverter, Map
 
 from portal.config import here
 
@@ -25,6 +26,7 @@ _POLICY = {
     "img-src": "'self' data:",
     "font-src": "'self'",
     "connect-src": "'self'",
+    "frame-src": "'self'",
     "manifest-src": "'self'",
     "form-action": "'self'",
     "frame-ancestors": "'none'",
@@ -44,6 +46,14 @@ _ASKED_BY_ANY_NAME = frozenset({"health.healthz", "health.readyz"})
 _REFUSALS = frozenset({400, 401, 403, 404, 413, 421, 429})
 _FRAMES_NOBODY = "frame-ancestors 'none'"
 _HSTS = "max-age=31536000"
+_MOST = 2**31 - 1
+
+
+class RowNumber(IntegerConverter):
+    """``<int:…>`` in addresses: what no column of the database holds is no address of ours."""
+
+    def __init__(self, map: Map, fixed_digits: int = 0, min: int = 0, max: int = _MOST) -> None:  # noqa: A002 - werkzeug's names
+        super().__init__(map, fixed_digits, min, max)
 
 
 class MisdirectedError(HTTPException):
@@ -87,9 +97,11 @@ def frame_policy(origins: list[str]) -> str:
 def install_headers(app: Flask, *, https: bool) -> None:
     """Name every request, refuse what is none of ours, put the policy headers on every answer."""
     app.session_interface = SessionCookie()
+    app.url_map.converters["int"] = RowNumber
     app.before_request(_name_request)
     app.before_request(_refuse_other_hosts)
     app.before_request(_refuse_files)
+    app.before_request(_refuse_nul)
     app.after_request(_log_refusal)
 
     @app.after_request
@@ -130,6 +142,13 @@ def _named_by(authority: str) -> str | None:
 def _refuse_files() -> None:
     """No form of ours takes a file, and no field is to be given one."""
     if request.files:
+        abort(400)
+
+
+def _refuse_nul() -> None:
+    """Refuse a character that PostgreSQL keeps in no text, and nobody types."""
+    typed = (*request.args.items(multi=True), *request.form.items(multi=True))
+    if "\x00" in request.path or any("\x00" in name + value for name, value in typed):
         abort(400)
 
 

@@ -1,3 +1,5 @@
 """The command line that composes edge, portal and store into a running system."""
 
-__version__ = "0.1.0"
+from importlib.metadata import version
+
+__version__ = version("statflow")

@@ -13,6 +13,7 @@ from edge.sites_feed import PublishError, publish_snapshot
 from portal.commands import ensure_default_team
 from portal.database import Database, revisions
 from portal.sites.payload import Publication, publication
+from statflow import __version__
 from statflow.paths import Paths
 from statflow.services import database_url, redis_url, secret_key
 from statflow.settings import Settings, SettingsError
@@ -81,4 +82,5 @@ def send(settings: Settings, paths: Paths, told: Publication) -> None:
         [{**site, "load_key": load_key(secret, site["id"])} for site in told.sites],
         time.time_ns() // 1_000_000,
         injection=told.injection,
+        release=__version__,
     )

@@ -77,6 +77,7 @@ EXPECTED = frozenset(
         "DeadLetterError",
         "BackupError",
         "DatabaseAwayError",
+        "DatabaseNewerError",
         "RestoreError",
         "CertificateError",
     }

@@ -3,12 +3,23 @@
 Tests hold the pages equal to the code, so a forgotten run fails the build.
 """
 
+import sys
+
 from edge.collector.typescript import render_definitions
 from edge.signals import render_table as render_signals
 from portal.models import Role
 from portal.teams.rights import GUEST_RIGHTS, MEANINGS, RIGHTS
 from statflow.metrics_page import render_metrics
-from statflow.settings import ROOT, render_table
+from statflow.settings import ROOT, SETTINGS, render_table
+from statflow.settings_snapshot import (
+    DEPRECATIONS,
+    FILE,
+    announced,
+    read_snapshot,
+    render_snapshot,
+    snapshot_of,
+    unannounced,
+)
 
 SETTINGS_PAGE = """# Settings
 
@@ -52,7 +63,11 @@ def rights_page() -> str:
 
 
 def main() -> None:
-    """Write every generated page."""
+    """Write every generated page, and the snapshot of settings."""
+    now = snapshot_of(SETTINGS)
+    if problems := unannounced(read_snapshot(), now, announced(DEPRECATIONS.read_text())):
+        sys.exit("\n".join(problems))
+    FILE.write_text(render_snapshot(now))
     page = ROOT / "docs" / "settings.md"
     page.write_text(SETTINGS_PAGE.format(table=render_table()))
     (ROOT / "docs" / "rights.md").write_text(rights_page())

@@ -1,6 +1,8 @@
 """The forwarder role: settings and paths into a ForwarderConfig, with its private port."""
 
 import asyncio
+import contextlib
+import logging
 import secrets
 from pathlib import Path
 
@@ -13,7 +15,11 @@ from statflow.paths import Paths
 from statflow.rolling_up import roll_up
 from statflow.services import ServiceError, redis_url, store_url
 from statflow.settings import Settings
-from store.client import Store
+from store.client import Store, StoreUnavailable
+from store.migrate import require_tables
+
+ASK_AGAIN_S = 0.5
+log = logging.getLogger(__name__)
 
 
 def forwarder_config(settings: Settings, paths: Paths, shards: str) -> ForwarderConfig:
@@ -54,11 +60,18 @@ async def serve_forwarder(
     port: int | None,
     path: Path | None,
 ) -> None:
-    """Forward until stopped, and answer on the private port."""
+    """Forward until stopped, and answer on the private port.
+
+    Nothing is forwarded before the store has answered and its tables are those of this release.
+
+    Raises:
+        MigrationError: They are another's.
+    """
     forwarder = Forwarder(config)
+    met = False
 
     async def check() -> dict[str, str]:
-        return forwarder.check()
+        return {"store": "" if met else "has not answered yet", **forwarder.check()}
 
     def owns(shard: int) -> bool:
         return bool(forwarder.states[shard].lease.epoch)
@@ -68,6 +81,8 @@ async def serve_forwarder(
     private = PrivatePort(check)
     await private.start(host=bind, port=port or 0, path=path)
     try:
+        await meet_store(config.store, stop)
+        met = True
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(keeper.run(stop))
             tasks.create_task(hits.run(stop))
@@ -76,3 +91,23 @@ async def serve_forwarder(
                 tasks.create_task(roll_up(config.store, stop))
     finally:
         await private.stop()
+
+
+async def meet_store(store: Store, stop: asyncio.Event) -> None:
+    """Wait until the store answers, or until stopped; refuse one of another release.
+
+    Raises:
+        MigrationError: Its tables are older, newer, or not there.
+    """
+    said = False
+    while not stop.is_set():
+        try:
+            await asyncio.to_thread(require_tables, store)
+        except StoreUnavailable:
+            if not said:
+                log.warning("the store does not answer; forwarding begins when it does")
+            said = True
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), ASK_AGAIN_S)
+        else:
+            return

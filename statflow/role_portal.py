@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from edge.buffer.accounts import read_account
 from edge.buffer.beside import BufferAwayError, open_beside
+from edge.buffer.tries import SharedTries
+from edge.collector.client_ip import forwarded_for, parse_networks
 from edge.forwarder.asking import send_erasure
 from edge.health_feed import read_health
 from edge.inject.decide import REASONS
@@ -22,6 +24,7 @@ from portal.data.requests import Chosen
 from portal.database import Database
 from portal.mail import SendMail, smtp_sender
 from portal.models import Role
+from portal.pictures.known import forget_outdated
 from portal.serve import serve
 from portal.sites.retention import Outdated, end_round, forget_changes, is_round_due, outdated
 from portal.teams.members import end_due_teams, has_due_teams
@@ -32,8 +35,15 @@ from statflow.erasing import as_erasure, certify, count_chosen, send_due
 from statflow.explaining import Explainer
 from statflow.installation import operations
 from statflow.paths import Paths
+from statflow.picturing import EdgePictures
 from statflow.private_thread import PrivateThread
-from statflow.role_reports import check_services, keep_reporting, mail_sender, ways_out
+from statflow.role_reports import (
+    check_services,
+    keep_reporting,
+    mail_sender,
+    refuse_other_release,
+    ways_out,
+)
 from statflow.scripts import SiteScripts
 from statflow.services import database_url, redis_url, secret_key, store_url
 from statflow.settings import PREFIX, Settings, SettingsError
@@ -66,6 +76,7 @@ def serve_portal(  # noqa: PLR0913 - one argument an option of the command
     opened = open_to_read if settings.read_only else open_accounts
     with opened(settings, paths) as database:
         config = portal_config(settings, paths, port)
+        refuse_other_release(config.store)
         app = create_app(config)
         keepers = []
         if not settings.read_only:
@@ -103,8 +114,12 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         edge_health=partial(read_health, redis_url(settings, paths)),
         edge_reasons={str(row.reason): row.meaning for row in REASONS},
         explain=Explainer(settings),
-        verify=lambda site, on: Verifier(settings, paths)(site, injection=on),
+        verify=lambda site, on, admin: Verifier(settings, paths, for_operator=admin)(
+            site, injection=on
+        ),
         operations=operations(settings, paths),
+        tries=SharedTries(redis_url(settings, paths), secret_key(settings, paths)),
+        client_address=partial(forwarded_for, trusted=parse_networks(settings.trusted_proxies)),
         count_chosen=partial(count_chosen, store),
         public_url=public_url,
         send_mail=_mail(settings, public_url),
@@ -116,6 +131,7 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         sso=_single_sign_on(settings),
         ways=ways_out(settings, paths, public_url),
         read_only=settings.read_only,
+        pictures=EdgePictures(settings, paths).ways(),
     )
 
 
@@ -221,7 +237,7 @@ def keep_retention(
     now: datetime,
     archive: Callable[[Outdated], bool] = lambda _: True,
 ) -> None:
-    """Once a day, ask for the erasure of what sites no longer keep, and forget old changes.
+    """Once a day, ask for the erasure of what sites no longer keep; forget old changes, pictures.
 
     Several portals may both ask: to erase twice finds nothing the second time. ``archive`` is
     called for each site before, and where it gives False the site waits for the next day.
@@ -239,6 +255,7 @@ def keep_retention(
             send_erasure(redis, as_erasure(old.site_id, older, old.zone, now))
     with database.writing() as session:
         forget_changes(session, now, audit_days)
+        forget_outdated(session, now)
         end_round(session, now)
 
 

@@ -4,6 +4,7 @@ What a round does, and that only one process does it, is ``portal.messages.round
 invariant: a round that fails is followed by the next.
 """
 
+import contextlib
 import logging
 import secrets
 import signal
@@ -11,6 +12,7 @@ import socket
 import threading
 from datetime import UTC, datetime
 from functools import partial
+from queue import SimpleQueue
 from urllib.parse import urlsplit
 
 from portal.database import Database
@@ -26,7 +28,8 @@ from statflow.private_thread import PrivateThread
 from statflow.reach import reach_checker
 from statflow.services import secret_key, store_url
 from statflow.settings import Settings
-from store.client import Store
+from store.client import Store, StoreUnavailable
+from store.migrate import require_tables
 
 ROUND_S = 15.0
 log = logging.getLogger(__name__)
@@ -52,15 +55,43 @@ def mail_sender(settings: Settings, public_url: str) -> str:
 
 def serve_reports(settings: Settings, paths: Paths, private_port: int | None) -> None:
     """Do rounds until SIGTERM or SIGINT."""
-    stop = threading.Event()
-    for wanted in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(wanted, lambda *_: stop.set())
+    stop = _stop_on_signals()
     public_url = settings.public_url or "http://localhost:8000"
     with open_accounts(settings, paths) as database:
         store = Store(store_url(settings, paths))
+        refuse_other_release(store)
         private = PrivateThread(partial(check_services, database, store))
         private.start(settings.private_bind, private_port, None)
         keep_reporting(settings, paths, database, public_url, stop)
+
+
+def _stop_on_signals() -> threading.Event:
+    """Make an event that SIGTERM and SIGINT set, by way of a thread.
+
+    A handler may run while the waiting thread holds the event's own lock; a ``SimpleQueue`` may be
+    put into at any moment.
+    """
+    stop = threading.Event()
+    asked: SimpleQueue[int] = SimpleQueue()
+
+    def wait() -> None:
+        asked.get()
+        stop.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(wanted, lambda number, _: asked.put(number))
+    return stop
+
+
+def refuse_other_release(store: Store) -> None:
+    """Refuse a store whose tables are not those of this release; one that is away may be.
+
+    Raises:
+        MigrationError: They are older, newer, or not there.
+    """
+    with contextlib.suppress(StoreUnavailable):
+        require_tables(store)
 
 
 def check_services(database: Database, store: Store) -> dict[str, str]:

@@ -237,8 +237,8 @@ SETTINGS: tuple[Setting, ...] = (
         "TRUSTED_PROXIES",
         "",
         "CIDR list",
-        "Proxies before the edge whose X-Forwarded-For counts: networks, `cloudflare`, `private` "
-        "or `loopback`, separated by commas.",
+        "Proxies before edge and portal whose X-Forwarded-For counts: networks, `cloudflare`, "
+        "`private` or `loopback`, separated by commas.",
         _networks,
     ),
     Setting(

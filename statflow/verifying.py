@@ -22,6 +22,7 @@ from edge.fronts.reception import Upstream
 from edge.health_feed import read_health
 from edge.inject.csp import bars_beacon
 from edge.sites import Snapshot, parse_site
+from edge.upstream_ranges import is_public
 from portal.sites.verification import Check, Found
 from statflow.explaining import open_knowledge
 from statflow.fetching import (
@@ -86,7 +87,11 @@ class Door:
 
 @dataclass(slots=True)
 class Verifier:
-    """Looks at sites that are given as the snapshot's objects."""
+    """Looks at sites that are given as the snapshot's objects.
+
+    Not ``for_operator``, it tells nothing of what answers at addresses that are not public, but
+    whether it is an edge: a team can give its site any name, also one of the operator's network.
+    """
 
     settings: Settings
     paths: Paths
@@ -94,6 +99,7 @@ class Verifier:
     reports: Callable[[], list[dict[str, Any]]] | None = None
     usual_ports: tuple[int, int] = (_HTTPS, _HTTP)
     now_s: Callable[[], float] = time.time
+    for_operator: bool = True
 
     def __call__(self, payload: Mapping[str, Any], *, injection: bool = True) -> list[Check]:
         """Look at one site; it takes seconds.
@@ -232,7 +238,9 @@ class _Look:
             said = f"{host} {error}. Give it an A or AAAA record with the edge's address."
             yield Check(what, Found.WRONG, "dns", said)
             return
-        yield Check(what, Found.FINE, "dns", f"{host} leads to {', '.join(addresses)}.")
+        inside = not self._of.for_operator and not all(map(is_public, map(ip_address, addresses)))
+        where = "an address that is not public" if inside else ", ".join(addresses)
+        yield Check(what, Found.FINE, "dns", f"{host} leads to {where}.")
         problem = Check("The edge", Found.WRONG, "nobody", "")
         for port, tls in self._ports(addresses):
             door = Door(host, (addresses[0], port), tls)
@@ -243,7 +251,9 @@ class _Look:
                 return
             if not problem.said or found.code != "nobody":
                 problem = found
-        yield problem
+        # What else answers within the operator's network is not a team's to find out.
+        hidden = Check("The edge", Found.WRONG, "nobody", f"No edge answers for {host} there.")
+        yield hidden if inside else problem
 
     def _ports(self, addresses: list[str]) -> list[tuple[int, bool]]:
         """List where to knock: the usual ports, or those of ``up`` on this machine."""

@@ -15,6 +15,7 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 
 from store.embedded_engine import Engine, StoreFolderInUse
 from store.embedded_http import FaceServer
@@ -46,9 +47,11 @@ def serve(
         StoreFolderInUse: Another process has the folder open.
         OSError: The port is taken, or the folder cannot be written.
     """
-    stop = threading.Event()
+    # A handler runs in the thread that waits, between any two of its steps. An event's lock may be
+    # held just then, by that very thread; this queue may be put into at any moment.
+    stop: SimpleQueue[int] = SimpleQueue()
     before = {
-        number: signal.signal(number, lambda *_: stop.set())
+        number: signal.signal(number, lambda number, _: stop.put(number))
         for number in (signal.SIGTERM, signal.SIGINT)
     }
     try:
@@ -59,7 +62,7 @@ def serve(
 
 
 def _serve_until(
-    stop: threading.Event,
+    stop: SimpleQueue[int],
     data_dir: Path,
     port: int,
     secret: str,
@@ -72,7 +75,7 @@ def _serve_until(
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
             if ready is not None:
                 ready(server.server_port)
-            stop.wait()
+            stop.get()
             server.shutdown()
             if not server.drain(DRAIN_S):
                 engine.cancel_all()

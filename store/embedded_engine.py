@@ -24,6 +24,7 @@ from xml.sax.saxutils import escape
 
 import chdb
 
+from store import embedded_disk
 from store.embedded_errors import ErrorCode, FaceError, read_engine_error
 from store.embedded_statement import Statement
 
@@ -48,6 +49,12 @@ _CONFIG = """<clickhouse>
   <background_pool_size>2</background_pool_size>
   <background_schedule_pool_size>4</background_schedule_pool_size>
   <backups><allowed_path>{backups}</allowed_path></backups>
+  <storage_configuration><disks><default>
+    <keep_free_space_bytes>{reserve}</keep_free_space_bytes>
+  </default></disks></storage_configuration>
+  <merge_tree>
+    <max_suspicious_broken_parts_bytes>{all_parts}</max_suspicious_broken_parts_bytes>
+  </merge_tree>
 </clickhouse>
 """
 
@@ -107,6 +114,10 @@ class Engine:
         self._writers = threading.BoundedSemaphore(WRITERS)
         # The engine lives as long as a handle is open, so this one stays.
         self._root = _connect(self._path)
+        if embedded_disk.forget_cut_inserts(self._root):
+            self._root.close()
+            self._root = _connect(self._path)
+        self._cut_files = embedded_disk.CutFiles(self._root)
         self._root.query(f"create database if not exists {DATABASE}")
         self.version = self._root.query("select version()", "TSVRaw").bytes().decode().strip()
 
@@ -127,6 +138,8 @@ class Engine:
             try:
                 _prepare(handle, self._base, work)
                 yield from _run(handle, work, tally)
+                if not work.statement.reads:
+                    self._cut_files.check()
             except FaceError:
                 raise
             except Exception as error:
@@ -140,6 +153,7 @@ class Engine:
 
     def close(self) -> None:
         """Close the folder. Statements must have ended; the caller waits for them."""
+        self._cut_files.close()
         self._root.close()
         os.close(self._lock)
 
@@ -177,6 +191,9 @@ def _write_config(folder: Path, memory_bytes: int) -> Path:
             memory=memory_bytes,
             marks=min(memory_bytes // 16, 256 * 1024 * 1024),
             backups=escape(str(folder / "backups")),
+            reserve=embedded_disk.RESERVE_BYTES,
+            # A cut part may be as large as a table; what it was merged of is at hand.
+            all_parts=2**62,
         )
     )
     return config

@@ -1,6 +1,6 @@
 """Apply the numbered schema files to a store, once each, by one process at a time.
 
-``store/schema/NNNN_*.sql`` are applied in order and recorded with a checksum in
+``store/schema/NNNN_*.sql`` are applied in order, forward only, and recorded with a checksum in
 ``schema_migrations``. A crash between a statement and its record is met by rule: every statement in
 a file can be repeated (``if not exists``). It makes no database and changes no data. The invariant:
 a file that has been applied never changes, and the tables are ``schema/snapshot.sql`` exactly.
@@ -33,6 +33,9 @@ MIN_WINDOW_PARTS = 10_000
 MIN_WINDOW_S = 604_800
 TOKEN_TABLES = ("events", "signals", "sessions", "batches", "erasures")
 """Tables that are written with deduplication tokens (INGESTION 3.5)."""
+
+NEWER = "The store was migrated by a newer release than this one."
+RUN_IT = "run statflow migrate"
 
 _FILE = re.compile(r"(\d{4})_\w+\.sql")
 
@@ -98,7 +101,9 @@ def apply_migrations(store: Store, migrations: list[Migration], cluster: str = "
     with _locked(store) as check_lock:
         for statement in migrations[0].statements:
             store.command(clustered(statement, cluster))
-        pending = find_pending(migrations, _read_applied(store))
+        applied = _read_applied(store)
+        _refuse_newer(migrations, applied)
+        pending = find_pending(migrations, applied)
         for migration in pending:
             for statement in migration.statements:
                 check_lock()
@@ -121,6 +126,26 @@ def find_pending(migrations: list[Migration], applied: dict[int, str]) -> list[M
             )
             raise MigrationError(message)
     return [migration for migration in migrations if migration.number not in applied]
+
+
+def require_tables(store: Store) -> None:
+    """Refuse to serve from a store whose tables are not those of this release.
+
+    Raises:
+        MigrationError: They are older or newer, or not there.
+        StoreUnavailable, StoreError: As the store says.
+    """
+    migrations = read_migrations()
+    applied = _read_applied(store) if "schema_migrations" in _fetch_engines(store) else {}
+    _refuse_newer(migrations, applied)
+    if pending := find_pending(migrations, applied):
+        names = ", ".join(migration.name for migration in pending)
+        raise MigrationError(f"The store is of an older release ({names} not applied): {RUN_IT}.")
+
+
+def _refuse_newer(migrations: list[Migration], applied: dict[int, str]) -> None:
+    if max(applied, default=0) > migrations[-1].number:
+        raise MigrationError(f"{NEWER} Install that release; nothing was changed.")
 
 
 def check_tables(store: Store) -> list[str]:
@@ -180,7 +205,7 @@ def _check_migrations(migrations: list[Migration], applied: dict[int, str]) -> l
     problems = [f"{migration.name} is not applied: run statflow migrate." for migration in pending]
     newest = max((migration.number for migration in migrations), default=0)
     if max(applied, default=0) > newest:
-        problems.append("The store was migrated by a newer release than this one.")
+        problems.append(NEWER)
     return problems
 
 

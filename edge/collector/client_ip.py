@@ -87,6 +87,15 @@ def client_address(
     return (parse_address(values[0]) if len(values) == 1 else None) or peer
 
 
+def forwarded_for(peer: str, told: str, trusted: Networks) -> str:
+    """Find a client as ``client_address`` does, of texts: who connects, and ``X-Forwarded-For``."""
+    address = parse_address(peer.encode("latin-1", "replace"))
+    if address is None or address not in trusted:
+        return peer
+    raw = told.encode("latin-1", "replace")
+    return str(_walk(raw.split(b",") if raw else [], address, trusted))
+
+
 def parse_address(raw: bytes) -> Address | None:
     """Read one address as proxies write it: bare, with a port, in brackets, or IPv4-mapped."""
     text = raw.strip().decode("latin-1")

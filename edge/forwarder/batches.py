@@ -12,7 +12,7 @@ from edge.forwarder.plan import Plan
 from edge.forwarder.visit import SESSION_FIELDS, StreamId, Visit
 from edge.forwarder.visits import Batch
 from edge.signals import COLUMNS as SIGNAL_COLUMNS
-from edge.signals import SIGNALS, signal_values
+from edge.signals import SIGNALS, as_text, signal_values
 
 type Columns = dict[str, Sequence[Any]]
 type _Row = tuple[StreamId, Event, Visit]
@@ -35,7 +35,13 @@ def event_columns(batch: Batch, shard: int, generation: int) -> Columns:
 
 
 def signal_columns(batch: Batch, shard: int, generation: int) -> Columns:
-    """Make the rows of ``signals``: what was seen, where, and the visit's values."""
+    """Make the rows of ``signals``: what was seen, where, and the visit's values.
+
+    Their visits are in ``events`` already, or about to be, so the rest of a row fits for certain.
+
+    Raises:
+        TypeError: A signal's text is none. Told before anything is stored, so it can be left out.
+    """
     rows = [row for row in _rows(batch) if row[1].name in SIGNALS]
     values = [signal_values(event) for _, event, _ in rows]
     columns: Columns = {name: [value[name] for value in values] for name in SIGNAL_COLUMNS}
@@ -43,9 +49,9 @@ def signal_columns(batch: Batch, shard: int, generation: int) -> Columns:
         "site_id": [event.site_id for _, event, _ in rows],
         "kind": [SIGNALS[event.name].kind for _, event, _ in rows],
         "ts": [event.ts_ms for _, event, _ in rows],
-        "hostname": [event.hostname for _, event, _ in rows],
-        "path": [event.path for _, event, _ in rows],
-        "width_class": [event.screen for _, event, _ in rows],
+        "hostname": [as_text(event.hostname) for _, event, _ in rows],
+        "path": [as_text(event.path) for _, event, _ in rows],
+        "width_class": [as_text(event.screen) for _, event, _ in rows],
     }
     return columns | _visit_columns(rows, shard, generation)
 

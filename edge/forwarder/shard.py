@@ -15,9 +15,10 @@ a dead letter in the commit of a plan of its own. Every sub-batch is recorded, w
 like any batch, out of the states of the commit before it. So an entry that is left out never was:
 it opens, moves and lengthens no visit, and ``sessions`` tell of exactly what ``events`` hold.
 An event that it would have shared a visit with keeps or opens the visit that it would have had
-without it. Rows of ``signals`` and ``sessions`` cannot be refused for an event's sake once it is
-in ``events`` (``edge.signals`` checks the former); if they are, that is the operator's matter, and
-the shard waits.
+without it. Rows of ``signals`` and ``sessions`` cannot be refused for an event's sake once others
+are in ``events``: a signal that does not fit its columns is found before anything is written
+(``edge.signals``). If they are refused all the same, by a constraint that somebody added, that is
+the operator's matter, and the shard waits.
 
 The one invariant: rows are made only from the states of the last commit and the entries of a
 recorded plan. So after an error of the store the batch is repeated as it is; after any other error

@@ -100,6 +100,7 @@ class MitmFront:
             lambda: b"" if self.draining else self._alt_svc,
             self.operating.control or Control(self.sites),
             self.operating.on_answered,
+            self.operating.pictures,
         )
         self.origins = Origins(allowed=self.operating.allowed, now=self.now)
         self._upstream_tls = UpstreamTls(self.upstream_authorities)

@@ -21,6 +21,7 @@ from edge.fronts.page import Page
 from edge.fronts.reception import Forward, Incoming, Own, Reception, Upstream
 from edge.fronts.served import OnServed
 from edge.inject.plan import Tag
+from edge.pictures.desk import PictureDesk
 from edge.sites import Site
 from edge.wire.fields import values_of
 from edge.wire.framing import request_length
@@ -46,6 +47,7 @@ class Parts:
     """Where HTTP/3 is served, empty if nowhere."""
     control: Control
     on_answered: OnAnswered | None
+    pictures: PictureDesk | None
 
 
 @dataclass(slots=True)
@@ -146,7 +148,10 @@ class MitmExchange:
             parts.control,
             route.address,
             route.opted_out,
+            parts.pictures,
+            route.ticket,
         )
+        data.path = route.target
         method = data.method.decode("latin-1")
         headers = self._page.request(method, data.path, route.headers, route.origin)
         if has_body and not values_of(headers, b"content-length"):

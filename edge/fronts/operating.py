@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.fronts.control import Control
+from edge.pictures.desk import PictureDesk
 from edge.snippet import Snippets
 from edge.upstream_ranges import UpstreamRanges
 
@@ -47,6 +48,7 @@ class Operating:
         proxy_protocol: Plain connections begin with a PROXY protocol header.
         control: Switches injection off, shared by all fronts of a process; None: a front makes its
             own.
+        pictures: Takes pictures of pages for who has a ticket; None: no ticket is known.
         snippets: Knows the edge's own host, for sites that are not behind it; None: there is none.
     """
 
@@ -57,6 +59,7 @@ class Operating:
     proxy_protocol: bool = False
     control: Control | None = None
     snippets: Snippets | None = None
+    pictures: PictureDesk | None = None
 
 
 DEFAULT = Operating()

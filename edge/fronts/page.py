@@ -20,6 +20,10 @@ from edge.fronts.loads import can_confirm, draw_load, is_kept
 from edge.fronts.served import ABORTED, INJECTED, Asked, OnServed, Served, tell
 from edge.inject.decide import DOCUMENT_DESTS, SkipReason, decline_status
 from edge.inject.plan import BodyRewriter, RequestPlan, Tag, plan_request, plan_response
+from edge.inject.stance import PICTURED
+from edge.pictures.desk import PictureDesk, Taken, charset_of, open_tap
+from edge.pictures.tap import Tap
+from edge.pictures.ticket import Ticket
 from edge.sites import Https, Site
 from edge.wire.fields import Field, Fields, values_of
 from edge.wire.hsts import with_hsts
@@ -43,7 +47,8 @@ class Page:
 
     Without an ``address``, the visitor's, a canary goes by paths alone. ``opted_out``: the visitor
     bears our cookie, which is not among the fields for the origin. Units: times are monotonic
-    seconds.
+    seconds. With a ``ticket`` the page is not tagged and not counted as served: somebody of the
+    site's team takes its picture.
     """
 
     site: Site
@@ -53,11 +58,16 @@ class Page:
     control: Control = ALONE
     address: Address | None = None
     opted_out: bool = False
+    pictures: PictureDesk | None = None
+    ticket: Ticket | None = None
     draw: Callable[[int], int] = randbits
     _asked: Asked | None = None
     _load_id: int = 0
     _shows_copy: bool = False
     _location: bytes = b""
+    _tap: Tap | None = None
+    _charset: bytes = b""
+    _url: str = ""
     _is_bodiless: bool = False
     _plan: RequestPlan | None = None
     _late: Late | None = None
@@ -81,13 +91,17 @@ class Page:
         self._asked_at = self.now()
         began = perf_counter()
         site = self.site
-        if self.on_served is not None:
+        if self.ticket is not None:
+            self._url = origin + target.decode("latin-1")
+        if self.on_served is not None and self.ticket is None:
             self._asked = Asked(site, method, target, headers, origin, self.address, self.opted_out)
         self._says_hsts = site.https is Https.REDIRECT_HSTS and origin.startswith("https:")
         try:
             self._explains = self.control.explains(site, headers)
             tag = self.tag_for(site)
             stance, self._late = self.control.permit(site, target, headers, self.address)
+            if self.ticket is not None:
+                stance = PICTURED
             self._plan = plan_request(
                 site, method, target, _as_list(headers), tag, origin=origin, stance=stance
             )
@@ -108,6 +122,8 @@ class Page:
             planned = self._respond(status, original, has_body=has_body)
             if self._asked is not None:
                 planned = self._note_answer(self._asked, status, original, planned)
+            if self.ticket is not None and self._is_document:
+                self._tap, self._charset = open_tap(status, original), charset_of(original)
         except Exception as error:  # noqa: BLE001 - fail open: the page passes without us.
             self._failed("response", error)
             self._rewriter, planned = None, original
@@ -190,6 +206,8 @@ class Page:
         Raises:
             PageCorruptError: The answer cannot be completed; cut the connection.
         """
+        if self._tap is not None:
+            self._tap.feed(chunk)
         if self._rewriter is None:
             self._sent += len(chunk)
             return chunk
@@ -235,6 +253,8 @@ class Page:
             return
         self._is_document = self._is_bodiless = False
         try:
+            if complete:
+                self._take_picture()
             outcome = self._outcome()
             if is_html:
                 self._count(outcome, complete=complete)
@@ -244,6 +264,11 @@ class Page:
                 tell(served, self.on_served)
         except Exception as error:  # noqa: BLE001 - the page has been served.
             self._failed("end", error)
+
+    def _take_picture(self) -> None:
+        body = self._tap.take() if self._tap is not None else None
+        if body is not None and self.pictures is not None and self.ticket is not None:
+            self.pictures.take(Taken(self.site, self.ticket, self._url, self._charset, body))
 
     def _outcome(self) -> SkipReason | str:
         if self._rewriter is not None and not self._decided:

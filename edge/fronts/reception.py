@@ -18,6 +18,7 @@ from edge.event import Address
 from edge.fronts import acme
 from edge.fronts.failures import note_failure
 from edge.fronts.operating import DEFAULT, Operating
+from edge.pictures.ticket import Ticket
 from edge.sites import Https, Mode, Origin, Site, Snapshot, normal_host
 from edge.wire.authority import resolve_authority, with_host
 from edge.wire.cookies import OPT_OUT, has_opt_out, joined_crumbs, without_opt_out
@@ -88,6 +89,8 @@ class Forward(NamedTuple):
 
     site: Site
     headers: list[Field]
+    target: bytes
+    """What the origin is asked for."""
     origin: str
     """Scheme and authority as the browser sees them."""
     upstreams: tuple[Upstream, ...]
@@ -96,6 +99,8 @@ class Forward(NamedTuple):
     """The visitor's, where a canary or a hit asks for it."""
     opted_out: bool = False
     """Whether the request bears the opt-out cookie, which the origin is not sent."""
+    ticket: Ticket | None = None
+    """Leave to take a picture of the page that is asked for."""
 
 
 class Owner(Protocol):
@@ -149,15 +154,26 @@ class Reception:
         if 0 < site.max_body_bytes < _length(incoming.headers):
             return TOO_LARGE
         headers = _for_origin(incoming, site, authority=authority, trusted=trusted, secure=secure)
+        target, ticket = self._admit(site, incoming.target)
         return Forward(
             site,
             headers,
+            target,
             f"{'https' if secure else 'http'}://{authority.decode('ascii').lower()}",
             self._upstreams_of(site),
             not incoming.binary and is_websocket(incoming.headers),
             self._visitor(incoming, site),
             _has_opted_out(incoming.headers),
+            ticket,
         )
+
+    def _admit(self, site: Site, target: bytes) -> tuple[bytes, Ticket | None]:
+        pictures = self._operating.pictures
+        try:
+            return (target, None) if pictures is None else pictures.admit(site, target)
+        except Exception as error:  # noqa: BLE001 - fail open: the page passes, without a picture.
+            note_failure("picture", error)
+            return target, None
 
     def _visitor(self, incoming: Incoming, site: Site) -> Address | None:
         if site.mode is not Mode.CANARY and not site.notes_documents:

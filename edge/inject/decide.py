@@ -38,6 +38,7 @@ class SkipReason(StrEnum):
     SHADOW = "shadow"
     METHOD = "method"
     NOT_DOCUMENT = "not_document"
+    PICTURE = "picture"
     PARTIAL_REQUEST = "partial_request"
     HEAD = "head"
     STATUS = "status"
@@ -103,6 +104,7 @@ REASONS: tuple[Reason, ...] = (
         True,
         "The circuit breaker has switched injection off for the site, for a while.",
     ),
+    Reason(SkipReason.PICTURE, _REQUEST, False, "Somebody of the team takes the page's picture."),
     Reason(
         SkipReason.SHADOW, _BODY, False, "The page would have got the tag; the site only counts."
     ),

@@ -43,6 +43,8 @@ OUTSIDE_CANARY = Stance(ask=_outside, may_tag=False)
 OFF = Stance(reason=SkipReason.OFF, may_tag=False)
 EDGE_ONLY = Stance(reason=SkipReason.EDGE_ONLY, may_tag=False)
 KILLED = Stance(reason=SkipReason.KILLED, may_tag=False)
+PICTURED = Stance(reason=SkipReason.PICTURE)
+"""Codings are narrowed to what can be undone, for the picture."""
 RULED_OUT = Stance(reason=SkipReason.RULE, may_tag=False)
 BROKEN = Stance(reason=SkipReason.BREAKER, may_tag=False)
 

@@ -1,6 +1,6 @@
-"""The page of one's own account: address, password, the browsers in which one is signed in."""
+"""The page of one's own account: address, password, language, browsers that are signed in."""
 
-from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 from flask_wtf import FlaskForm
@@ -9,7 +9,7 @@ from wtforms.validators import InputRequired
 
 from portal.accounts import messages
 from portal.accounts.factors import identities_of
-from portal.accounts.mailing import mail_later
+from portal.accounts.mailing import Topic, mail_later
 from portal.accounts.notices import tell
 from portal.accounts.one_time import LinkKind, make_link
 from portal.accounts.passwords import is_password
@@ -17,27 +17,28 @@ from portal.accounts.people import end_session, end_sessions, is_free, sessions_
 from portal.accounts.signin import freshly, go_on, is_fresh, me
 from portal.commands import CommandError, is_email, normal_email
 from portal.config import here
+from portal.language import LANGUAGES, N_, SOURCE, _, speaking
 from portal.mail import Mail
 from portal.models import User
 from portal.needs import Who, needs
 from portal.sessions import end_reading, reading
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
-WRONG = "This is not your password."
-SLOW = "Too many tries. Wait a little."
+WRONG = N_("This is not your password.")
+SLOW = N_("Too many tries. Wait a little.")
 
 
 class ChangePasswordForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """The password of now and the next one."""
 
-    current = PasswordField("Password now")
-    password = PasswordField("New password", [InputRequired("Choose a new password.")])
+    current = PasswordField(N_("Password now"))
+    password = PasswordField(N_("New password"), [InputRequired(N_("Choose a new password."))])
 
 
 class AddressForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """An address to confirm."""
 
-    email = EmailField("E-mail", [InputRequired("Type an e-mail address.")])
+    email = EmailField(N_("E-mail"), [InputRequired(N_("Type an e-mail address."))])
 
 
 @blueprint.before_request
@@ -63,6 +64,7 @@ def _page(
         sso=here().config.sso,
         only_sso=here().config.only_sso,
         identities=identities_of(reading(), user.id),
+        languages=LANGUAGES,
     )
     return page, 422 if refused else 200
 
@@ -106,8 +108,22 @@ def password() -> ResponseReturnValue:
         return _page(password_form=form)
     end_reading()
     go_on(user)
-    tell(user.email, "The password was changed.")
-    flash("The new password is set, and every other browser is signed out.", "good")
+    tell(user.email, N_("The password was changed."))
+    flash(_("The new password is set, and every other browser is signed out."), "good")
+    return redirect(url_for("account.page"))
+
+
+@blueprint.post("/language")
+@needs(Who.SIGNED_IN)
+def language() -> ResponseReturnValue:
+    """Choose the language of pages and mails; the empty one is the browser's."""
+    chosen = request.form.get("language", "")
+    if chosen and chosen not in LANGUAGES:
+        abort(400)
+    with here().database.writing() as writing:
+        writing.get_one(User, me().id).language = chosen
+    with speaking(chosen or request.accept_languages.best_match(LANGUAGES, SOURCE)):
+        flash(_("Saved."), "good")
     return redirect(url_for("account.page"))
 
 
@@ -121,11 +137,11 @@ def address() -> ResponseReturnValue:
         return _page(address_form=form)
     email = normal_email(form.email.data or "")
     if not is_email(email) or here().config.send_mail is None:
-        form.email.errors = ["This is not an e-mail address that can be written to."]
+        form.email.errors = [_("This is not an e-mail address that can be written to.")]
         return _page(address_form=form)
     user_id = me().id
-    mail_later(email, lambda to: _confirm_mail(to, user_id))
-    flash(f"Look into the mail of {email} and open the link there.", "good")
+    mail_later(Topic.ADDRESS, email, lambda to: _confirm_mail(to, user_id))
+    flash(_("Look into the mail of %(email)s and open the link there.", email=email), "good")
     return redirect(url_for("account.page"))
 
 
@@ -144,7 +160,7 @@ def end(number: int) -> ResponseReturnValue:
     """Sign another browser out."""
     with here().database.writing() as writing:
         end_session(writing, me().id, number)
-    flash("That browser is signed out.", "good")
+    flash(_("That browser is signed out."), "good")
     return redirect(url_for("account.page"))
 
 
@@ -157,5 +173,5 @@ def end_others() -> ResponseReturnValue:
         end_sessions(writing, user)
     end_reading()
     go_on(user)
-    flash("Every other browser is signed out.", "good")
+    flash(_("Every other browser is signed out."), "good")
     return redirect(url_for("account.page"))

@@ -18,19 +18,20 @@ from portal.accounts.passkeys import ask_to_sign_in
 from portal.accounts.passwords import is_password
 from portal.accounts.signin import Way, is_fresh, me
 from portal.config import here
+from portal.language import N_
 from portal.models import User
 from portal.needs import Who, needs
 from portal.sessions import reading
 
 blueprint = Blueprint("again", __name__, url_prefix="/account/again")
-WRONG = "This is not your password."
-SLOW = "Too many tries. Wait a little."
+WRONG = N_("This is not your password.")
+SLOW = N_("Too many tries. Wait a little.")
 
 
 class AgainForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """The password, once more."""
 
-    password = PasswordField("Password", [InputRequired("Type your password.")])
+    password = PasswordField(N_("Password"), [InputRequired(N_("Type your password."))])
 
 
 @blueprint.before_request

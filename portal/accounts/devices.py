@@ -56,9 +56,15 @@ def known_device(email: str) -> str:
 
 
 def network() -> str:
-    """Give the network a request comes from, for a count in memory; it is kept nowhere."""
+    """Give the network a request comes from, for a count in memory; it is kept nowhere.
+
+    Behind a proxy that the operator trusts it is the one that the proxy names.
+    """
+    told = ",".join(request.headers.getlist("X-Forwarded-For"))
     try:
-        address = ipaddress.ip_address(request.remote_addr or "")
+        address = ipaddress.ip_address(
+            here().config.client_address(request.remote_addr or "", told)
+        )
     except ValueError:
         return ""
     length = 64 if address.version == 6 else 32  # noqa: PLR2004 - IPv6; a home has a /64.

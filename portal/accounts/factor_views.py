@@ -29,6 +29,7 @@ from portal.accounts.recovery import codes_left, new_codes
 from portal.accounts.sealing import SealedWithAnotherKeyError, seal, unseal
 from portal.accounts.signin import freshly, go_on, is_fresh, me
 from portal.config import here
+from portal.language import N_, _
 from portal.models import User
 from portal.needs import Who, needs
 from portal.sessions import end_reading, reading
@@ -36,20 +37,20 @@ from portal.teams.rights import teams_that_wait
 
 blueprint = Blueprint("factors", __name__, url_prefix="/account/factors")
 _OFFER = "code-app-offer"
-WRONG = "This code does not fit. Is the clock of your device right?"
+WRONG = N_("This code does not fit. Is the clock of your device right?")
 
 
 class AppForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """The first code of an app, and the secret that it was offered."""
 
     offer = HiddenField()
-    code = StringField("Code", [InputRequired("Type the code that the app shows.")])
+    code = StringField(N_("Code"), [InputRequired(N_("Type the code that the app shows."))])
 
 
 class PasskeyForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """A passkey that the browser made, and what its owner calls it."""
 
-    name = StringField("Name of the passkey", [Length(max=MAX_NAME)])
+    name = StringField(N_("Name of the passkey"), [Length(max=MAX_NAME)])
     challenge = HiddenField()
     credential = HiddenField()
 
@@ -91,7 +92,7 @@ def app() -> ResponseReturnValue:
             done = add_code_app(writing, user, secret, form.code.data or "", here().now())
             codes = _welcome(writing, user) if done and first else None
         if done:
-            return _added(user, "A code app was added.", codes)
+            return _added(user, codes, N_("A code app was added."))
         form.code.errors = [WRONG]
     secret = secret or new_secret()
     form.offer.data = seal(secret, _OFFER, user_id)
@@ -120,15 +121,16 @@ def _welcome(writing: Session, user: User) -> list[str]:
     return codes
 
 
-def _added(user: User, what: str, codes: list[str] | None) -> ResponseReturnValue:
+def _added(user: User, codes: list[str] | None, what: str, **values: str) -> ResponseReturnValue:
     """Say that a factor was added; with the first one go the recovery codes."""
-    tell(user.email, what)
+    tell(user.email, what, **values)
+    said = _(what, **values)
     end_reading()
     if codes is None:
-        flash(what, "good")
+        flash(said, "good")
         return redirect(url_for("factors.page"))
     go_on(user)
-    flash(f"{what} Every other browser is signed out.", "good")
+    flash(_("%(what)s Every other browser is signed out.", what=said), "good")
     return render_template("accounts/recovery.html", codes=codes, user=user)
 
 
@@ -139,7 +141,7 @@ def remove_app() -> ResponseReturnValue:
     """Take the code app away."""
     with here().database.writing() as writing:
         remove_code_app(writing, writing.get_one(User, me().id))
-    return _removed("The code app was removed.")
+    return _removed(N_("The code app was removed."))
 
 
 @blueprint.post("/passkeys")
@@ -160,7 +162,7 @@ def passkeys() -> ResponseReturnValue:
     except PasskeyError as error:
         flash(str(error), "bad")
         return redirect(url_for("factors.page"))
-    return _added(user, f"The passkey “{row.name}” was added.", codes)
+    return _added(user, codes, N_("The passkey “%(name)s” was added."), name=row.name)
 
 
 @blueprint.post("/passkeys/<int:passkey_id>/remove")
@@ -172,7 +174,7 @@ def remove_key(passkey_id: int) -> ResponseReturnValue:
         row = remove_passkey(writing, writing.get_one(User, me().id), passkey_id)
     if row is None:
         abort(404)
-    return _removed(f"The passkey “{row.name}” was removed.")
+    return _removed(N_("The passkey “%(name)s” was removed."), name=row.name)
 
 
 @blueprint.post("/passkeys/<int:passkey_id>/name")
@@ -185,7 +187,7 @@ def rename_key(passkey_id: int) -> ResponseReturnValue:
         if not rows:
             abort(404)
         rows[0].name = name or rows[0].name
-    flash("The name is changed.", "good")
+    flash(_("The name is changed."), "good")
     return redirect(url_for("factors.page"))
 
 
@@ -199,11 +201,11 @@ def recovery() -> ResponseReturnValue:
         if not user.has_factor:
             abort(404)
         codes = new_codes(writing, user.id, here().now())
-    tell(user.email, "New recovery codes were made; those before work no more.")
+    tell(user.email, N_("New recovery codes were made; those before work no more."))
     return render_template("accounts/recovery.html", codes=codes, user=user)
 
 
-def _removed(what: str) -> ResponseReturnValue:
-    tell(me().email, what)
-    flash(what, "good")
+def _removed(what: str, **values: str) -> ResponseReturnValue:
+    tell(me().email, what, **values)
+    flash(_(what, **values), "good")
     return redirect(url_for("factors.page"))

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from portal.accounts.people import account_of, end_sessions
 from portal.accounts.recovery import codes_left
 from portal.commands import CommandError
+from portal.language import _
 from portal.models import CodeApp, Identity, Passkey, RecoveryCode, User
 
 
@@ -41,7 +42,7 @@ def _remove(session: Session, user: User, rows: Sequence[CodeApp | Passkey]) -> 
 def _named(session: Session, email: str) -> User:
     user = account_of(session, email)
     if user is None:
-        raise CommandError("email", f"There is no account for {email}.")
+        raise CommandError("email", _("There is no account for %(email)s.", email=email))
     return user
 
 

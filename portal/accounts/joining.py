@@ -8,12 +8,13 @@ from wtforms import EmailField, PasswordField
 from wtforms.validators import InputRequired
 
 from portal.accounts import messages
-from portal.accounts.mailing import mail_later
+from portal.accounts.mailing import Topic, mail_later
 from portal.accounts.one_time import LinkKind, find_link, make_link, spend_link
 from portal.accounts.people import account_of, is_free
 from portal.accounts.signin import Way, me, sign_in
 from portal.commands import CommandError, add_user, is_email, normal_email
 from portal.config import here
+from portal.language import N_, _
 from portal.mail import Mail
 from portal.models import OneTimeLink, User
 from portal.needs import Who, needs
@@ -21,19 +22,19 @@ from portal.sessions import reading
 from portal.teams.invitations import join, join_as_new, place_of
 
 blueprint = Blueprint("joining", __name__)
-HAS_ACCOUNT = "There is an account for this address: sign in to join."
+HAS_ACCOUNT = N_("There is an account for this address: sign in to join.")
 
 
 class PasswordForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """A new password."""
 
-    password = PasswordField("Password", [InputRequired("Choose a password.")])
+    password = PasswordField(N_("Password"), [InputRequired(N_("Choose a password."))])
 
 
 class EmailForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """An address."""
 
-    email = EmailField("E-mail", [InputRequired("Type your e-mail address.")])
+    email = EmailField(N_("E-mail"), [InputRequired(N_("Type your e-mail address."))])
 
 
 @blueprint.route("/invitations/<token>", methods=["GET", "POST"])
@@ -56,7 +57,7 @@ def invitation(token: str) -> ResponseReturnValue:
             form.password.errors = [_plain(error)]
         else:
             sign_in(user, Way.PASSWORD, proved_at=here().now())
-            flash(f"Welcome to {place_of(link)}.", "good")
+            flash(_("Welcome to %(place_of)s.", place_of=place_of(link)), "good")
             return redirect(url_for("sites.index"))
     page = render_template(
         "accounts/invitation.html",
@@ -80,7 +81,7 @@ def _join(token: str, link: OneTimeLink) -> ResponseReturnValue:
         return render_template("accounts/invitation_join.html", link=link, place=place)
     with here().database.writing() as writing:
         join(writing, token, writing.get_one(User, me().id), here().now())
-    flash(f"You are in: {place}.", "good")
+    flash(_("You are in: %(place)s.", place=place), "good")
     return redirect(url_for("sites.index"))
 
 
@@ -95,9 +96,9 @@ def signup() -> ResponseReturnValue:
     if form.validate_on_submit():
         email = normal_email(form.email.data or "")
         if is_email(email):
-            mail_later(email, _sign_up_mail)
+            mail_later(Topic.SIGN_UP, email, _sign_up_mail)
             return render_template("accounts/look_in_mail.html", email=email)
-        form.email.errors = ["This is not an e-mail address."]
+        form.email.errors = [_("This is not an e-mail address.")]
     page = render_template("accounts/signup.html", form=form)
     return page, 422 if form.errors else 200
 
@@ -126,7 +127,7 @@ def finish_signup(token: str) -> ResponseReturnValue:
             form.password.errors = [str(error)]
         else:
             sign_in(user, Way.PASSWORD, proved_at=here().now())
-            flash("Welcome. Make a team, then add its first site.", "good")
+            flash(_("Welcome. Make a team, then add its first site."), "good")
             return redirect(url_for("teams.index"))
     page = render_template("accounts/choose_password.html", form=form, email=link.email, new=True)
     return page, 422 if form.errors else 200

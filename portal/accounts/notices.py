@@ -3,11 +3,18 @@
 from functools import partial
 
 from portal.accounts import messages
+from portal.accounts.mailing import writing_to
 from portal.config import here
+from portal.language import _
 
 
-def tell(email: str, what: str) -> None:
-    """Tell somebody by mail what was done to their account; nothing where there is no mail."""
+def tell(email: str, what: str, **values: str) -> None:
+    """Tell somebody by mail what was done to their account; nothing where there is no mail.
+
+    ``what`` is a marked text, which is said in their language.
+    """
     send = here().config.send_mail
     if send is not None:
-        here().background.put(partial(send, messages.changed(email, what)))
+        with writing_to(email):
+            mail = messages.changed(email, _(what, **values))
+        here().background.put(partial(send, mail))

@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 
 from portal.audit.recording import UNAUDITED
 from portal.commands import CommandError, hash_secret, normal_email
+from portal.language import N_, _
 from portal.models import OneTimeLink, User
 
-USED = "This link has been used, replaced, or is too old. Ask for a new one."
+USED = N_("This link has been used, replaced, or is too old. Ask for a new one.")
 
 
 class LinkKind(StrEnum):
@@ -98,6 +99,6 @@ def reset_path(session: Session, email: str, now: datetime | None = None) -> str
     """
     user = session.scalar(select(User).where(User.email == normal_email(email)))
     if user is None:
-        raise CommandError("email", f"There is no account for {email}.")
+        raise CommandError("email", _("There is no account for %(email)s.", email=email))
     now = now or datetime.now(UTC)
     return f"/reset/{make_link(session, LinkKind.RESET, user.email, now, user_id=user.id)}"

@@ -40,6 +40,7 @@ from webauthn.helpers.structs import (
 from portal.accounts.once import LIFETIME, spend
 from portal.audit.recording import UNAUDITED
 from portal.config import here
+from portal.language import _
 from portal.models import Passkey, User
 
 MAX_PASSKEYS = 20
@@ -149,11 +150,11 @@ def _spend_challenge(session: Session, text: str, purpose: Purpose, user_id: int
     try:
         found = _signer().loads(text, max_age=int(LIFETIME.total_seconds()))
     except BadSignature:
-        raise PasskeyError("That took too long. Try once more.") from None
+        raise PasskeyError(_("That took too long. Try once more.")) from None
     if found[1:3] != [purpose.value, user_id]:
-        raise PasskeyError("That was for something else. Try once more.")
+        raise PasskeyError(_("That was for something else. Try once more."))
     if not spend(session, found[0], here().now()):
-        raise PasskeyError("That was answered already. Try once more.")
+        raise PasskeyError(_("That was answered already. Try once more."))
     return list(found)
 
 
@@ -168,7 +169,9 @@ def add_passkey(
     title = " ".join(name.split())[:MAX_NAME] or "Passkey"
     asked = _spend_challenge(session, challenge, Purpose.ADD, user.id)
     if len(user.passkeys) >= MAX_PASSKEYS:
-        raise PasskeyError(f"An account has at most {MAX_PASSKEYS} passkeys.")
+        raise PasskeyError(
+            _("An account has at most %(max_passkeys)s passkeys.", max_passkeys=MAX_PASSKEYS)
+        )
     rp_id, origin = relying_party() or ("", "")
     try:
         made = verify_registration_response(
@@ -182,7 +185,7 @@ def add_passkey(
         raise PasskeyError(_refused(error)) from None
     credential_id = bytes_to_base64url(made.credential_id)
     if session.scalar(select(Passkey.id).where(Passkey.credential_id == credential_id)):
-        raise PasskeyError("This passkey is in use already.")
+        raise PasskeyError(_("This passkey is in use already."))
     row = Passkey(
         name=title,
         credential_id=credential_id,
@@ -200,7 +203,7 @@ def add_passkey(
 def _refused(error: Exception) -> str:
     """Say that it was not accepted; why, is for the log: it names nobody."""
     log.info("a passkey was refused: %s: %s", type(error).__name__, error)
-    return "The passkey was not accepted."
+    return _("The passkey was not accepted.")
 
 
 def _transports(credential: str) -> list[str]:
@@ -220,7 +223,7 @@ def take_passkey(
     asked = _spend_challenge(session, challenge, purpose, user.id if user is not None else 0)
     row = _named(session, credential)
     if row is None or (user is not None and row.user_id != user.id):
-        raise PasskeyError("This passkey is not known here.")
+        raise PasskeyError(_("This passkey is not known here."))
     rp_id, origin = relying_party() or ("", "")
     try:
         checked = verify_authentication_response(
@@ -237,7 +240,7 @@ def take_passkey(
         raise PasskeyError(_refused(error)) from None
     if row.sign_count and checked.new_sign_count <= row.sign_count:
         log.warning("passkey %d counts backwards: it may have been copied", row.id)
-        raise PasskeyError("This passkey counts backwards, as a copy would. Remove it.")
+        raise PasskeyError(_("This passkey counts backwards, as a copy would. Remove it."))
     used = update(Passkey).where(Passkey.id == row.id)
     session.execute(
         used.values(sign_count=checked.new_sign_count, last_used_at=now),

@@ -11,6 +11,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from zxcvbn import zxcvbn
 
+from portal.language import _
+
 MIN_CHARACTERS = 8
 MAX_CHARACTERS = 1000
 MIN_SCORE = 3
@@ -22,15 +24,15 @@ _HASHER = PasswordHasher()
 def password_problem(password: str, email: str = "") -> str | None:
     """Say in a sentence why a new password is refused, or None."""
     if len(password) < MIN_CHARACTERS:
-        return f"Use at least {MIN_CHARACTERS} characters."
+        return _("Use at least %(min_characters)s characters.", min_characters=MIN_CHARACTERS)
     if len(password) > MAX_CHARACTERS:
-        return f"Use at most {MAX_CHARACTERS} characters."
+        return _("Use at most %(max_characters)s characters.", max_characters=MAX_CHARACTERS)
     known = ["statflow", email, *email.replace("@", ".").split(".")]
     guess = zxcvbn(password[:_READ_CHARACTERS], [word for word in known if word])
     if guess["score"] >= MIN_SCORE:
         return None
-    why = guess["feedback"]["warning"].rstrip(".") or "This is easy to guess"
-    return f"{why}. Use three or four words that do not belong together."
+    why = guess["feedback"]["warning"].rstrip(".") or _("This is easy to guess")
+    return _("%(why)s. Use three or four words that do not belong together.", why=why)
 
 
 def hash_password(password: str) -> str:

@@ -14,6 +14,7 @@ from portal.accounts.one_time import LinkKind, spend_link
 from portal.accounts.passwords import hash_password, password_problem
 from portal.audit.recording import UNAUDITED
 from portal.commands import CommandError, hash_secret, is_email, normal_email
+from portal.language import _
 from portal.models import OneTimeLink, User, UserSession
 
 IDLE = timedelta(days=30)
@@ -24,6 +25,12 @@ SEEN_STEP = timedelta(minutes=10)
 def account_of(session: Session, email: str) -> User | None:
     """Find an account by its address."""
     return session.scalar(select(User).where(User.email == normal_email(email)))
+
+
+def language_of(session: Session, email: str) -> str:
+    """Tell in which language the account of an address is written to; empty if it says nothing."""
+    query = select(User.language).where(User.email == normal_email(email))
+    return session.scalar(query) or ""
 
 
 def begin_session(
@@ -99,9 +106,21 @@ def set_password(session: Session, user: User, password: str) -> None:
     """
     if problem := password_problem(password, user.email):
         raise CommandError("password", problem)
-    user.password_hash = hash_password(password)
+    user.password_hash, user.wrong_codes = hash_password(password), 0
     session.execute(delete(OneTimeLink).where(OneTimeLink.user_id == user.id))
     end_sessions(session, user)
+
+
+def count_wrong_code(session: Session, user_id: int) -> None:
+    """Count a wrong code at the second step; two at once count twice."""
+    counted = update(User).where(User.id == user_id).values(wrong_codes=User.wrong_codes + 1)
+    session.execute(counted, execution_options=UNAUDITED)
+
+
+def forget_wrong_codes(session: Session, user_id: int) -> None:
+    """Begin to count anew: the person has shown that they have the factor."""
+    mine = update(User).where(User.id == user_id, User.wrong_codes > 0)
+    session.execute(mine.values(wrong_codes=0), execution_options=UNAUDITED)
 
 
 def reset_password(session: Session, token: str, password: str, now: datetime) -> User:
@@ -127,7 +146,7 @@ def confirm_address(session: Session, token: str, now: datetime) -> User:
     link = spend_link(session, LinkKind.CONFIRM, token, now)
     user = session.get_one(User, link.user_id)
     if not is_free(session, link.email, except_user=user.id):
-        raise CommandError("token", "This address belongs to another account by now.")
+        raise CommandError("token", _("This address belongs to another account by now."))
     user.email, user.confirmed_at = link.email, now
     session.execute(delete(OneTimeLink).where(OneTimeLink.user_id == user.id))
     session.flush()

@@ -13,29 +13,35 @@ from wtforms.validators import InputRequired
 
 from portal.accounts import messages
 from portal.accounts.code_apps import take_code
-from portal.accounts.guessing import code_wait_s, door_wait_s
+from portal.accounts.guessing import code_wait_s, door_wait_s, has_guessed_enough
 from portal.accounts.halfway import Halfway, enter, finish, halfway
 from portal.accounts.links import safe_path
-from portal.accounts.mailing import mail_later
+from portal.accounts.mailing import Topic, mail_later
 from portal.accounts.notices import tell
 from portal.accounts.passkeys import PasskeyError, ask_to_sign_in, take_passkey
+from portal.accounts.people import count_wrong_code, forget_wrong_codes
 from portal.accounts.recovery import codes_left, spend_code
 from portal.accounts.signin import Way
 from portal.audit.actors import note_person
 from portal.config import here
+from portal.language import N_, _
 from portal.models import User
 from portal.needs import Who, needs
 
 blueprint = Blueprint("second", __name__)
-WRONG = "This code is not right, or it was used already. Wait for the next one."
-SLOW = "Too many tries. Wait {seconds} seconds, then try again."
-OVER = "Signing in took too long, or the account was changed. Begin once more."
+WRONG = N_("This code is not right, or it was used already. Wait for the next one.")
+SLOW = N_("Too many tries. Wait %(seconds)s seconds, then try again.")
+ENOUGH = N_(
+    "Too many codes were wrong: somebody who knows the password is guessing. "
+    "Set a new password, or sign in where you have signed in before."
+)
+OVER = N_("Signing in took too long, or the account was changed. Begin once more.")
 
 
 class CodeForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """A code of the app, or a recovery code."""
 
-    code = StringField("Code", [InputRequired("Type a code.")])
+    code = StringField(N_("Code"), [InputRequired(N_("Type a code."))])
 
 
 @blueprint.route("/login/second", methods=["GET", "POST"])
@@ -48,9 +54,11 @@ def page() -> ResponseReturnValue:
     form = CodeForm()
     if not form.validate_on_submit():
         return _page(found, form), 422 if form.errors else 200
+    if has_guessed_enough(found.user):
+        return _page(found, form, ENOUGH), 403
     if wait_s := code_wait_s(found.user.email):
-        mail_later(found.user.email, messages.second_step_failing)
-        return _page(found, form, SLOW.format(seconds=wait_s)), 429
+        mail_later(Topic.CODES, found.user.email, messages.second_step_failing)
+        return _page(found, form, _(SLOW, seconds=wait_s)), 429
     if not _take(found.user, form.code.data or ""):
         return _page(found, form, WRONG), 401
     return finish(found, here().now()) or _over()
@@ -62,12 +70,15 @@ def _take(user: User, code: str) -> bool:
     note_person(user.email)
     with here().database.writing() as writing:
         person = writing.get_one(User, user.id)
-        if take_code(writing, person, code, now):
-            return True
-        if not person.has_factor or not spend_code(writing, person.id, code):
+        by_app = take_code(writing, person, code, now)
+        if not by_app and not (person.has_factor and spend_code(writing, person.id, code)):
+            count_wrong_code(writing, person.id)
             return False
+        forget_wrong_codes(writing, person.id)
+        if by_app:
+            return True
         left = codes_left(writing, person.id)
-    tell(user.email, f"A recovery code was used to sign in; {left} are left.")
+    tell(user.email, N_("A recovery code was used to sign in; %(left)s are left."), left=str(left))
     return True
 
 
@@ -99,7 +110,7 @@ def passkey() -> ResponseReturnValue:
         abort(403)
     owner_id, back = _expected(found)
     if wait_s := door_wait_s():
-        flash(SLOW.format(seconds=wait_s), "bad")
+        flash(_(SLOW, seconds=wait_s), "bad")
         return redirect(back)
     try:
         user_id = _take_passkey(owner_id)

@@ -33,10 +33,11 @@ from portal.accounts.devices import device_name, remember
 from portal.accounts.links import safe_path
 from portal.accounts.people import SEEN_STEP, begin_session, end_session, find_session, note_seen
 from portal.config import here
+from portal.language import N_, _
 from portal.models import User, UserSession
 from portal.sessions import reading
 
-LOCKED = "An administrator has locked this account."
+LOCKED = N_("An administrator has locked this account.")
 FRESH = timedelta(minutes=15)
 """How long a proof of who one is is good for changes of the account."""
 
@@ -59,6 +60,7 @@ class SignedIn(UserMixin):  # type: ignore[misc] # flask_login has no types
         self.id = user.id
         self.email = user.email
         self.is_admin = user.is_admin
+        self.language = user.language
         self.session_id = kept.id if kept is not None else 0
         self.way = Way(kept.way) if kept is not None else Way.PASSWORD
         self.proved_at = kept.proved_at if kept is not None else None
@@ -168,5 +170,5 @@ def prove_again() -> ResponseReturnValue:
     if request.method != "GET":
         came = urlsplit(request.referrer or "")
         back = safe_path(came.path, url_for("account.page"))
-        flash("Nothing was changed yet: do it again once you have shown that it is you.", "warn")
+        flash(_("Nothing was changed yet: do it again once you have shown that it is you."), "warn")
     return redirect(url_for("again.page", next=back))

@@ -8,14 +8,16 @@ the same address: the provider says that it is verified, and it was confirmed he
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from portal.accounts.oidc import SingleSignOn
 from portal.accounts.one_time import LinkKind
 from portal.accounts.people import account_of
 from portal.commands import add_person, is_email, normal_email
+from portal.language import _
 from portal.models import Identity, Membership, OneTimeLink, Role, Team, User
+from portal.teams.members import hold_team, is_last_owner
 
 MAX_SUBJECT = 255
 
@@ -53,7 +55,9 @@ def link(
     """
     found = _identity(session, sso, _subject(claims))
     if found is not None and found.user_id != user.id:
-        raise NotLetInError(f"That account of {sso.name} opens another account here.")
+        raise NotLetInError(
+            _("That account of %(name)s opens another account here.", name=sso.name)
+        )
     if found is None:
         _add(session, sso, user, claims, now)
     follow_groups(session, sso, user, groups_of(sso, claims))
@@ -62,7 +66,7 @@ def link(
 def _subject(claims: dict[str, Any]) -> str:
     subject = str(claims["sub"])
     if len(subject) > MAX_SUBJECT:
-        raise NotLetInError("The provider calls you by too long a name.")
+        raise NotLetInError(_("The provider calls you by too long a name."))
     return subject
 
 
@@ -89,14 +93,16 @@ def _by_address(
     email = normal_email(str(claims.get("email") or ""))
     # Only the JSON value: a text such as "false" is true as well.
     if claims.get("email_verified") is not True or not is_email(email):
-        raise NotLetInError(f"{sso.name} does not say that your e-mail address is verified.")
+        raise NotLetInError(
+            _("%(name)s does not say that your e-mail address is verified.", name=sso.name)
+        )
     user = account_of(session, email)
     if user is not None and user.confirmed_at is None:
         raise NotLetInError(_how_to_link(sso, email))
     if user is not None:
         return user
     if not open_signup and not _is_expected(session, sso, claims, email, now):
-        raise NotLetInError(f"There is no account for {email}. Ask to be invited.")
+        raise NotLetInError(_("There is no account for %(email)s. Ask to be invited.", email=email))
     user = add_person(session, email, now)
     user.confirmed_at = now
     return user
@@ -105,13 +111,16 @@ def _by_address(
 def _how_to_link(sso: SingleSignOn, email: str) -> str:
     """Say what to do where nobody has shown yet that the account's address is theirs."""
     if sso.only:
-        return (
-            f"The account for {email} here was never confirmed. Whoever runs this installation can "
-            f"do that: statflow user confirm {email}"
+        return _(
+            "The account for %(email)s here was never confirmed. Whoever runs this "
+            "installation can do that: statflow user confirm %(email)s",
+            email=email,
         )
-    return (
-        f"There is an account for {email} here whose address was never confirmed. Sign in to it "
-        f"with its password, and link {sso.name} on the page Account."
+    return _(
+        "There is an account for %(email)s here whose address was never confirmed. "
+        "Sign in to it with its password, and link %(name)s on the page Account.",
+        email=email,
+        name=sso.name,
     )
 
 
@@ -148,27 +157,21 @@ def follow_groups(session: Session, sso: SingleSignOn, user: User, groups: froze
             wanted[row.team] = min(before, row.role, key=list(Role).index)
     teams = {t.name: t.id for t in session.scalars(select(Team).where(Team.name.in_(wanted)))}
     roles = {teams[name]: role for name, role in wanted.items() if name in teams}
+    mine = select(Membership).where(Membership.user_id == user.id, Membership.by_group)
+    given = session.scalars(mine.with_only_columns(Membership.team_id))
+    for team_id in sorted({*given, *roles}):
+        hold_team(session, team_id)
     for team_id, role in roles.items():
         _give(session, user.id, team_id, role)
-    mine = select(Membership).where(Membership.user_id == user.id, Membership.by_group)
-    for member in list(session.scalars(mine)):
-        if member.team_id not in roles and not _is_last_owner(session, member):
+    for member in list(session.scalars(mine, execution_options={"populate_existing": True})):
+        if member.team_id not in roles and not is_last_owner(session, member):
             session.delete(member)
     session.flush()
 
 
 def _give(session: Session, user_id: int, team_id: int, role: Role) -> None:
-    member = session.get(Membership, (user_id, team_id))
+    member = session.get(Membership, (user_id, team_id), populate_existing=True)
     if member is None:
         session.add(Membership(user_id=user_id, team_id=team_id, role=role, by_group=True))
-    elif member.by_group and member.role != role and not _is_last_owner(session, member):
+    elif member.by_group and member.role != role and not is_last_owner(session, member):
         member.role = role
-
-
-def _is_last_owner(session: Session, member: Membership) -> bool:
-    if member.role != Role.OWNER:
-        return False
-    owners = select(func.count()).where(
-        Membership.team_id == member.team_id, Membership.role == Role.OWNER
-    )
-    return session.scalar(owners) == 1

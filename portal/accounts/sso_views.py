@@ -9,6 +9,8 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
+from flask_wtf.csrf import validate_csrf
+from wtforms import ValidationError
 
 from portal.accounts import messages
 from portal.accounts.factors import unlink
@@ -18,17 +20,20 @@ from portal.accounts.links import safe_path
 from portal.accounts.notices import tell
 from portal.accounts.oidc import Asking, Provider, ProviderError, SingleSignOn, new_asking
 from portal.accounts.once import LIFETIME, spend
-from portal.accounts.signin import Way, freshly, is_fresh, me, prove_again
+from portal.accounts.signin import Way, freshly, is_fresh, me
 from portal.accounts.sso import NotLetInError, link, person_of
 from portal.config import here
+from portal.language import N_, _
 from portal.models import User
 from portal.needs import Who, needs
 
 blueprint = Blueprint("sso", __name__)
 _KEY = "sso"
 AWAY = "{name} cannot be reached, or does not answer as it should. Try again in a while."
-SLOW = "Too many tries. Wait a little."
-UNASKED = "This answer belongs to no sign-in of this browser, or came too late. Begin once more."
+SLOW = N_("Too many tries. Wait a little.")
+UNASKED = N_(
+    "This answer belongs to no sign-in of this browser, or came too late. Begin once more."
+)
 log = logging.getLogger(__name__)
 
 
@@ -48,8 +53,10 @@ def start() -> ResponseReturnValue:
     again = "again" in request.args and current_user.is_authenticated
     if links and not current_user.is_authenticated:
         return redirect(url_for("accounts.login"))
+    if links:
+        _check_wish(request.args["link"])
     if links and not is_fresh():
-        return prove_again()
+        return redirect(url_for("again.page", next=url_for("account.page")))
     if door_wait_s():
         return _back(SLOW)
     asking = new_asking()
@@ -69,6 +76,18 @@ def start() -> ResponseReturnValue:
     return redirect(address)
 
 
+def _check_wish(token: str) -> None:
+    """Check that the link to this page was one of ours: it changes the account in the end.
+
+    It is no form, because the policy lets forms lead to no other host. Without the check another
+    page could have whoever is signed in at the provider in this browser linked to the account.
+    """
+    try:
+        validate_csrf(token)
+    except ValidationError:
+        abort(400)
+
+
 @blueprint.get("/login/sso/answer")
 @needs(Who.ANYBODY)
 def answer() -> ResponseReturnValue:
@@ -78,7 +97,7 @@ def answer() -> ResponseReturnValue:
     if not _is_asked_for(sso, kept):
         return _back(UNASKED)
     if "code" not in request.args:
-        return _back(f"{sso.name} did not let you in.")
+        return _back(_("%(name)s did not let you in.", name=sso.name))
     asking = Asking(kept["state"], kept["nonce"], kept["verifier"])
     again = bool(kept["for"]) and not kept["links"]
     code, now = request.args["code"], here().now()
@@ -112,13 +131,13 @@ def _let_in(sso: SingleSignOn, kept: dict[str, Any], claims: dict[str, Any]) -> 
     if kept["links"]:
         with here().database.writing() as writing:
             link(writing, sso, writing.get_one(User, me().id), claims, now)
-        tell(me().email, f"An account of {sso.name} was linked.")
-        flash(f"{sso.name} opens your account from now on.", "good")
+        tell(me().email, N_("An account of %(name)s was linked."), name=sso.name)
+        flash(_("%(name)s opens your account from now on.", name=sso.name), "good")
         return redirect(url_for("account.page"))
     with here().database.writing() as writing:
         user = person_of(writing, sso, claims, now, open_signup=signup)
         if kept["for"] and user.id != kept["for"]:
-            raise NotLetInError(f"At {sso.name} you are somebody else.")
+            raise NotLetInError(_("At %(name)s you are somebody else.", name=sso.name))
         number = user.id
     # "mfa" alone says that there were several factors. Source: RFC 8176, section 2.
     strong = "mfa" in (claims.get("amr") or ())
@@ -145,8 +164,8 @@ def unlink_one(number: int) -> ResponseReturnValue:
     with here().database.writing() as writing:
         if not unlink(writing, writing.get_one(User, me().id), number):
             abort(404)
-    tell(me().email, "An account at the single sign-on was unlinked.")
-    flash("It no longer opens your account.", "good")
+    tell(me().email, N_("An account at the single sign-on was unlinked."))
+    flash(_("It no longer opens your account."), "good")
     return redirect(url_for("account.page"))
 
 

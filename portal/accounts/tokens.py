@@ -4,9 +4,6 @@ What a token may do is ``portal.commands.SCOPES``, and its owner's rights at the
 one invariant: a token's text is in the answer to the form that made it, and nowhere else, ever.
 """
 
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
-
 from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
@@ -20,33 +17,37 @@ from portal.accounts.notices import tell
 from portal.accounts.signin import is_fresh, me, prove_again
 from portal.commands import create_token
 from portal.config import here
+from portal.language import N_, _
 from portal.models import ApiToken
 from portal.needs import Who, needs
 from portal.sessions import end_reading, reading
-from portal.sites.fields import FieldError
+from portal.sites.fields import FieldError, end_of_day
 from portal.sites.publishing import publish_sites
 from portal.teams.rights import Right, find_site, sites_with
 
 blueprint = Blueprint("tokens", __name__, url_prefix="/tokens")
 SCOPES = {
-    "stats:read": "stats:read: ask for numbers",
-    "sites:read": "sites:read: see the site, its goals, funnels, segments and members",
-    "sites:write": "sites:write: change settings, links, goals, funnels, segments and tokens",
-    "sites:admin": "sites:admin: add sites to the team, and delete this one",
-    "people:write": "people:write: invite people and guests, change their roles, remove them",
-    "events:write": "events:write: send events for visitors, from a server",
+    "stats:read": N_("stats:read: ask for numbers"),
+    "sites:read": N_("sites:read: see the site, its goals, funnels, segments and members"),
+    "sites:write": N_("sites:write: change settings, links, goals, funnels, segments and tokens"),
+    "sites:admin": N_("sites:admin: add sites to the team, and delete this one"),
+    "people:write": N_("people:write: invite people and guests, change their roles, remove them"),
+    "events:write": N_("events:write: send events for visitors, from a server"),
 }
 
 
 class TokenForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """A new token."""
 
-    name = StringField("Name", [InputRequired("Type what it is for."), Length(max=80)])
-    host = StringField("Site", [InputRequired("Choose a site.")])
+    name = StringField(N_("Name"), [InputRequired(N_("Type what it is for.")), Length(max=80)])
+    host = StringField(N_("Site"), [InputRequired(N_("Choose a site."))])
     scopes = SelectMultipleField(
-        "May", [InputRequired("Choose at least one.")], choices=SCOPES, default=["stats:read"]
+        N_("May"),
+        [InputRequired(N_("Choose at least one."))],
+        choices=SCOPES,
+        default=["stats:read"],
     )
-    expires_on = DateField("Last day", [Optional()])
+    expires_on = DateField(N_("Last day"), [Optional()])
 
 
 @blueprint.before_request
@@ -71,7 +72,7 @@ def page() -> ResponseReturnValue:
             form[field].errors = [*form[field].errors, str(error)]
         else:
             publish_sites()
-            tell(me().email, f"The API token “{form.name.data}” was made.")
+            tell(me().email, N_("The API token “%(name)s” was made."), name=form.name.data or "")
             form = TokenForm(formdata=None)
             end_reading()
     query = select(ApiToken).where(ApiToken.user_id == me().id).order_by(ApiToken.id)
@@ -93,10 +94,9 @@ def _make(form: TokenForm) -> str:
         ends = None
         site = find_site(session, me().id, host, Right.VIEW_STATS)
         if day is not None and site is not None:
-            zone = ZoneInfo(site.timezone)
-            ends = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
+            ends = end_of_day(day, site.timezone, "expires_on")
             if ends <= here().now():
-                raise FieldError("expires_on", "That day is over.")
+                raise FieldError("expires_on", _("That day is over."))
         return create_token(
             session,
             me().email,
@@ -118,5 +118,5 @@ def end(token_id: int) -> ResponseReturnValue:
         if found is None or found.user_id != person_id:
             abort(404)
         session.delete(found)
-    flash(publish_sites() or "The token is revoked.", "good")
+    flash(publish_sites() or _("The token is revoked."), "good")
     return redirect(url_for("tokens.page"))

@@ -17,6 +17,7 @@ from portal.accounts.people import end_session
 from portal.accounts.signin import LOCKED, Way, me, sign_in
 from portal.commands import consume_setup_link, has_users, is_setup_link, normal_email
 from portal.config import here
+from portal.language import N_, _
 from portal.models import User
 from portal.needs import Who, needs
 from portal.sessions import reading
@@ -24,16 +25,16 @@ from portal.sites.fields import FieldError
 
 blueprint = Blueprint("accounts", __name__)
 
-WRONG = "E-mail or password is wrong."
-SLOW = "Too many tries. Wait {seconds} seconds, then try again."
+WRONG = N_("E-mail or password is wrong.")
+SLOW = N_("Too many tries. Wait %(seconds)s seconds, then try again.")
 THEMES = ("system", "light", "dark")
 
 
 class LoginForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """E-mail and password."""
 
-    email = EmailField("E-mail", [InputRequired("Type your e-mail address.")])
-    password = PasswordField("Password", [InputRequired("Type your password.")])
+    email = EmailField(N_("E-mail"), [InputRequired(N_("Type your e-mail address."))])
+    password = PasswordField(N_("Password"), [InputRequired(N_("Type your password."))])
 
 
 @blueprint.route("/login", methods=["GET", "POST"])
@@ -50,7 +51,7 @@ def login() -> ResponseReturnValue:
         return _door(form, target)
     email = normal_email(form.email.data or "")
     if wait_s := password_wait_s(email):
-        return _door(form, target, SLOW.format(seconds=wait_s)), 429
+        return _door(form, target, _(SLOW, seconds=wait_s)), 429
     user = reading().scalar(select(User).where(User.email == email))
     password_hash = user.password_hash if user is not None else None
     if not is_password(password_hash, form.password.data or "") or user is None:
@@ -110,7 +111,7 @@ def setup() -> ResponseReturnValue:
             form[field].errors = [str(error)]
         else:
             sign_in(user, Way.PASSWORD, proved_at=here().now())
-            flash("Welcome. Add the first site to see who comes.", "good")
+            flash(_("Welcome. Add the first site to see who comes."), "good")
             return redirect(url_for("sites.index"))
     return render_template("accounts/setup.html", form=form, token=token)
 

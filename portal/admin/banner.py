@@ -5,11 +5,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from portal.commands import CommandError
+from portal.language import N_, _
 from portal.models import Setting
 
 _BANNER = "banner"
 MAX_TEXT = 300
-LEVELS = {"note": "For information", "warn": "A warning"}
+LEVELS = {"note": N_("For information"), "warn": N_("A warning")}
 
 
 def banner_of(session: Session) -> dict[str, Any] | None:
@@ -26,7 +27,10 @@ def set_banner(session: Session, text: str, level: str) -> None:
     """
     line = " ".join(text.split())
     if len(line) > MAX_TEXT or level not in LEVELS:
-        raise CommandError("text", f"Type at most {MAX_TEXT} characters, and choose how it looks.")
+        raise CommandError(
+            "text",
+            _("Type at most %(max_text)s characters, and choose how it looks.", max_text=MAX_TEXT),
+        )
     if line:
         session.merge(Setting(name=_BANNER, value={"text": line, "level": level}))
     elif (setting := session.get(Setting, _BANNER)) is not None:

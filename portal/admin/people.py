@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.people import end_sessions
 from portal.commands import CommandError
+from portal.language import N_, _
 from portal.models import Membership, Site, SiteHost, Team, User, UserSession
 
 PAGE_ROWS = 50
-OWN = "Ask another administrator: nobody does this to their own account."
+OWN = N_("Ask another administrator: nobody does this to their own account.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,9 @@ def set_admin(session: Session, user_id: int, by: int, *, admin: bool) -> User:
     """
     user = _other(session, user_id, by)
     if admin and user.disabled:
-        raise CommandError("user", f"{user.email} is locked: unlock the account first.")
+        raise CommandError(
+            "user", _("%(email)s is locked: unlock the account first.", email=user.email)
+        )
     user.is_admin = admin
     session.flush()
     return user
@@ -118,7 +121,7 @@ def end_all_sessions(session: Session, user_id: int, by: int) -> User:
 def _other(session: Session, user_id: int, by: int) -> User:
     user = session.get(User, user_id)
     if user is None:
-        raise CommandError("user", "There is no such account any more.")
+        raise CommandError("user", _("There is no such account any more."))
     if user.id == by:
         raise CommandError("user", OWN)
     return user

@@ -12,12 +12,13 @@ from flask.typing import ResponseReturnValue
 from flask_login import login_required
 from sqlalchemy.orm import Session
 
-from portal.accounts.signin import me
+from portal.accounts.signin import freshly, me
 from portal.admin import people
 from portal.admin.banner import LEVELS, MAX_TEXT, banner_of, set_banner
 from portal.admin.operations import Queues
 from portal.commands import CommandError
 from portal.config import here
+from portal.language import N_, _
 from portal.models import User
 from portal.needs import Who, needs
 from portal.sessions import reading
@@ -110,9 +111,9 @@ def lock(user_id: int, act: str) -> ResponseReturnValue:
     locked = act == "lock"
     answer = _change(
         lambda session: people.set_disabled(session, user_id, me().id, disabled=locked),
-        "{} can no longer sign in, and is signed out everywhere."
+        N_("%(email)s can no longer sign in, and is signed out everywhere.")
         if locked
-        else "{} can sign in again.",
+        else N_("%(email)s can sign in again."),
     )
     if warning := publish_sites():
         flash(warning, "warn")
@@ -121,12 +122,15 @@ def lock(user_id: int, act: str) -> ResponseReturnValue:
 
 @blueprint.post("/people/<int:user_id>/<any(make, unmake):act>-administrator")
 @needs(Who.ADMINISTRATOR)
+@freshly
 def administrator(user_id: int, act: str) -> ResponseReturnValue:
     """Make somebody an administrator, or no longer."""
     admin = act == "make"
     return _change(
         lambda session: people.set_admin(session, user_id, me().id, admin=admin),
-        "{} is an administrator now." if admin else "{} is no administrator any more.",
+        N_("%(email)s is an administrator now.")
+        if admin
+        else N_("%(email)s is no administrator any more."),
     )
 
 
@@ -136,7 +140,7 @@ def sign_out(user_id: int) -> ResponseReturnValue:
     """End every session of somebody."""
     return _change(
         lambda session: people.end_all_sessions(session, user_id, me().id),
-        "{} is signed out everywhere.",
+        N_("%(email)s is signed out everywhere."),
     )
 
 
@@ -147,7 +151,7 @@ def _change(act: Callable[[Session], User], done: str) -> ResponseReturnValue:
     except CommandError as error:
         flash(str(error), "bad")
     else:
-        flash(done.format(user.email), "good")
+        flash(_(done, email=user.email), "good")
     query = request.form.get("q", "")[:254] or None
     return redirect(url_for("admin.listing", kind="people", q=query))
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from portal.dashboard.figures import full
 from portal.dashboard.questions import Asker
+from portal.language import N_, _, ngettext
 from store.query.capture import capture_report
 from store.query.run import current_visitors
 from store.query.watch import (
@@ -33,10 +34,10 @@ _PAGES_NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was found: the number, and a sentence that says it."""
+    """What was found: the number, and what says it in a sentence, in the language spoken then."""
 
     value: float
-    said: str
+    say: Callable[[], str]
 
 
 type Measure = Callable[[Asker, str], Measured | None]
@@ -59,6 +60,14 @@ class Kind:
     measure: Measure
     below: bool = False
 
+    def limit(self, threshold: float) -> str:
+        """Say from where on somebody is told."""
+        number = full(int(threshold) if threshold == int(threshold) else threshold)
+        said = {"number": number, "unit": _(self.unit)}
+        if self.below:
+            return _("below %(number)s %(unit)s", **said)
+        return _("at %(number)s %(unit)s or more", **said)
+
     def is_trouble(self, value: float, threshold: float) -> bool:
         """Tell whether somebody is to be told."""
         return value < threshold if self.below else value >= threshold
@@ -71,7 +80,15 @@ def _window(asker: Asker, length: timedelta, end: datetime | None = None) -> Win
 
 def _spike(asker: Asker, _goal: str) -> Measured:
     found = current_visitors(asker.store, asker.site.id, asker.now)
-    return Measured(found, f"{full(found)} visitors in the last 5 minutes.")
+    return Measured(
+        found,
+        lambda: ngettext(
+            "%(count)s visitor in the last 5 minutes.",
+            "%(count)s visitors in the last 5 minutes.",
+            found,
+            count=full(found),
+        ),
+    )
 
 
 def _drop(asker: Asker, _goal: str) -> Measured | None:
@@ -79,8 +96,14 @@ def _drop(asker: Asker, _goal: str) -> Measured | None:
     week = count_visitors(asker.store, _window(asker, 7 * _DAY, asker.now - 12 * _HOUR))
     if week < _USUAL_VISITORS:
         return None
-    said = f"{full(found)} visitors in the last 12 hours; in the seven days before: {full(week)}."
-    return Measured(found, said)
+    return Measured(
+        found,
+        lambda: _(
+            "%(found)s visitors in the last 12 hours; in the seven days before: %(week)s.",
+            found=full(found),
+            week=full(week),
+        ),
+    )
 
 
 def _goal(asker: Asker, goal: str) -> Measured | None:
@@ -90,23 +113,43 @@ def _goal(asker: Asker, goal: str) -> Measured | None:
     filters = [["is", "event:goal", [goal]]]
     asked = asker.ask({"metrics": ["visitors"], "date_range": moments, "filters": filters})
     found = asked.results[0]["metrics"][0]
-    return Measured(found, f"{full(found)} visitors reached “{goal}” in the last 24 hours.")
+    return Measured(
+        found,
+        lambda: _(
+            "%(found)s visitors reached “%(goal)s” in the last 24 hours.",
+            found=full(found),
+            goal=goal,
+        ),
+    )
 
 
 def _server_errors(asker: Asker, _goal: str) -> Measured | None:
     failed, served = failed_documents(asker.store, _window(asker, _HOUR))
     if served < _ENOUGH_DOCUMENTS:
         return None
-    said = f"{full(failed)} of {full(served)} pages were answered with an error of the server"
-    return Measured(100 * failed / served, f"{said} in the last hour.")
+    return Measured(
+        100 * failed / served,
+        lambda: _(
+            "%(failed)s of %(served)s pages were answered with an error of the server "
+            "in the last hour.",
+            failed=full(failed),
+            served=full(served),
+        ),
+    )
 
 
 def _script_errors(asker: Asker, _goal: str) -> Measured | None:
     failed, visitors = visitors_with_errors(asker.store, _window(asker, _HOUR))
     if visitors < _ENOUGH_VISITORS:
         return None
-    said = f"{full(failed)} of {full(visitors)} visitors met an error of a script"
-    return Measured(100 * min(failed / visitors, 1), f"{said} in the last hour.")
+    return Measured(
+        100 * min(failed / visitors, 1),
+        lambda: _(
+            "%(failed)s of %(visitors)s visitors met an error of a script in the last hour.",
+            failed=full(failed),
+            visitors=full(visitors),
+        ),
+    )
 
 
 def _capture(asker: Asker, _goal: str) -> Measured | None:
@@ -114,24 +157,47 @@ def _capture(asker: Asker, _goal: str) -> Measured | None:
     whole = found[0] if found else None
     if whole is None or whole.rate is None or whole.measured < _ENOUGH_MEASURED:
         return None
-    said = f"{full(whole.confirmed)} of {full(whole.measured)} page views were confirmed"
-    return Measured(100 * whole.rate, f"{said} by the script in the last 24 hours.")
+    return Measured(
+        100 * whole.rate,
+        lambda: _(
+            "%(confirmed)s of %(measured)s page views were confirmed by the script "
+            "in the last 24 hours.",
+            confirmed=full(whole.confirmed),
+            measured=full(whole.measured),
+        ),
+    )
 
 
 def _broken(asker: Asker, _goal: str) -> Measured:
     pages = missing_documents(asker.store, _window(asker, _DAY))
     times = sum(count for _, count in pages)
     most = ", ".join(f"{page} ({full(count)})" for page, count in pages[:_PAGES_NAMED])
-    said = f"People met {full(times)} missing pages in the last 24 hours"
-    return Measured(times, f"{said}: {most}." if most else f"{said}.")
+    return Measured(times, lambda: _said_of_missing(times, most))
+
+
+def _said_of_missing(times: int, most: str) -> str:
+    if not most:
+        return _("People met %(times)s missing pages in the last 24 hours.", times=full(times))
+    return _(
+        "People met %(times)s missing pages in the last 24 hours: %(most)s.",
+        times=full(times),
+        most=most,
+    )
 
 
 def _slow(asker: Asker, _goal: str) -> Measured | None:
     value, views = slow_paint(asker.store, _window(asker, _DAY))
     if views < _ENOUGH_VIEWS:
         return None
-    said = f"A quarter of {full(views)} page views took {full(round(value))} ms or longer"
-    return Measured(value, f"{said} to show their largest part in the last 24 hours.")
+    return Measured(
+        value,
+        lambda: _(
+            "A quarter of %(views)s page views took %(value)s ms or longer to show their "
+            "largest part in the last 24 hours.",
+            views=full(views),
+            value=full(round(value)),
+        ),
+    )
 
 
 _SOON_S = 60
@@ -139,38 +205,73 @@ _LATER_S = 600
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("spike", "Many visitors at once", "Many visitors", "visitors", 50, _SOON_S, _spike),
-        Kind("drop", "Traffic is gone", "Few visitors", "visitors", 1, _LATER_S, _drop, below=True),
-        Kind("goal", "A goal is reached", "Goal reached", "visitors", 10, _SOON_S, _goal),
+        Kind(
+            "spike",
+            N_("Many visitors at once"),
+            N_("Many visitors"),
+            N_("visitors"),
+            50,
+            _SOON_S,
+            _spike,
+        ),
+        Kind(
+            "drop",
+            N_("Traffic is gone"),
+            N_("Few visitors"),
+            N_("visitors"),
+            1,
+            _LATER_S,
+            _drop,
+            below=True,
+        ),
+        Kind(
+            "goal", N_("A goal is reached"), N_("Goal reached"), N_("visitors"), 10, _SOON_S, _goal
+        ),
         Kind(
             "server_errors",
-            "Pages fail (status 500 and up)",
-            "Pages fail",
-            "percent of pages",
+            N_("Pages fail (status 500 and up)"),
+            N_("Pages fail"),
+            N_("percent of pages"),
             5,
             _SOON_S,
             _server_errors,
         ),
         Kind(
             "script_errors",
-            "Errors of scripts",
-            "Errors of scripts",
-            "percent of visitors",
+            N_("Errors of scripts"),
+            N_("Errors of scripts"),
+            N_("percent of visitors"),
             10,
             _LATER_S,
             _script_errors,
         ),
         Kind(
             "capture",
-            "The capture rate falls",
-            "Low capture rate",
-            "percent of page views",
+            N_("The capture rate falls"),
+            N_("Low capture rate"),
+            N_("percent of page views"),
             50,
             _LATER_S,
             _capture,
             below=True,
         ),
-        Kind("broken", "Missing pages (404)", "Missing pages", "views", 25, _LATER_S, _broken),
-        Kind("slow", "Slow pages (LCP)", "Slow pages", "milliseconds", 4000, _LATER_S, _slow),
+        Kind(
+            "broken",
+            N_("Missing pages (404)"),
+            N_("Missing pages"),
+            N_("views"),
+            25,
+            _LATER_S,
+            _broken,
+        ),
+        Kind(
+            "slow",
+            N_("Slow pages (LCP)"),
+            N_("Slow pages"),
+            N_("milliseconds"),
+            4000,
+            _LATER_S,
+            _slow,
+        ),
     )
 }

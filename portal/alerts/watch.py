@@ -15,12 +15,12 @@ from sqlalchemy.orm import Session
 
 from portal.alerts.kinds import KINDS, Kind, Measured
 from portal.audit.recording import UNAUDITED
-from portal.dashboard.figures import full
 from portal.dashboard.questions import Asker
 from portal.database import Database
+from portal.language import _, speaking, spoken
 from portal.messages.message import Message, Topic
 from portal.messages.outbox import put
-from portal.messages.recipients import recipients_of
+from portal.messages.recipients import by_language, recipients_of
 from portal.models import AlertRule, Recipient, Site
 from store.client import StoreUnavailable
 
@@ -76,10 +76,13 @@ class Watch:
             return False
         if found is None or not kind.is_trouble(found.value, threshold):
             return False
-        message = write_alert(kind, found, asker.site.host, threshold, goal)
-        return self._raise(rule_id, message, now)
 
-    def _raise(self, rule_id: int, message: Message, now: datetime) -> bool:
+        def write() -> Message:
+            return write_alert(kind, found, asker.site.host, threshold, goal)
+
+        return self._raise(rule_id, write, now)
+
+    def _raise(self, rule_id: int, write: Callable[[], Message], now: datetime) -> bool:
         with self._database.writing() as session:
             rule = session.get(AlertRule, rule_id)
             told = recipients_of(session, rule.site_id, Topic.ALERTS) if rule is not None else []
@@ -93,7 +96,10 @@ class Watch:
             )
             if not cast("CursorResult[Any]", raised).rowcount:
                 return False
-            put(session, f"alert-{rule_id}-{int(now.timestamp())}", message, told, now)
+            key = f"alert-{rule_id}-{int(now.timestamp())}"
+            for language, recipients in by_language(told).items():
+                with speaking(language):
+                    put(session, key, write(), recipients, now)
             return True
 
 
@@ -106,14 +112,16 @@ def write_alert(
     kind: Kind, found: Measured, host: str, threshold: float, goal: str = ""
 ) -> Message:
     """Write an alert."""
-    title = f"{host}: {kind.title.lower()}" + (f" ({goal})" if goal else "")
-    limit = f"{full(_plain(threshold))} {kind.unit}"
-    limit = f"below {limit}" if kind.below else f"at {limit} or more"
+    title = f"{host}: {_(kind.title).lower()}" + (f" ({goal})" if goal else "")
     return Message(
         topic=Topic.ALERTS,
         site=host,
         title=title,
-        text=f"{found.said} You asked to be told {limit}.",
+        text=_(
+            "%(said)s You asked to be told %(limit)s.",
+            said=found.say(),
+            limit=kind.limit(threshold),
+        ),
         path=f"/sites/{host}?period=day",
         data={
             "alert": kind.name,
@@ -121,8 +129,5 @@ def write_alert(
             "threshold": threshold,
             "goal": goal,
         },
+        language=spoken(),
     )
-
-
-def _plain(value: float) -> int | float:
-    return int(value) if value == int(value) else value

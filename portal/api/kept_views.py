@@ -242,7 +242,7 @@ def shown(site: str, kept: str, row_id: int) -> ResponseReturnValue:
     """Show one."""
     who = caller(SITES_READ, site)
     resource = BY_NAME[kept]
-    return jsonify(show(resource, find_row(reading(), resource, who, small(row_id))))
+    return jsonify(show(resource, find_row(reading(), resource, who, row_id)))
 
 
 @blueprint.put("/<site>/<any(goals, funnels, segments, annotations):kept>/<int:row_id>")
@@ -251,7 +251,7 @@ def changed(site: str, kept: str, row_id: int) -> ResponseReturnValue:
     """Replace one."""
     who, resource, body = _change(site, kept)
     with here().database.writing() as session:
-        return jsonify(change_row(session, resource, who, small(row_id), body))
+        return jsonify(change_row(session, resource, who, row_id, body))
 
 
 @blueprint.delete("/<site>/<any(goals, funnels, segments, annotations):kept>/<int:row_id>")
@@ -260,7 +260,7 @@ def removed(site: str, kept: str, row_id: int) -> ResponseReturnValue:
     """Remove one."""
     who = _writer(site, BY_NAME[kept])
     with here().database.writing() as session:
-        remove_row(session, BY_NAME[kept], who, small(row_id))
+        remove_row(session, BY_NAME[kept], who, row_id)
     return "", 204
 
 
@@ -286,10 +286,3 @@ def read_body() -> Any:
     if not isinstance(payload, dict):
         raise RefusedError(problem(400, "invalid_json", "The body must be a JSON object."))
     return payload
-
-
-def small(row_id: int) -> int:
-    """Refuse a number that no column holds."""
-    if row_id >= 1 << 31:
-        raise NotThereError
-    return row_id

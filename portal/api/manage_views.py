@@ -16,7 +16,7 @@ from portal.api.callers import SITES_ADMIN, SITES_READ, SITES_WRITE, Caller, cal
 from portal.api.callers import token_with as token_of
 from portal.api.kept import NotThereError
 from portal.api.kept_views import blueprint as kept
-from portal.api.kept_views import read_body, site_row, small
+from portal.api.kept_views import read_body, site_row
 from portal.audit.recording import record_of_store
 from portal.commands import add_site, create_token, remove_site, update_aliases
 from portal.config import here
@@ -176,7 +176,7 @@ def _wanted(site: str) -> tuple[Caller, Wanted]:
 
 
 def _link(session: Any, who: Caller, row_id: int) -> ShareLink:
-    found = link_of(session, who.site.id, small(row_id))
+    found = link_of(session, who.site.id, row_id)
     if found is None:
         raise NotThereError
     return found

@@ -198,7 +198,7 @@ def end_goal(row_id: int) -> ResponseReturnValue:
     """Remove a goal."""
     who = caller(SITES_WRITE, _sent("site_id"))
     with here().database.writing() as session:
-        remove_row(session, GOALS, who, min(row_id, 2**31 - 1))
+        remove_row(session, GOALS, who, row_id)
     return jsonify(_DELETED)
 
 

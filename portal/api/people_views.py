@@ -11,12 +11,15 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from portal.accounts import messages
+from portal.accounts.mailing import Topic, mail_wait_s, writing_to
 from portal.api.bodies import InvitationBody, RoleBody
-from portal.api.callers import PEOPLE_WRITE, Caller, caller
+from portal.api.callers import PEOPLE_WRITE, Caller, RefusedError, caller
+from portal.api.errors import problem
 from portal.api.kept import NotThereError, NotYoursError
 from portal.api.kept_views import blueprint as kept
-from portal.api.kept_views import read_body, small
+from portal.api.kept_views import read_body
 from portal.config import here
+from portal.language import _
 from portal.models import Guest, Membership, OneTimeLink, Role, Site
 from portal.needs import OfToken, needs
 from portal.sessions import reading
@@ -58,7 +61,8 @@ def end_member(site: str, row_id: int) -> ResponseReturnValue:
 
 
 def _member(session: Session, who: Caller, row_id: int) -> Membership:
-    found = session.get(Membership, (small(row_id), who.site.team_id))
+    members.hold_team(session, who.site.team_id)
+    found = session.get(Membership, (row_id, who.site.team_id))
     if found is None:
         raise NotThereError
     return found
@@ -97,7 +101,7 @@ def end_guest(site: str, row_id: int) -> ResponseReturnValue:
 
 
 def _guest(session: Session, who: Caller, row_id: int) -> Guest:
-    found = session.get(Guest, (small(row_id), who.site.id))
+    found = session.get(Guest, (row_id, who.site.id))
     if found is None:
         raise NotThereError
     return found
@@ -131,11 +135,16 @@ def send_invitation(who: Caller, body: InvitationBody) -> dict[str, Any]:
     Raises:
         FieldError: The address or the role is wrong.
         NotYoursError: The token's owner may not give this role.
+        RefusedError: They have sent too many.
     """
     send, email = here().config.send_mail, body.email.strip().lower()
     with here().database.writing() as session:
         if body.role not in roles_given_by(_rights(session, who)):
             raise NotYoursError
+        if send is not None and (wait_s := mail_wait_s(who.user_id, Topic.INVITATION, email)):
+            headers = {"Retry-After": str(wait_s)}
+            message = "Too many invitations were sent. Wait a little."
+            raise RefusedError(problem(429, "rate_limited", message, headers=headers))
         own = session.get_one(Site, who.site.id)
         place = own.host if body.guest else f"the team {own.team.name}"
         token = invite(
@@ -151,7 +160,8 @@ def send_invitation(who: Caller, body: InvitationBody) -> dict[str, Any]:
         answer = _invitation_row(max((row for row in rows if row.email == email), key=_number))
     if send is None:
         return answer | {"link": messages.invitation_address(token)}
-    mail = messages.invitation(email, place, body.role.value, token)
+    with writing_to(email):
+        mail = messages.invitation(email, place, _(body.role.value), token)
     here().background.put(lambda: send(mail))
     return answer | {"link": None}
 
@@ -168,7 +178,7 @@ def end_invitation(site: str, row_id: int) -> ResponseReturnValue:
     with here().database.writing() as session:
         rows = open_invitations(session, who.site.team_id, here().now())
         here_too = {row.id for row in rows if row.site_id in {None, who.site.id}}
-        if small(row_id) not in here_too:
+        if row_id not in here_too:
             raise NotThereError
         withdraw(session, who.site.team_id, row_id)
     return "", 204

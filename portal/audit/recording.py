@@ -23,7 +23,7 @@ UNAUDITED = {"unaudited": True}
 _SECRET_PARTS = ("hash", "password", "secret", "session_key", "debug_key", "seed", "slug", "totp")
 _QUIET = frozenset({"last_used_at", "last_viewed_at", "last_seen_at", "seen_at", "views"})
 """Columns that count use; a change of only these is none."""
-_LABELS = ("host", "email", "name", "text", "day", "id")
+_LABELS = ("host", "email", "name", "text", "day", "page", "id")
 _NAMED_SECRETS = ("hash", "secret", "key", "link")
 
 
@@ -125,6 +125,8 @@ def _shown(row: Base, name: str, value: Any) -> Any:
         return value
     if is_secret(name) or (name == "value" and _is_secret_setting(row)):
         return MASK
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     return value.isoformat() if isinstance(value, date) else value

@@ -22,6 +22,7 @@ from portal.audit.reading import (
     render_csv,
     render_json,
 )
+from portal.language import N_
 from portal.models import Base, Site
 from portal.needs import Who, needs
 from portal.sessions import reading
@@ -29,7 +30,9 @@ from portal.sites.access import site_or_stop
 from portal.teams.rights import Right
 
 blueprint = Blueprint("audit", __name__)
-ACTS = ("added", "changed", "removed")
+ACTS = (N_("added"), N_("changed"), N_("removed"))
+VIAS = (N_("portal"), N_("api"), N_("command"))
+"""What acts and ways are called; each is its own value."""
 MAX_PAGE = 10_000
 _WRITERS: dict[str, tuple[Callable[..., str], str]] = {
     "csv": (render_csv, "text/csv; charset=utf-8"),

@@ -1,122 +1,123 @@
 """What a page of figures is asked for, and its answers: those that the API gives to the same.
 
-The URL says the period, the class of windows, one page; a question that fails becomes a sentence.
-The one invariant: every number that these pages show is a value of such an answer.
+The URL says period and filters, as for the overview, and the page's own choices; a question that
+fails becomes a sentence. The one invariant: every number that these pages show is a value of such
+an answer.
 """
 
-import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
-from flask import request
+from flask import abort, redirect, render_template, request, url_for
 
-from portal.accounts.signin import me
 from portal.api.behaviour import BY_NAME
-from portal.config import here
-from portal.dashboard.asking import AWAY, REFUSED
-from portal.dashboard.periods import Choice, Days, days_of
+from portal.dashboard.asking import told
+from portal.dashboard.bar import asker_of, bar_context, state_of, with_added_filter
+from portal.dashboard.filters import DIMENSIONS
+from portal.dashboard.look import Look
+from portal.dashboard.members import page_look
+from portal.dashboard.questions import Asker, base_question
+from portal.dashboard.state import State
+from portal.language import _
 from portal.models import Site
-from portal.security import request_id
-from portal.sessions import end_reading, reading
-from portal.sites.access import query_site, site_or_stop
-from portal.teams.rights import Right, sites_with
-from store.client import StoreError, StoreUnavailable
+from portal.sites.tabs import label_of
 from store.query.behaviour.questions import WIDTH_CLASSES
-from store.query.model import QueryError, QuerySite
-from store.query.parse import parse_query
-from store.query.run import run_query
+from store.query.dimensions import CAPTURE_DIMENSIONS
 
-log = logging.getLogger(__name__)
-
-PERIODS = (
-    Choice("day", "Today"),
-    Choice("7d", "7 days"),
-    Choice("28d", "28 days"),
-    Choice("91d", "91 days"),
-)
-_USUAL = "28d"
-_LONGEST_PATH = 2_000
+type Dimensions = Mapping[str, tuple[str, str]]
+OF_DOCUMENTS: Dimensions = {
+    name: entry for name, entry in DIMENSIONS.items() if entry[0] in CAPTURE_DIMENSIONS
+}
+"""What documents can be filtered by: what they know without knowing visits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One view of a site: whose, when, of which windows, of which page."""
+    """One view of a site: who looks, what the URL says, and whoever asks the store about it.
 
-    site: Site
-    query_site: QuerySite
-    period: str
-    days: Days
-    width: str
-    page: str
-    may_edit: bool
+    ``state`` holds the filters that the page can follow, ``left_out`` the names of the others;
+    ``filters`` are beside those of the state.
+    """
 
-    def url(self, **changes: str) -> str:
-        """Write the query part of a URL that differs by some choices."""
-        chosen = {"period": self.period, "width": self.width, "page": self.page} | changes
-        kept = {k: v for k, v in chosen.items() if v and (k, v) != ("period", _USUAL)}
-        return f"?{urlencode(kept)}"
+    look: Look
+    state: State
+    asker: Asker
+    base: str
+    dimensions: Dimensions
+    left_out: tuple[str, ...] = ()
+    filters: tuple[Any, ...] = ()
 
     @property
-    def date_range(self) -> list[str]:
-        """Return the days as the API takes them."""
-        return [self.days.first.isoformat(), self.days.last.isoformat()]
+    def site(self) -> Site:
+        """The site."""
+        return self.look.site
 
     @property
-    def filters(self) -> list[Any]:
-        """Return the page as a filter."""
-        return [["is", "event:page", [self.page]]] if self.page else []
+    def width(self) -> str:
+        """The class of windows that is looked at; all, if empty."""
+        return _chosen("width", ["", *WIDTH_CLASSES], "")
+
+    def to(self, endpoint: str, **own: str) -> str:
+        """Write the address of another page about the same."""
+        return url_for(endpoint, host=self.site.host) + self.state.elsewhere(**own)
 
     def query(self, metrics: list[str], **body: Any) -> dict[str, Any] | str:
         """Ask as ``POST /api/v2/query`` would be; trouble is a sentence."""
-        body = {"metrics": metrics, "date_range": self.date_range, "filters": self.filters, **body}
-        return self._answered(lambda: _query(body, self.query_site))
+
+        def ask() -> dict[str, Any]:
+            result = self.asker.ask(self._body(body) | {"metrics": metrics})
+            return {"results": result.results, "meta": result.meta, "query": result.query}
+
+        return told(ask)
 
     def signals(self, name: str, **body: Any) -> dict[str, Any] | str:
         """Ask as ``POST /api/v2/<name>`` would be; trouble is a sentence."""
-        body = {"date_range": self.date_range, "filters": self.filters, **body}
+        asker, asked = self.asker, self._body(body)
         if self.width:
-            body["width"] = self.width
-        return self._answered(
-            lambda: BY_NAME[name].ask(here().questions(), body, self.query_site, here().now())
-        )
+            asked["width"] = self.width
+        return told(lambda: BY_NAME[name].ask(asker.store, asked, asker.site, asker.now))
 
-    def _answered(self, ask: Any) -> dict[str, Any] | str:
-        try:
-            found: dict[str, Any] = ask()
-        except StoreUnavailable as error:
-            log.warning("request %s: the store is away: %s", request_id(), error)
-            return AWAY
-        except QueryError as error:
-            return error.message
-        except StoreError:
-            log.exception("request %s: the store refused a question", request_id())
-            return REFUSED
-        return found
+    def _body(self, body: dict[str, Any]) -> dict[str, Any]:
+        base = base_question(self.state)
+        filters = [*base["filters"], *self.filters, *body.get("filters", ())]
+        return base | body | {"filters": filters}
 
 
-def _query(body: dict[str, Any], site: QuerySite) -> dict[str, Any]:
-    result = run_query(here().questions(), parse_query(body, site), site, here().now())
-    return {"results": result.results, "meta": result.meta, "query": result.query}
+def read_asked(host: str, *own: str, dimensions: Dimensions = DIMENSIONS) -> Asked:
+    """Find the site, if it is the person's, and read what the URL says; lets the database go.
+
+    ``own`` are the page's own parameters, ``dimensions`` what it can be filtered by.
+    """
+    look = page_look(host)
+    base = url_for(request.endpoint or "", host=look.site.host)
+    if "add_value" in request.args:
+        abort(redirect(with_added_filter(look, base, *own)))
+    state = state_of(look, *own)
+    chips = tuple(chip for chip in state.chips if _follows(chip.dimension, dimensions))
+    left_out = tuple(_(chip.label) for chip in state.chips if chip not in chips)
+    followed = replace(state, chips=chips)
+    return Asked(look, followed, asker_of(look), base, dimensions, left_out)
 
 
-def read_asked(host: str) -> Asked:
-    """Find the site, if it is the person's, and read what the URL says; lets the database go."""
-    site = site_or_stop(host)
-    today = here().now().astimezone(ZoneInfo(site.timezone)).date()
-    period = _chosen("period", [choice.name for choice in PERIODS], _USUAL)
-    asked = Asked(
-        site,
-        query_site(site, me().id),
-        period,
-        days_of(period, today),
-        _chosen("width", list(WIDTH_CLASSES), ""),
-        request.args.get("page", "").replace("\0", "")[:_LONGEST_PATH],
-        site.id in {other.id for other in sites_with(reading(), me().id, Right.EDIT_SITE)},
+def _follows(dimension: str, dimensions: Dimensions) -> bool:
+    return dimensions is DIMENSIONS or dimension in dimensions
+
+
+def render_figures(template: str, asked: Asked, tab: str, **values: Any) -> str:
+    """Show a page of figures below the bar of periods and filters."""
+    context = bar_context(asked.look, asked.state, asked.asker, asked.base)
+    if asked.dimensions is not DIMENSIONS:
+        context |= {"dimensions": asked.dimensions, "segments": None}
+    return render_template(
+        template,
+        **context,
+        asked=asked,
+        tab=tab,
+        title=_(label_of(tab)),
+        left_out=asked.left_out,
+        **values,
     )
-    end_reading()
-    return asked
 
 
 def _chosen(name: str, known: list[str], otherwise: str) -> str:

@@ -7,12 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, render_template, url_for
+from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from portal.behaviour.asking import PERIODS, Asked, chosen, read_asked
+from portal.behaviour.asking import Asked, chosen, read_asked, render_figures
 from portal.behaviour.maps import click_map, scroll_map
+from portal.behaviour.over import CELLS, FRAME_PX, MOST_ELEMENTS, clicks_over, scroll_over
 from portal.behaviour.tables import (
     Cell,
     Column,
@@ -24,8 +25,13 @@ from portal.behaviour.tables import (
     metric_cells,
     shown,
 )
+from portal.config import here
+from portal.language import N_, _
 from portal.needs import needs
+from portal.pictures.known import picture_of
+from portal.sessions import reading
 from portal.teams.rights import Right
+from portal.writing import short_day
 from store.query.behaviour.questions import WIDTH_CLASSES
 from store.query.behaviour.vitals import THRESHOLDS, rating
 
@@ -34,54 +40,54 @@ blueprint = Blueprint("behaviour", __name__, url_prefix="/sites/<host>/behaviour
 MOST_ROWS = 100
 MAP_COLUMNS = 40
 ON_PAGES = (
-    Column("visitors", "Visitors"),
-    Column("time_on_page", "Time on page", "seconds"),
-    Column("scroll_depth", "Scroll depth", "percent"),
-    Column("clicks", "Clicks"),
-    Column("rage_clicks", "Rage"),
-    Column("dead_clicks", "Dead"),
-    Column("errors", "Errors"),
+    Column("visitors", N_("Visitors")),
+    Column("time_on_page", N_("Time on page"), "seconds"),
+    Column("scroll_depth", N_("Scroll depth"), "percent"),
+    Column("clicks", N_("Clicks")),
+    Column("rage_clicks", N_("Rage")),
+    Column("dead_clicks", N_("Dead")),
+    Column("errors", N_("Errors")),
     Column("lcp_p75", "LCP, p75", "ms"),
 )
 CLICKS = (
-    Column("clicks", "Clicks"),
-    Column("rage_clicks", "Rage"),
-    Column("dead_clicks", "Dead"),
-    Column("visits", "Visits"),
+    Column("clicks", N_("Clicks")),
+    Column("rage_clicks", N_("Rage")),
+    Column("dead_clicks", N_("Dead")),
+    Column("visits", N_("Visits")),
 )
 MAPS = {
-    "clicks": "Clicks",
-    "rage_clicks": "Rage clicks",
-    "dead_clicks": "Dead clicks",
-    "scroll": "Scroll",
+    "clicks": N_("Clicks"),
+    "rage_clicks": N_("Rage clicks"),
+    "dead_clicks": N_("Dead clicks"),
+    "scroll": N_("Scroll"),
 }
 VITAL_NAMES = {
-    "LCP": "Largest Contentful Paint",
-    "INP": "Interaction to Next Paint",
-    "CLS": "Cumulative Layout Shift",
-    "FCP": "First Contentful Paint",
-    "TTFB": "Time to First Byte",
+    "LCP": N_("Largest Contentful Paint"),
+    "INP": N_("Interaction to Next Paint"),
+    "CLS": N_("Cumulative Layout Shift"),
+    "FCP": N_("First Contentful Paint"),
+    "TTFB": N_("Time to First Byte"),
 }
-RATINGS = {"good": "good", "needs_work": "needs work", "poor": "poor"}
+RATINGS = {"good": N_("good"), "needs_work": N_("needs work"), "poor": N_("poor")}
 ERRORS = (
-    Column("count", "Times"),
-    Column("visits", "Visits"),
-    Column("pages", "Pages"),
-    Column("first_seen", "First seen"),
-    Column("last_seen", "Last seen"),
+    Column("count", N_("Times")),
+    Column("visits", N_("Visits")),
+    Column("pages", N_("Pages")),
+    Column("first_seen", N_("First seen")),
+    Column("last_seen", N_("Last seen")),
 )
 FORMS = (
-    Column("begun", "Begun"),
-    Column("submitted", "Submitted"),
-    Column("abandoned", "Abandoned"),
-    Column("abandonment_rate", "Left unfinished", "percent"),
-    Column("seconds", "Time to fill in", "seconds"),
+    Column("begun", N_("Begun")),
+    Column("submitted", N_("Submitted")),
+    Column("abandoned", N_("Abandoned")),
+    Column("abandonment_rate", N_("Left unfinished"), "percent"),
+    Column("seconds", N_("Time to fill in"), "seconds"),
 )
 FIELDS = (
-    Column("entered", "Filled in"),
-    Column("seconds", "Time in it", "seconds"),
-    Column("returned", "Came back to it"),
-    Column("left_at", "Left at it"),
+    Column("entered", N_("Filled in")),
+    Column("seconds", N_("Time in it"), "seconds"),
+    Column("returned", N_("Came back to it")),
+    Column("left_at", N_("Left at it")),
 )
 
 
@@ -91,27 +97,21 @@ def only_signed_in() -> None:
     """Let nobody in who has not signed in."""
 
 
-def _render(template: str, asked: Asked, tab: str, own: str = "", **values: Any) -> str:
-    """Show a page; ``own`` are its choices in URLs beside those that every page has."""
-    return render_template(
-        f"behaviour/{template}.html",
-        asked=asked,
-        site=asked.site,
-        may_edit=asked.may_edit,
-        tab=tab,
-        own=own,
-        heading="Behaviour",
-        periods=PERIODS,
-        widths=WIDTH_CLASSES,
-        **values,
-    )
+_LONGEST_PATH = 2_000
+
+
+def _render(template: str, asked: Asked, tab: str, **values: Any) -> str:
+    return render_figures(f"behaviour/{template}.html", asked, tab, widths=WIDTH_CLASSES, **values)
 
 
 def empty_of(asked: Asked, module: str) -> str:
     """Say why nothing is there: a module that is off, or nothing that happened."""
     if module in asked.site.modules:
-        return "Nothing in this time."
-    return f"The module {module} is off. Switch it on in the site's settings, under Also record."
+        return _("Nothing in this time.")
+    return _(
+        "The module %(module)s is off. Switch it on in the site's settings, under Also record.",
+        module=module,
+    )
 
 
 @blueprint.get("")
@@ -122,22 +122,22 @@ def pages(host: str) -> ResponseReturnValue:
     answer = asked.query(
         [column.name for column in ON_PAGES],
         dimensions=["event:page"],
-        filters=[],
         pagination={"limit": MOST_ROWS},
     )
     table = Table(
-        "Pages",
-        "Page",
+        _("Pages"),
+        _("Page"),
         ON_PAGES,
-        help="Time on page is engaged time: visible and with the focus. A page leads to its maps.",
+        help=_(
+            "Time on page is engaged time: visible and with the focus. A page leads to its maps."
+        ),
     )
 
     def row(found: dict[str, Any]) -> Row:
         page = found["dimensions"][0]
         figures = list(metric_cells(ON_PAGES, found["metrics"]))
         figures[-1] = _rated("LCP", figures[-1])
-        href = url_for("behaviour.page_map", host=host) + asked.url(page=page, width="")
-        return Row(page, tuple(figures), href=href)
+        return Row(page, tuple(figures), href=asked.to("behaviour.page_map", page=page))
 
     return _render("tables", asked, "pages", tables=[filled(table, answer, row)])
 
@@ -152,25 +152,30 @@ def _rated(vital: str, figure: Cell) -> Cell:
 @needs(Right.VIEW_STATS)
 def page_map(host: str) -> ResponseReturnValue:
     """Draw where one page is clicked, or how far it is seen; the most viewed, if none is named."""
-    asked = read_asked(host)
+    asked = read_asked(host, "page", "of", "width")
     pages = _viewed_pages(asked)
-    if pages and not asked.page:
-        asked = replace(asked, page=pages[0])
+    page = request.args.get("page", "").replace("\0", "")[:_LONGEST_PATH] or next(iter(pages), "")
     of = chosen("of", list(MAPS))
-    answer = _map_answer(asked, of) if asked.page else {"results": []}
+    asked = replace(asked, filters=(["is", "event:page", [page]],))
+    answer = _map_answer(asked, of) if page else {"results": []}
     found = [] if isinstance(answer, str) else answer["results"]
     drawing = None
     if found and not isinstance(answer, str):
         drawing = scroll_map(found[0]) if of == "scroll" else click_map(answer)
+    picture = picture_of(reading(), asked.site.id, page, here().now()) if page else None
+    over = _over(asked, of, found) if picture is not None and drawing is not None else None
     return _render(
         "map",
         asked,
         "map",
-        own=f"&of={of}",
+        page=page,
         of=of,
         maps=MAPS,
         has_widths=True,
         drawing=drawing,
+        picture=picture,
+        over=over,
+        frame_px=FRAME_PX[asked.width],
         scrolled=found[0] if drawing and of == "scroll" else None,
         trouble=answer if isinstance(answer, str) else "",
         elements=_elements(asked, of, by=["element"]) if drawing and of != "scroll" else None,
@@ -184,37 +189,49 @@ def _map_answer(asked: Asked, of: str) -> dict[str, Any] | str:
     return asked.signals("clicks", order=of, grid=MAP_COLUMNS, grid_of="page")
 
 
+def _over(asked: Asked, of: str, found: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Gather what is drawn over the page's picture; None if the store does not say."""
+    if of == "scroll":
+        return scroll_over(found[0])
+    asks = {"by": ["element"], "order": of, "limit": MOST_ELEMENTS}
+    within = asked.signals("clicks", **asks, grid=CELLS, grid_of="element")
+    on_page = asked.signals("clicks", **asks, grid=MAP_COLUMNS, grid_of="page")
+    if isinstance(within, str) or isinstance(on_page, str):
+        return None
+    return clicks_over(within, on_page, found[0][of], of)
+
+
 def _viewed_pages(asked: Asked) -> list[str]:
     """List the pages that have most views, to choose from."""
-    answer = asked.query(
-        ["pageviews"], dimensions=["event:page"], filters=[], pagination={"limit": MOST_ROWS}
-    )
+    answer = asked.query(["pageviews"], dimensions=["event:page"], pagination={"limit": MOST_ROWS})
     return [] if isinstance(answer, str) else [row["dimensions"][0] for row in answer["results"]]
 
 
 def _elements(asked: Asked, order: str, by: list[str]) -> Table:
     """Rank elements; with the page among ``by`` each row leads to that page's map."""
     table = Table(
-        {"clicks": "Elements", "rage_clicks": "Clicked in anger", "dead_clicks": "Clicked in vain"}[
-            order
-        ],
-        "Element",
+        {
+            "clicks": _("Elements"),
+            "rage_clicks": _("Clicked in anger"),
+            "dead_clicks": _("Clicked in vain"),
+        }[order],
+        _("Element"),
         CLICKS,
         help={
-            "clicks": "An element is named by tags, positions and written ids, never by its text.",
-            "rage_clicks": "Three clicks within a second of each other at one place.",
-            "dead_clicks": "Clicks after which nothing on the page changed.",
+            "clicks": _(
+                "An element is named by tags, positions and written ids, never by its text."
+            ),
+            "rage_clicks": _("Three clicks within a second of each other at one place."),
+            "dead_clicks": _("Clicks after which nothing on the page changed."),
         }[order],
         empty=empty_of(asked, "clicks"),
     )
 
     def row(found: dict[str, Any]) -> Row:
         page = found.get("page", "")
-        href = ""
-        if page:
-            href = url_for("behaviour.page_map", host=asked.site.host)
-            href += asked.url(page=page) + f"&of={order}"
-        return Row(found["element"] or "(the page itself)", cells(CLICKS, found), page, href)
+        choices = {"page": page, "of": order, "width": asked.width}
+        href = asked.to("behaviour.page_map", **choices) if page else ""
+        return Row(found["element"] or _("(the page itself)"), cells(CLICKS, found), page, href)
 
     return filled(table, asked.signals("clicks", by=by, order=order, limit=MOST_ROWS), row)
 
@@ -223,7 +240,7 @@ def _elements(asked: Asked, order: str, by: list[str]) -> Table:
 @needs(Right.VIEW_STATS)
 def clicks(host: str) -> ResponseReturnValue:
     """Rank what is clicked in anger and in vain."""
-    asked = read_asked(host)
+    asked = read_asked(host, "width")
     tables = [
         _elements(asked, order, ["element", "page"]) for order in ("rage_clicks", "dead_clicks")
     ]
@@ -234,27 +251,30 @@ def clicks(host: str) -> ResponseReturnValue:
 @needs(Right.VIEW_STATS)
 def vitals(host: str) -> ResponseReturnValue:
     """Show vitals with their thresholds, and the pages that hurt."""
-    asked = read_asked(host)
+    asked = read_asked(host, "vital", "width")
     vital = chosen("vital", list(VITAL_NAMES))
     unit = "score" if vital == "CLS" else "ms"
     columns = (
         Column("p75", "p75", unit),
         Column("p50", "p50", unit),
         Column("p95", "p95", unit),
-        Column("poor", "Poor"),
-        Column("needs_work", "Needs work"),
-        Column("count", "Measured"),
+        Column("poor", N_("Poor")),
+        Column("needs_work", N_("Needs work")),
+        Column("count", N_("Measured")),
     )
 
     def row(found: dict[str, Any]) -> Row:
         figures = [cell(columns[0], found["p75"], found["rating"])]
         figures += cells(columns[1:], found)
-        href = url_for("behaviour.vitals", host=host)
-        href += asked.url(page=found["page"]) + f"&vital={vital}"
-        return Row(found["page"], tuple(figures), href="" if asked.page else href)
+        page, state = found["page"], asked.state
+        href = "" if state.has("page", page) else asked.base + state.filtered("page", page)
+        return Row(page, tuple(figures), href=href)
 
     table = Table(
-        f"Pages by {vital}", "Page", columns, help="The pages with the most poor views first."
+        _("Pages by %(vital)s", vital=vital),
+        _("Page"),
+        columns,
+        help=_("The pages with the most poor views first."),
     )
     by_page = asked.signals("vitals", by=["page"], vital=vital, limit=MOST_ROWS)
     return _render(
@@ -263,12 +283,11 @@ def vitals(host: str) -> ResponseReturnValue:
         "vitals",
         whole=asked.signals("vitals"),
         table=filled(table, by_page, row),
-        own=f"&vital={vital}",
         vital=vital,
         names=VITAL_NAMES,
         ratings=RATINGS,
         thresholds=THRESHOLDS,
-        shown=shown,
+        in_words=shown,
         has_widths=True,
     )
 
@@ -277,18 +296,18 @@ def vitals(host: str) -> ResponseReturnValue:
 @needs(Right.VIEW_STATS)
 def errors(host: str) -> ResponseReturnValue:
     """List errors that nobody caught."""
-    asked = read_asked(host)
+    asked = read_asked(host, "order", "width")
     order = chosen("order", ["count", "visits", "last_seen", "first_seen"])
     table = Table(
-        "Errors that nobody caught",
-        "Error",
+        _("Errors that nobody caught"),
+        _("Error"),
         ERRORS,
-        help="Numbers, quoted text and words with digits are taken out of messages.",
+        help=_("Numbers, quoted text and words with digits are taken out of messages."),
         empty=empty_of(asked, "errors"),
     )
 
     def row(found: dict[str, Any]) -> Row:
-        where = f"{found['file']}:{found['line']}" if found["file"] else "in the page itself"
+        where = f"{found['file']}:{found['line']}" if found["file"] else _("in the page itself")
         seen_on = ", ".join(found["seen_on"]) + (
             " …" if found["pages"] > len(found["seen_on"]) else ""
         )
@@ -296,7 +315,8 @@ def errors(host: str) -> ResponseReturnValue:
             Cell(column.name, found[column.name], _moment(found[column.name]))
             for column in ERRORS[3:]
         )
-        return Row(f"{found['type']}: {found['message']}", figures, f"{where} · on {seen_on}")
+        note = _("%(where)s · on %(pages)s", where=where, pages=seen_on)
+        return Row(f"{found['type']}: {found['message']}", figures, note)
 
     answer = asked.signals("errors", order=order, limit=MOST_ROWS)
     return _render("tables", asked, "errors", tables=[filled(table, answer, row)], has_widths=True)
@@ -305,20 +325,20 @@ def errors(host: str) -> ResponseReturnValue:
 def _moment(text: str) -> str:
     """Write a moment in the site's own time, its year left out."""
     moment = datetime.fromisoformat(text)
-    return f"{moment.day} {moment:%b %H:%M}"
+    return f"{short_day(moment, with_year=False)} {moment:%H:%M}"
 
 
 @blueprint.get("/forms")
 @needs(Right.VIEW_STATS)
 def forms(host: str) -> ResponseReturnValue:
     """Show forms, their fields by time, and where people leave."""
-    asked = read_asked(host)
+    asked = read_asked(host, "width")
     answer = asked.signals("forms", limit=MOST_ROWS)
     whole = Table(
-        "Forms",
-        "Form",
+        _("Forms"),
+        _("Form"),
         FORMS,
-        help="Begun is a form of which a field was touched.",
+        help=_("Begun is a form of which a field was touched."),
         empty=empty_of(asked, "forms"),
     )
     found = [] if isinstance(answer, str) else answer["results"]
@@ -327,8 +347,8 @@ def forms(host: str) -> ResponseReturnValue:
     ]
     tables += [
         Table(
-            f"{form['form']} on {form['page']}",
-            "Field",
+            _("%(form)s on %(page)s", form=form["form"], page=form["page"]),
+            _("Field"),
             FIELDS,
             tuple(Row(field["field"], cells(FIELDS, field)) for field in form["fields"]),
         )

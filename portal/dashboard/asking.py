@@ -6,6 +6,7 @@ from typing import Any
 
 from portal.config import here
 from portal.dashboard.questions import Asker
+from portal.language import N_, _
 from portal.models import Site
 from portal.security import request_id
 from portal.sites.access import query_site, query_site_with_funnels
@@ -15,8 +16,10 @@ from store.query.run import current_visitors
 
 log = logging.getLogger(__name__)
 
-AWAY = "The store of numbers does not answer. Visits go on being collected; try again in a moment."
-REFUSED = "The store could not answer this question."
+AWAY = N_(
+    "The store of numbers does not answer. Visits go on being collected; try again in a moment."
+)
+REFUSED = N_("The store could not answer this question.")
 
 
 def asker_for(
@@ -39,12 +42,12 @@ def told[T](ask: Callable[[], T]) -> T | str:
         return ask()
     except StoreUnavailable as error:
         log.warning("request %s: the store is away: %s", request_id(), error)
-        return AWAY
+        return _(AWAY)
     except QueryError as error:
         return error.message
     except StoreError:
         log.exception("request %s: the store refused a question", request_id())
-        return REFUSED
+        return _(REFUSED)
 
 
 def current_or_none(asker: Asker) -> int | None:

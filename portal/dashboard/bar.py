@@ -9,11 +9,13 @@ from werkzeug.datastructures import MultiDict
 
 from portal.config import here
 from portal.dashboard.asking import asker_for, current_or_none
+from portal.dashboard.example import NOW, ExampleAsker, example_site
 from portal.dashboard.filters import DIMENSIONS, OPERATORS
 from portal.dashboard.look import Look
 from portal.dashboard.periods import CHOICES
 from portal.dashboard.questions import Asker
 from portal.dashboard.state import COMPARISONS, State, read_state
+from portal.language import PARAMETER
 from portal.models import Site
 from portal.sessions import end_reading
 
@@ -25,7 +27,8 @@ def today_of(site: Site) -> date:
 
 def state_of(look: Look, *extra: str) -> State:
     """Read the URL, as far as this look shows it; ``extra`` are the page's own parameters."""
-    return look.limited(read_state(request.args, today_of(look.site), extra))
+    kept = extra if look.is_member else (*extra, PARAMETER)
+    return look.limited(read_state(request.args, today_of(look.site), kept))
 
 
 def with_added_filter(look: Look, base: str, *extra: str) -> str:
@@ -42,17 +45,26 @@ def asker_of(look: Look, *, funnels: bool = False) -> Asker:
     """Prepare to ask; the database is let go first, because answers can take a while."""
     asker = asker_for(look.site, look.person_id, look.segment_id, funnels=funnels)
     end_reading()
-    return asker
+    return (
+        ExampleAsker(asker.store, example_site(asker.site), asker.now) if look.is_example else asker
+    )
 
 
 def live_of(look: Look, asker: Asker) -> int | None:
     """Count who is there now; a locked segment has no such count."""
+    if look.is_example:
+        return NOW
     return None if look.segment_id is not None else current_or_none(asker)
 
 
-def bar_context(look: Look, state: State, asker: Asker, base: str) -> dict[str, Any]:
-    """Give the templates of a page with a bar what they need; ``base`` is the page's path."""
-    segments = asker.site.segments if look.is_member else ()
+def bar_context(
+    look: Look, state: State, asker: Asker, base: str, *, compares: bool = False
+) -> dict[str, Any]:
+    """Give the templates of a page with a bar what they need; ``base`` is the page's path.
+
+    ``compares`` where the page shows another period beside its own.
+    """
+    segments = asker.site.segments if look.is_member and not look.is_example else ()
     return {
         "look": look,
         "site": look.site,
@@ -60,7 +72,7 @@ def bar_context(look: Look, state: State, asker: Asker, base: str) -> dict[str, 
         "base": base,
         "live": live_of(look, asker),
         "choices": CHOICES,
-        "comparisons": COMPARISONS,
+        "comparisons": COMPARISONS if compares else {},
         "dimensions": look.dimensions(DIMENSIONS),
         "operators": OPERATORS,
         "segments": segments,

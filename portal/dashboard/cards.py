@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from portal.language import N_
+
 
 @dataclass(frozen=True, slots=True)
 class Tab:
@@ -19,7 +21,7 @@ class Tab:
     column: str
     metrics: tuple[str, ...] = ("visitors", "percentage")
     only: tuple[tuple[Any, ...], ...] = ()
-    empty: str = "Nothing in this period."
+    empty: str = N_("Nothing in this period.")
     group: str = ""
     kind: str = ""
 
@@ -53,19 +55,19 @@ class Card:
 
 GOALS, PROPERTIES, MAP, MISSING = "goals", "properties", "map", "missing"
 """Lists that are made in a way of their own (``portal.dashboard.lists``)."""
-_NO_CAMPAIGNS = (
+_NO_CAMPAIGNS = N_(
     "No visit came with this campaign tag. Tag your links with utm_campaign to see them."
 )
-_NO_EVENTS = "No custom events yet. Send one from your page: statflow('Signup')."
-_NO_PLACES = "No places known in this period."
-_NO_GOALS = "No goal was reached in this period."
-_NO_PROPERTIES = "No custom properties yet. Send them along: {props: {plan: 'pro'}}."
-_NO_MISSING = "Nobody asked for a page that is not there."
+_NO_EVENTS = N_("No custom events yet. Send one from your page: statflow('Signup').")
+_NO_PLACES = N_("No places known in this period.")
+_NO_GOALS = N_("No goal was reached in this period.")
+_NO_PROPERTIES = N_("No custom properties yet. Send them along: {props: {plan: 'pro'}}.")
+_NO_MISSING = N_("Nobody asked for a page that is not there.")
 _SET = (("is_not", "(not set)"),)
 
 
 def _campaigns(name: str, label: str, dimension: str) -> Tab:
-    return Tab(name, label, dimension, label, only=_SET, empty=_NO_CAMPAIGNS, group="Campaigns")
+    return Tab(name, label, dimension, label, only=_SET, empty=_NO_CAMPAIGNS, group=N_("Campaigns"))
 
 
 def _technology(name: str, label: str, dimension: str, column: str, group: str = "") -> Tab:
@@ -75,30 +77,30 @@ def _technology(name: str, label: str, dimension: str, column: str, group: str =
 _ALL = (
     Card(
         "sources",
-        "Sources",
+        N_("Sources"),
         (
-            Tab("sources", "Sources", "source", "Source"),
-            Tab("channels", "Channels", "channel", "Channel"),
-            Tab("referrers", "Referrers", "referrer", "Referrer"),
-            _campaigns("campaigns", "Campaign", "utm_campaign"),
-            _campaigns("utm_sources", "UTM source", "utm_source"),
-            _campaigns("utm_media", "UTM medium", "utm_medium"),
-            _campaigns("utm_contents", "UTM content", "utm_content"),
-            _campaigns("utm_terms", "UTM term", "utm_term"),
+            Tab("sources", N_("Sources"), "source", N_("Source")),
+            Tab("channels", N_("Channels"), "channel", N_("Channel")),
+            Tab("referrers", N_("Referrers"), "referrer", N_("Referrer")),
+            _campaigns("campaigns", N_("Campaign"), "utm_campaign"),
+            _campaigns("utm_sources", N_("UTM source"), "utm_source"),
+            _campaigns("utm_media", N_("UTM medium"), "utm_medium"),
+            _campaigns("utm_contents", N_("UTM content"), "utm_content"),
+            _campaigns("utm_terms", N_("UTM term"), "utm_term"),
         ),
     ),
     Card(
         "pages",
-        "Pages",
+        N_("Pages"),
         (
-            Tab("top", "Top", "page", "Page"),
-            Tab("entry", "Entry", "entry_page", "Entry page", ("visits", "bounce_rate")),
-            Tab("exit", "Exit", "exit_page", "Exit page", ("visits", "exit_rate")),
+            Tab("top", N_("Top"), "page", N_("Page")),
+            Tab("entry", N_("Entry"), "entry_page", N_("Entry page"), ("visits", "bounce_rate")),
+            Tab("exit", N_("Exit"), "exit_page", N_("Exit page"), ("visits", "exit_rate")),
             Tab(
                 "missing",
-                "Not found",
+                N_("Not found"),
                 "page",
-                "Address",
+                N_("Address"),
                 ("requests", "percentage"),
                 empty=_NO_MISSING,
                 kind=MISSING,
@@ -107,54 +109,58 @@ _ALL = (
     ),
     Card(
         "places",
-        "Places",
+        N_("Places"),
         (
-            Tab("map", "Map", "country", "Country", empty=_NO_PLACES, kind=MAP),
-            Tab("countries", "Countries", "country", "Country", empty=_NO_PLACES),
-            Tab("regions", "Regions", "region", "Region", empty=_NO_PLACES),
-            Tab("cities", "Cities", "city", "City", empty=_NO_PLACES),
+            Tab("map", N_("Map"), "country", N_("Country"), empty=_NO_PLACES, kind=MAP),
+            Tab("countries", N_("Countries"), "country", N_("Country"), empty=_NO_PLACES),
+            Tab("regions", N_("Regions"), "region", N_("Region"), empty=_NO_PLACES),
+            Tab("cities", N_("Cities"), "city", N_("City"), empty=_NO_PLACES),
         ),
     ),
     Card(
         "technology",
-        "Technology",
+        N_("Technology"),
         (
-            _technology("browsers", "Browsers", "browser", "Browser"),
-            _technology("systems", "Systems", "os", "System"),
-            _technology("devices", "Devices", "device", "Device"),
-            _technology("screens", "Screens", "screen", "Window width"),
-            _technology("versions", "Browser versions", "browser_version", "Version", "More"),
-            _technology("system_versions", "System versions", "os_version", "Version", "More"),
-            _technology("languages", "Languages", "language", "Language", "More"),
+            _technology("browsers", N_("Browsers"), "browser", N_("Browser")),
+            _technology("systems", N_("Systems"), "os", N_("System")),
+            _technology("devices", N_("Devices"), "device", N_("Device")),
+            _technology("screens", N_("Screens"), "screen", N_("Window width")),
+            _technology(
+                "versions", N_("Browser versions"), "browser_version", N_("Version"), N_("More")
+            ),
+            _technology(
+                "system_versions", N_("System versions"), "os_version", N_("Version"), N_("More")
+            ),
+            _technology("languages", N_("Languages"), "language", N_("Language"), N_("More")),
         ),
     ),
     Card(
         "events",
-        "Goals and properties",
+        N_("Goals and properties"),
         (
             Tab(
                 "goals",
-                "Goals",
+                N_("Goals"),
                 "goal",
-                "Goal",
+                N_("Goal"),
                 ("visitors", "events", "conversion_rate"),
                 empty=_NO_GOALS,
                 kind=GOALS,
             ),
             Tab(
                 "properties",
-                "Properties",
+                N_("Properties"),
                 "prop:",
-                "Value",
+                N_("Value"),
                 ("visitors", "events", "percentage"),
                 empty=_NO_PROPERTIES,
                 kind=PROPERTIES,
             ),
             Tab(
                 "events",
-                "Custom events",
+                N_("Custom events"),
                 "event",
-                "Event",
+                N_("Event"),
                 ("visitors", "events"),
                 only=(("is_not", "pageview"), ("is_not", "engagement")),
                 empty=_NO_EVENTS,

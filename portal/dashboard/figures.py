@@ -6,12 +6,11 @@ Definitions are NUMBERS'; the hints here say them in a sentence. Pure.
 from dataclasses import dataclass
 from typing import Any
 
+from portal import writing
+from portal.language import N_, _
+
 type Value = int | float | dict[str, Any] | None
 """What the query engine answers; an amount of money is a dict with ``value, short, long``."""
-
-_THOUSAND = 1000
-_UNITS = ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k"))
-_SHORT_FROM = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,91 +27,105 @@ class Figure:
 _ALL = (
     Figure(
         "visitors",
-        "Visitors",
+        N_("Visitors"),
         "count",
         "good",
-        "People, told apart within a day without cookies. Over several days it is the sum of the "
-        "days: who comes on three days counts three times.",
+        N_(
+            "People, told apart within a day without cookies. Over several days it is the sum of "
+            "the days: who comes on three days counts three times."
+        ),
     ),
     Figure(
         "visits",
-        "Visits",
+        N_("Visits"),
         "count",
         "good",
-        "What one visitor does with pauses of at most 30 minutes.",
+        N_("What one visitor does with pauses of at most 30 minutes."),
     ),
     Figure(
         "pageviews",
-        "Page views",
+        N_("Page views"),
         "count",
         "good",
-        "Pages shown, also those a single-page site shows without loading.",
+        N_("Pages shown, also those a single-page site shows without loading."),
     ),
-    Figure("views_per_visit", "Views per visit", "ratio", "good", "Page views divided by visits."),
+    Figure(
+        "views_per_visit",
+        N_("Views per visit"),
+        "ratio",
+        "good",
+        N_("Page views divided by visits."),
+    ),
     Figure(
         "bounce_rate",
-        "Bounce rate",
+        N_("Bounce rate"),
         "percent",
         "bad",
-        "Share of visits with one page view and no interaction that you measure.",
+        N_("Share of visits with one page view and no interaction that you measure."),
     ),
     Figure(
         "visit_duration",
-        "Visit duration",
+        N_("Visit duration"),
         "seconds",
         "good",
-        "From the first to the last event of a visit, on average; bounces count as 0.",
+        N_("From the first to the last event of a visit, on average; bounces count as 0."),
     ),
     Figure(
         "engaged_time",
-        "Engaged time",
+        N_("Engaged time"),
         "seconds",
         "good",
-        "How long a page was visible and in focus, on average per visit. A reader of one long page "
-        "counts here.",
+        N_(
+            "How long a page was visible and in focus, on average per visit. A reader of one long "
+            "page counts here."
+        ),
     ),
 )
 _MORE = (
-    Figure("events", "Events", "count", "good", "Page views and custom events together."),
+    Figure("events", N_("Events"), "count", "good", N_("Page views and custom events together.")),
     Figure(
         "engagement_rate",
-        "Engagement rate",
+        N_("Engagement rate"),
         "percent",
         "good",
-        "Share of visits with 10 seconds of engaged time, two page views, or a goal.",
+        N_("Share of visits with 10 seconds of engaged time, two page views, or a goal."),
     ),
 )
 _OF_GOALS = (
     Figure(
         "visitors",
-        "Unique conversions",
+        N_("Unique conversions"),
         "count",
         "good",
-        "Visitors who reached the goal, each once a day.",
+        N_("Visitors who reached the goal, each once a day."),
     ),
     Figure(
-        "events", "Total conversions", "count", "good", "How often the goal was reached in all."
+        "events",
+        N_("Total conversions"),
+        "count",
+        "good",
+        N_("How often the goal was reached in all."),
     ),
     Figure(
         "conversion_rate",
-        "Conversion rate",
+        N_("Conversion rate"),
         "percent",
         "good",
-        "Visitors who reached the goal, of all visitors under the same other filters.",
+        N_("Visitors who reached the goal, of all visitors under the same other filters."),
     ),
     Figure(
         "total_revenue",
-        "Revenue",
+        N_("Revenue"),
         "money",
         "good",
-        "What the goal's events brought, in the goal's own currency.",
+        N_("What the goal's events brought, in the goal's own currency."),
     ),
     Figure(
         "average_revenue",
-        "Average revenue",
+        N_("Average revenue"),
         "money",
         "good",
-        "Revenue divided by the events that brought it.",
+        N_("Revenue divided by the events that brought it."),
     ),
 )
 FIGURES: dict[str, Figure] = {figure.metric: figure for figure in _ALL}
@@ -133,26 +146,28 @@ class Column:
 
 
 _COLUMNS: dict[str, Column] = {
-    "events": Column("Total", "count", "How often it happened in all."),
-    "percentage": Column("Share", "percent", "Visitors of the row, of all visitors shown."),
+    "events": Column(N_("Total"), "count", N_("How often it happened in all.")),
+    "percentage": Column(N_("Share"), "percent", N_("Visitors of the row, of all visitors shown.")),
     "exit_rate": Column(
-        "Exit rate", "percent", "Visits that ended here, of the views of the page."
+        N_("Exit rate"), "percent", N_("Visits that ended here, of the views of the page.")
     ),
-    "entrances": Column("Entrances", "count", "Visits that began here."),
-    "exits": Column("Exits", "count", "Visits that ended here."),
-    "engagement_rate": Column("Engaged", "percent", _MORE[1].hint),
+    "entrances": Column(N_("Entrances"), "count", N_("Visits that began here.")),
+    "exits": Column(N_("Exits"), "count", N_("Visits that ended here.")),
+    "engagement_rate": Column(N_("Engaged"), "percent", _MORE[1].hint),
     "time_on_page": Column(
-        "Time on page",
+        N_("Time on page"),
         "seconds",
-        "Engaged seconds on the page, on average of the visits that were seen reading it.",
+        N_("Engaged seconds on the page, on average of the visits that were seen reading it."),
     ),
     "scroll_depth": Column(
-        "Scroll depth", "percent", "The deepest part of the page that was seen, on average."
+        N_("Scroll depth"), "percent", N_("The deepest part of the page that was seen, on average.")
     ),
-    "conversion_rate": Column("Rate", "percent", _OF_GOALS[2].hint),
-    "total_revenue": Column("Revenue", "money", _OF_GOALS[3].hint),
-    "average_revenue": Column("Average", "money", _OF_GOALS[4].hint),
-    "requests": Column("Requests", "count", "Documents that were answered with 404 or 410."),
+    "conversion_rate": Column(N_("Rate"), "percent", _OF_GOALS[2].hint),
+    "total_revenue": Column(N_("Revenue"), "money", _OF_GOALS[3].hint),
+    "average_revenue": Column(N_("Average"), "money", _OF_GOALS[4].hint),
+    "requests": Column(
+        N_("Requests"), "count", N_("Documents that were answered with 404 or 410.")
+    ),
 }
 UNITS: dict[str, str] = {
     **{name: column.unit for name, column in _COLUMNS.items()},
@@ -173,32 +188,25 @@ def short(value: Value, unit: str = "count") -> str:
     if value is None:
         return "\N{EN DASH}"
     if isinstance(value, dict):
-        return str(value["short"])
+        return writing.money(value, short=True)
     if unit == "seconds":
-        return _duration(round(value))
+        return writing.duration(round(value))
     if unit == "percent":
-        return f"{round(value, 1):g}%" if value < 10 else f"{int(value + 0.5)}%"  # noqa: PLR2004 - two digits are enough
+        return writing.percent(round(value, 1) if value < 10 else int(value + 0.5))  # noqa: PLR2004 - two digits are enough
     if unit == "ratio":
-        return f"{value:.2f}"
-    if abs(value) < _SHORT_FROM:
-        return full(value)
-    size, letter = next(unit for unit in _UNITS if abs(value) + unit[0] // 2000 >= unit[0])
-    tenths = (int(abs(value)) * 10 + size // 2) // size
-    whole = f"{tenths / 10:g}" if tenths < _THOUSAND else str((int(abs(value)) + size // 2) // size)
-    return f"{'-' if value < 0 else ''}{whole}{letter}"
+        return writing.decimals(value, 2)
+    return writing.short_number(value)
 
 
 def full(value: Value, unit: str = "count") -> str:
     """Write a number with all its digits."""
     if value is None:
-        return "not known"
+        return _("not known")
     if isinstance(value, dict):
-        return str(value["long"])
+        return writing.money(value, short=False)
     if unit == "percent":
-        return f"{value:g}%"
-    if unit != "count":
-        return short(value, unit)
-    return f"{value:,}"
+        return writing.percent(value)
+    return writing.number(value) if unit == "count" else short(value, unit)
 
 
 def plain(value: Value) -> int | float | None:
@@ -207,14 +215,6 @@ def plain(value: Value) -> int | float | None:
         return value
     amount: float = value["value"]
     return amount
-
-
-def _duration(seconds: int) -> str:
-    hours, rest = divmod(seconds, 3600)
-    minutes, seconds = divmod(rest, 60)
-    if hours:
-        return f"{hours}h {minutes:02d}m"
-    return f"{minutes}m {seconds:02d}s" if minutes else f"{seconds}s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,13 +231,18 @@ def change(figure: Figure, moved: Value, before: Value) -> Change | None:
     """Write a change against the comparison; None where there is nothing to compare."""
     if moved is None or before is None or isinstance(moved, dict):
         return None
-    unit = " points" if figure.unit == "percent" else "%"
-    size = f"{abs(moved):,}{unit if unit == '%' else ' pt'}"
-    was = f"before it was {full(before, figure.unit)}"
+    points = figure.unit == "percent"
+    size = writing.number(abs(moved))
+    was = _("before it was %(value)s", value=full(before, figure.unit))
     if not moved:
-        return Change("unchanged", "", "even", was)
+        return Change(_("unchanged"), "", "even", was)
     up = moved > 0
     tone = "good" if up == (figure.up_is == "good") else "bad"
-    direction = "up" if up else "down"
-    words = f"{direction} by {abs(moved):,}{unit}; {was}"
-    return Change(size, direction, tone, words)
+    by = _("%(number)s points", number=size) if points else writing.percent(abs(moved))
+    words = (
+        _("up by %(size)s; %(was)s", size=by, was=was)
+        if up
+        else _("down by %(size)s; %(was)s", size=by, was=was)
+    )
+    text = _("%(number)s pt", number=size) if points else by
+    return Change(text, "up" if up else "down", tone, words)

@@ -9,11 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from portal.language import N_, _
+
 OPERATORS = {
-    "is": "is",
-    "is_not": "is not",
-    "contains": "contains",
-    "contains_not": "does not contain",
+    "is": N_("is"),
+    "is_not": N_("is not"),
+    "contains": N_("contains"),
+    "contains_not": N_("does not contain"),
 }
 OPPOSITE = {
     "is": "is_not",
@@ -22,30 +24,30 @@ OPPOSITE = {
     "contains_not": "contains",
 }
 DIMENSIONS: dict[str, tuple[str, str]] = {
-    "page": ("event:page", "Page"),
-    "entry_page": ("visit:entry_page", "Entry page"),
-    "exit_page": ("visit:exit_page", "Exit page"),
-    "hostname": ("event:hostname", "Host name"),
-    "channel": ("visit:channel", "Channel"),
-    "source": ("visit:source", "Source"),
-    "referrer": ("visit:referrer", "Referrer"),
-    "utm_campaign": ("visit:utm_campaign", "Campaign"),
-    "utm_source": ("visit:utm_source", "UTM source"),
-    "utm_medium": ("visit:utm_medium", "UTM medium"),
-    "utm_content": ("visit:utm_content", "UTM content"),
-    "utm_term": ("visit:utm_term", "UTM term"),
-    "country": ("visit:country", "Country"),
-    "region": ("visit:region", "Region"),
-    "city": ("visit:city", "City"),
-    "browser": ("visit:browser", "Browser"),
-    "browser_version": ("visit:browser_version", "Browser version"),
-    "os": ("visit:os", "System"),
-    "os_version": ("visit:os_version", "System version"),
-    "device": ("visit:device", "Device"),
-    "screen": ("visit:screen", "Window"),
-    "language": ("visit:language", "Language"),
-    "event": ("event:name", "Event"),
-    "goal": ("event:goal", "Goal"),
+    "page": ("event:page", N_("Page")),
+    "entry_page": ("visit:entry_page", N_("Entry page")),
+    "exit_page": ("visit:exit_page", N_("Exit page")),
+    "hostname": ("event:hostname", N_("Host name")),
+    "channel": ("visit:channel", N_("Channel")),
+    "source": ("visit:source", N_("Source")),
+    "referrer": ("visit:referrer", N_("Referrer")),
+    "utm_campaign": ("visit:utm_campaign", N_("Campaign")),
+    "utm_source": ("visit:utm_source", N_("UTM source")),
+    "utm_medium": ("visit:utm_medium", N_("UTM medium")),
+    "utm_content": ("visit:utm_content", N_("UTM content")),
+    "utm_term": ("visit:utm_term", N_("UTM term")),
+    "country": ("visit:country", N_("Country")),
+    "region": ("visit:region", N_("Region")),
+    "city": ("visit:city", N_("City")),
+    "browser": ("visit:browser", N_("Browser")),
+    "browser_version": ("visit:browser_version", N_("Browser version")),
+    "os": ("visit:os", N_("System")),
+    "os_version": ("visit:os_version", N_("System version")),
+    "device": ("visit:device", N_("Device")),
+    "screen": ("visit:screen", N_("Window")),
+    "language": ("visit:language", N_("Language")),
+    "event": ("event:name", N_("Event")),
+    "goal": ("event:goal", N_("Goal")),
 }
 GOAL = "goal"
 SEGMENT = "segment"
@@ -68,7 +70,7 @@ class Chip:
         if self.dimension.startswith(PROP):
             return self.dimension.removeprefix(PROP)
         if self.dimension == SEGMENT:
-            return "Segment"
+            return _("Segment")
         return DIMENSIONS[self.dimension][1]
 
     @property

@@ -10,6 +10,8 @@ from typing import Any
 
 from portal.dashboard.figures import Figure, Value, plain, short
 from portal.dashboard.state import State
+from portal.language import _
+from portal.writing import long_day, month, short_day
 from store.query.model import Result
 
 SPARK_WIDTH = 100
@@ -55,7 +57,7 @@ class Graph:
         now, before = self.values[figure.metric], self.before.get(figure.metric)
         return {
             "metric": figure.metric,
-            "label": figure.label,
+            "label": _(figure.label),
             "unit": figure.unit,
             "values": [plain(value) for value in now],
             "text": [short(value, figure.unit) for value in now],
@@ -132,20 +134,21 @@ def _tick(label: str, interval: str) -> str:
         return label
     if interval == "hour":
         return f"{moment:%H:%M}"
-    return f"{moment:%b} {moment.year}" if interval == "month" else f"{moment.day} {moment:%b}"
+    if interval == "month":
+        return month(moment, short=True)
+    return short_day(moment, with_year=False)
 
 
 def _title(label: str, interval: str) -> str:
     moment = _moment(label)
     if moment is None:
         return label
-    day = date(moment.year, moment.month, moment.day)
     if interval == "month":
-        return f"{day:%B} {day.year}"
-    written = f"{day:%a} {day.day} {day:%b} {day.year}"
+        return month(moment)
+    written = long_day(moment)
     if interval == "hour":
         return f"{written}, {moment:%H:%M}"
-    return f"Week from {written}" if interval == "week" else written
+    return _("Week from %(day)s", day=written) if interval == "week" else written
 
 
 def sparkline(values: Sequence[int | float]) -> str:

@@ -14,9 +14,11 @@ from zoneinfo import ZoneInfo
 from portal.dashboard import questions
 from portal.dashboard.asking import answer_or_trouble, told
 from portal.dashboard.cards import GOALS, MAP, MISSING, PROPERTIES, Card, Tab
+from portal.dashboard.example import ExampleAsker
 from portal.dashboard.filters import PROP
 from portal.dashboard.questions import Asker
 from portal.dashboard.state import State
+from portal.language import N_
 from portal.properties.known import Property, Wish, properties_of
 from portal.security import request_id
 from store.query.missing import missing_pages
@@ -25,10 +27,10 @@ from store.query.ranges import midnight
 
 COUNTRIES = 300
 MISSING_COLUMNS = ("requests", "percentage")
-_UNFILTERED = (
+_UNFILTERED = N_(
     "Filters do not hold here: who asks for a page that is not there has no visit to filter by."
 )
-_NONE_DEFINED = "No goals yet: a goal says what counts as a success."
+_NONE_DEFINED = N_("No goals yet: a goal says what counts as a success.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def card_view(asker: Asker, state: State, card: Card, wishes: Mapping[str, Wish]
 
 def list_view(asker: Asker, state: State, tab: Tab, question: dict[str, Any]) -> View:
     """Ask for a list, unless it is known that nothing can be in it."""
-    view = View(tab, tab.metrics, empty=_empty(asker, state, tab))
+    view = View(tab, tab.metrics, empty=why_empty(asker, state, tab))
     if view.empty:
         return view
     answer = ask_list(asker, state, tab, question)
@@ -87,7 +89,7 @@ def chosen_tab(
     asker: Asker, state: State, tab: Tab, wishes: Mapping[str, Wish]
 ) -> tuple[Tab, tuple[Property, ...]] | str:
     """Fill in what only the site knows: the property by which a list is told."""
-    if tab.kind != PROPERTIES:
+    if tab.kind != PROPERTIES or isinstance(asker, ExampleAsker):
         return tab, ()
     found = told(lambda: properties_of(asker.store, asker.site.id, wishes, asker.now))
     if isinstance(found, str):
@@ -100,7 +102,7 @@ def chosen_tab(
     return replace(tab, dimension=PROP + chosen.key, column=chosen.shown), listed
 
 
-def _empty(asker: Asker, state: State, tab: Tab) -> str:
+def why_empty(asker: Asker, state: State, tab: Tab) -> str:
     """Say why nothing has to be asked."""
     if tab.kind == GOALS and not asker.site.goals:
         return _NONE_DEFINED
@@ -125,7 +127,7 @@ def details_columns(asker: Asker, tab: Tab) -> tuple[str, ...]:
 
 def ask_list(asker: Asker, state: State, tab: Tab, question: dict[str, Any]) -> Result | str:
     """Ask for rows, wherever they come from."""
-    if tab.kind != MISSING:
+    if tab.kind != MISSING or isinstance(asker, ExampleAsker):
         return answer_or_trouble(asker, question)
     return told(lambda: _missing(asker, state, question))
 

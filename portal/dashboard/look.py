@@ -48,7 +48,8 @@ class Look:
     """One person's view of one site.
 
     ``home`` is the path of the overview, under which its pieces stand; without ``person_id`` it is
-    a reader's. ``segment_id`` is a saved segment that holds for every question.
+    a reader's. ``segment_id`` is a saved segment that holds for every question. ``is_example``: the
+    numbers are of a site that was made up.
     """
 
     site: Site
@@ -57,9 +58,11 @@ class Look:
     segment_id: int | None = None
     person_id: int | None = None
     may_edit: bool = False
-    sites: tuple[str, ...] = ()
     frame: Frame | None = None
     title: str = ""
+    is_example: bool = False
+    unlisted: frozenset[str] = frozenset()
+    """Custom properties that the team took off the lists; for a reader they are not there."""
 
     @property
     def is_member(self) -> bool:
@@ -91,5 +94,6 @@ class Look:
         if self.is_member:
             return True
         if dimension.startswith(PROP):
-            return "events" in self.sections
+            is_listed = dimension.removeprefix(PROP) not in self.unlisted
+            return "events" in self.sections and is_listed
         return any(dimension in SECTIONS[name] for name in self.sections)

@@ -26,11 +26,13 @@ from portal.dashboard.lists import (
     details_columns,
     imports_of,
     list_view,
+    why_empty,
 )
 from portal.dashboard.look import Look
 from portal.dashboard.periods import INTERVALS, intervals_for
 from portal.dashboard.questions import PAGE_ROWS, Asker
 from portal.dashboard.state import State
+from portal.dashboard.tour import TOUR
 from portal.dashboard.unconfirmed import captured, unconfirmed_views
 from portal.models import SiteAnnotation
 from portal.properties.known import Wish, wishes_of
@@ -66,7 +68,7 @@ def overview(look: Look) -> ResponseReturnValue:
     )
     return render_template(
         "dashboard/overview.html",
-        **bar_context(look, state, asker, look.home),
+        **bar_context(look, state, asker, look.home, compares=True),
         figures=_figures(state, figures),
         unconfirmed=unconfirmed_views(asker, look.site, state) if look.is_member else None,
         graph=_graph(state, series, notes),
@@ -78,6 +80,7 @@ def overview(look: Look) -> ResponseReturnValue:
         intervals=[(name, INTERVALS[name]) for name in intervals_for(state.days)],
         request_id=request_id(),
         edge_url=here().config.edge_url,
+        tour=TOUR if look.is_example else (),
         report=captured(asker, look.site, state) if inline and look.is_member else None,
     )
 
@@ -130,7 +133,7 @@ def _graph(state: State, result: Result | str, notes: list[Note]) -> Graph | Non
 
 def _notes(look: Look, state: State) -> list[Note]:
     """Find the notes in the period that this person may read; a reader's are none."""
-    if look.person_id is None:
+    if look.person_id is None or look.is_example:
         return []
     query = select(SiteAnnotation).where(
         SiteAnnotation.site_id == look.site.id,
@@ -224,6 +227,8 @@ def details_file(look: Look, name: str, tab_name: str, kind: str) -> ResponseRet
     if isinstance(found, str):
         return found, 503, {"Content-Type": "text/plain; charset=utf-8"}
     tab = found[0]
+    if nothing := why_empty(asker, state, tab):
+        return nothing, 404, {"Content-Type": "text/plain; charset=utf-8"}
     sheet = _sheet(details_columns(asker, tab))
     question = questions.details(state, tab, replace(sheet, page=0))
     question["pagination"] = {"limit": MAX_LIMIT, "offset": 0}

@@ -7,6 +7,9 @@ who just sent a visit sees it; the API's ``7d`` ends yesterday, and the portal a
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from portal.language import N_
+from portal.writing import short_day
+
 LONGEST_DAYS = 3660
 
 
@@ -20,14 +23,14 @@ class Choice:
 
 
 CHOICES: tuple[Choice, ...] = (
-    Choice("day", "Today", "D"),
-    Choice("yesterday", "Yesterday"),
-    Choice("7d", "Last 7 days", "W"),
-    Choice("28d", "Last 28 days"),
-    Choice("30d", "Last 30 days"),
-    Choice("91d", "Last 91 days"),
-    Choice("month", "This month", "M"),
-    Choice("year", "This year", "Y"),
+    Choice("day", N_("Today"), "D"),
+    Choice("yesterday", N_("Yesterday")),
+    Choice("7d", N_("Last 7 days"), "W"),
+    Choice("28d", N_("Last 28 days")),
+    Choice("30d", N_("Last 30 days")),
+    Choice("91d", N_("Last 91 days")),
+    Choice("month", N_("This month"), "M"),
+    Choice("year", N_("This year"), "Y"),
 )
 DEFAULT = "28d"
 CUSTOM = "custom"
@@ -49,14 +52,11 @@ class Days:
 
     def label(self) -> str:
         """Write the days for people: ``21 Nov 2026``, ``25 Oct - 21 Nov 2026`` with a dash."""
-        last = _day(self.last, with_year=True)
+        last = short_day(self.last, with_year=True)
         if self.first == self.last:
             return last
-        return f"{_day(self.first, with_year=self.first.year != self.last.year)} \N{EN DASH} {last}"
-
-
-def _day(day: date, *, with_year: bool) -> str:
-    return f"{day.day} {day:%b}" + (f" {day.year}" if with_year else "")
+        first = short_day(self.first, with_year=self.first.year != self.last.year)
+        return f"{first} \N{EN DASH} {last}"
 
 
 def days_of(period: str, today: date) -> Days:
@@ -98,7 +98,7 @@ def after(days: Days, today: date) -> Days | None:
     return Days(days.last + timedelta(days=1), last)
 
 
-INTERVALS = {"hour": "Hours", "day": "Days", "week": "Weeks", "month": "Months"}
+INTERVALS = {"hour": N_("Hours"), "day": N_("Days"), "week": N_("Weeks"), "month": N_("Months")}
 
 
 def intervals_for(days: Days) -> tuple[str, ...]:

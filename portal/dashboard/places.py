@@ -1,21 +1,28 @@
-"""Codes of countries and languages as people read them; the names are CLDR's (Babel)."""
+"""Values of dimensions as people read them: countries by name, kinds of visits in words."""
 
-from functools import cache
-
-from babel import Locale
+from portal.language import N_, _
+from portal.writing import country_name
 
 _LETTERS = 26
 _FLAG_A = 0x1F1E6
-
-
-@cache
-def _locale() -> Locale:
-    return Locale.parse("en")
-
-
-def country_name(code: str) -> str:
-    """Name a country by its ISO code; an unknown code is its own name."""
-    return str(_locale().territories.get(code.upper(), code))
+_IN_WORDS = frozenset({"device", "screen", "channel", "source"})
+"""Dimensions of which some values are our own words."""
+WORDS = (
+    *(
+        N_("Desktop"),
+        N_("Laptop"),
+        N_("Tablet"),
+        N_("Mobile"),
+        N_("Phone"),
+        N_("Tv"),
+        N_("Console"),
+    ),
+    *(N_("Cross-network"), N_("Paid Shopping"), N_("Paid Search"), N_("Paid Social")),
+    *(N_("Paid Video"), N_("Display"), N_("Paid Other"), N_("Organic Shopping")),
+    *(N_("Organic Social"), N_("Organic Video"), N_("AI Assistants"), N_("Organic Search")),
+    *(N_("Email"), N_("Affiliates"), N_("Audio"), N_("SMS"), N_("Mobile Push Notifications")),
+    *(N_("Referral"), N_("Direct"), N_("Direct / None"), N_("(not set)"), N_("(none)")),
+)
 
 
 def flag(code: str) -> str:
@@ -31,5 +38,5 @@ def shown(dimension: str, value: str) -> str:
     if dimension == "country":
         return country_name(value)
     if dimension in {"device", "screen"}:
-        return value[:1].upper() + value[1:]
-    return value
+        value = value[:1].upper() + value[1:]
+    return _(value) if value in WORDS else value

@@ -133,6 +133,6 @@ def _with_imports(state: State) -> dict[str, Any]:
 
 def _compared(state: State) -> dict[str, Any]:
     """Ask for the state's days and for those they are compared with."""
-    base, mode = _with_imports(state), state.comparison_mode
-    compared = {"comparisons": {"mode": mode}} if mode else {}
+    base, asked = _with_imports(state), state.compared
+    compared = {"comparisons": asked} if asked else {}
     return base | {"include": base["include"] | compared}

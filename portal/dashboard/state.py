@@ -7,7 +7,7 @@ what ``args`` wrote gives the same state; anything unreadable falls back to its 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from portal.dashboard.cards import CARDS, Card
@@ -24,13 +24,15 @@ from portal.dashboard.periods import (
     intervals_for,
     read_days,
 )
+from portal.language import N_, _
 
 COMPARISONS = {
-    "previous": "Previous period",
-    "year": "Same days a year before",
-    "off": "No comparison",
+    "previous": N_("Previous period"),
+    "year": N_("Same days a year before"),
+    "off": N_("No comparison"),
 }
-_MODES = {"previous": "previous_period", "year": "year_over_year"}
+_MODES = {"previous": "previous_period", "year": "year_over_year", CUSTOM: "custom"}
+_WEEKDAYS = "weekday"
 _DEFAULT_METRIC = "visitors"
 _METRICS = GRAPHS | GOAL_FIGURES
 
@@ -62,6 +64,10 @@ class State:
     extra: tuple[tuple[str, str], ...] = ()
     """Parameters of the page's own, kept as they are."""
     imports: bool = True
+    against: Days | None = None
+    """The days of a custom comparison."""
+    weekdays: bool = False
+    """The comparison begins on the same day of the week."""
 
     def args(self) -> list[tuple[str, str]]:
         """Write the state as URL parameters, defaults left out."""
@@ -76,6 +82,11 @@ class State:
             pairs.append(("period", self.period))
         if self.comparison != "previous":
             pairs.append(("compare", self.comparison))
+        if self.against is not None:
+            pairs.append(("cfrom", self.against.first.isoformat()))
+            pairs.append(("cto", self.against.last.isoformat()))
+        if self.weekdays:
+            pairs.append(("match", _WEEKDAYS))
         if self.interval != intervals_for(self.days)[0]:
             pairs.append(("interval", self.interval))
         if self.metric != _DEFAULT_METRIC:
@@ -121,7 +132,11 @@ class State:
 
     def with_comparison(self, name: str) -> str:
         """Write the URL of another comparison."""
-        return replace(self, comparison=name).query()
+        return replace(self, comparison=name, against=None).query()
+
+    def with_weekdays(self, *, on: bool) -> str:
+        """Write the URL whose comparison begins on the same day of the week, or not."""
+        return replace(self, weekdays=on).query()
 
     def with_imports(self, *, on: bool) -> str:
         """Write the URL with imported totals, or without."""
@@ -156,6 +171,17 @@ class State:
         """Write the URL with another value of the page's own parameter; none if it is empty."""
         kept = tuple(pair for pair in self.extra if pair[0] != name)
         return replace(self, extra=(*kept, (name, value)) if value else kept).query()
+
+    def elsewhere(self, **own: str) -> str:
+        """Write the URL of another page about the same: period and filters, and its own choices."""
+        return replace(
+            self,
+            interval=intervals_for(self.days)[0],
+            metric=_DEFAULT_METRIC,
+            tabs={},
+            prop="",
+            extra=tuple((name, value) for name, value in own.items() if value),
+        ).query()
 
     def has(self, dimension: str, value: str) -> bool:
         """Tell whether a filter names a value."""
@@ -207,25 +233,45 @@ class State:
     @property
     def period_label(self) -> str:
         """The period in words."""
-        return LABELS.get(self.period) or self.days.label()
+        return _(LABELS.get(self.period, "")) or self.days.label()
 
     @property
-    def comparison_mode(self) -> str | None:
-        """The query model's name of the comparison."""
-        return _MODES.get(self.comparison)
+    def days_before(self) -> Days:
+        """The days before the period, as long."""
+        return before(self.days) or self.days
+
+    @property
+    def comparison_label(self) -> str:
+        """The comparison in words, as they stand in a sentence."""
+        if self.against is not None:
+            return self.against.label()
+        return _(COMPARISONS[self.comparison]).lower()
+
+    @property
+    def compared(self) -> dict[str, Any] | None:
+        """The comparison as the query model has it; None for none."""
+        mode = _MODES.get(self.comparison)
+        if mode is None:
+            return None
+        asked: dict[str, Any] = {"mode": mode}
+        if self.against is not None:
+            asked["date_range"] = [self.against.first.isoformat(), self.against.last.isoformat()]
+        return asked | ({"match_day_of_week": True} if self.weekdays else {})
 
 
 def read_state(args: Args, today: date, extra: Iterable[str] = ()) -> State:
     """Read the URL; what it does not say, or says wrongly, is the default."""
     period, days = _period(args, today)
-    comparison = args.get("compare", "")
+    comparison, against = _comparison(args, today)
     metric = args.get("metric", "")
     interval = args.get("interval", "")
     return State(
         period=period,
         days=days,
         today=today,
-        comparison=comparison if comparison in COMPARISONS else "previous",
+        comparison=comparison,
+        against=against,
+        weekdays=args.get("match", "") == _WEEKDAYS,
         metric=metric if metric in _METRICS else _DEFAULT_METRIC,
         interval=interval if interval in intervals_for(days) else intervals_for(days)[0],
         chips=read_chips(args.getlist("f")),
@@ -244,6 +290,14 @@ def _period(args: Args, today: date) -> tuple[str, Days]:
             return CUSTOM, days
     name = name if name in LABELS else DEFAULT
     return name, days_of(name, today)
+
+
+def _comparison(args: Args, today: date) -> tuple[str, Days | None]:
+    name = args.get("compare", "")
+    if name == CUSTOM:
+        days = read_days(args.get("cfrom", ""), args.get("cto", ""), today)
+        return ("previous", None) if days is None else (CUSTOM, days)
+    return (name if name in COMPARISONS else "previous"), None
 
 
 def _tabs(args: Args) -> dict[str, str]:

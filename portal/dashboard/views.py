@@ -9,7 +9,7 @@ from flask_login import login_required
 
 from portal.dashboard import pages
 from portal.dashboard.glance import render_glance
-from portal.dashboard.members import page_look, piece_look
+from portal.dashboard.members import example_look, page_look, piece_look
 from portal.needs import needs
 from portal.sites.access import site_or_stop
 from portal.teams.rights import Right
@@ -77,3 +77,38 @@ def details(host: str, name: str, tab_name: str) -> ResponseReturnValue:
 def details_file(host: str, name: str, tab_name: str, kind: str) -> ResponseReturnValue:
     """Give a whole list as a file, as it is searched and sorted."""
     return pages.details_file(piece_look(host), name, tab_name, kind)
+
+
+@blueprint.get("/example")
+@needs(Right.VIEW_STATS)
+def example(host: str) -> ResponseReturnValue:
+    """Show what the dashboard will look like, with numbers of a site that was made up."""
+    return pages.overview(example_look(host))
+
+
+@blueprint.get("/example/current")
+@needs(Right.VIEW_STATS)
+def example_current(host: str) -> ResponseReturnValue:
+    """Give the count of this moment of the example."""
+    return pages.current(example_look(host))
+
+
+@blueprint.get("/example/foot")
+@needs(Right.VIEW_STATS)
+def example_foot(host: str) -> ResponseReturnValue:
+    """Give the line at the foot of the example."""
+    return pages.foot(example_look(host))
+
+
+@blueprint.get("/example/cards/<name>")
+@needs(Right.VIEW_STATS)
+def example_card(host: str, name: str) -> ResponseReturnValue:
+    """Give the inside of one card of the example."""
+    return pages.card(example_look(host), name)
+
+
+@blueprint.get("/example/details/<name>/<tab_name>")
+@needs(Right.VIEW_STATS)
+def example_details(host: str, name: str, tab_name: str) -> ResponseReturnValue:
+    """Show a whole list of the example."""
+    return pages.details(example_look(host), name, tab_name)

@@ -5,6 +5,7 @@ from typing import Any
 
 from portal.dashboard.asking import told
 from portal.dashboard.questions import Asker
+from portal.language import N_
 from store.query.funnels import parse_funnel_question, run_funnel
 
 
@@ -14,7 +15,7 @@ class Answer:
 
     steps: list[dict[str, Any]] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
-    counted: str = "visitors"
+    counted: str = N_("visitors")
     total: int = 0
     trouble: str = ""
 

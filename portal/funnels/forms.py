@@ -11,19 +11,20 @@ from typing import Any
 from flask_wtf import FlaskForm
 from wtforms import StringField
 
+from portal.language import N_, _
 from portal.sites.fields import FieldError
 from store.query.funnels import MAX_STEPS, MAX_WINDOW_S, MIN_STEPS
 from store.query.goals import Between, Within
 
 WITHIN = {
-    Within.VISITOR.value: "One visitor, over several visits too",
-    Within.VISIT.value: "One visit",
+    Within.VISITOR.value: N_("One visitor, over several visits too"),
+    Within.VISIT.value: N_("One visit"),
 }
 BETWEEN = {
-    Between.ANY.value: "Anything may happen between two steps",
-    Between.NOTHING.value: "Each step comes straight after the one before",
+    Between.ANY.value: N_("Anything may happen between two steps"),
+    Between.NOTHING.value: N_("Each step comes straight after the one before"),
 }
-UNITS = {"60": "minutes", "3600": "hours", "86400": "days"}
+UNITS = {"60": N_("minutes"), "3600": N_("hours"), "86400": N_("days")}
 _SHOWN = 3
 """Choices that a new funnel begins with."""
 
@@ -31,12 +32,12 @@ _SHOWN = 3
 class FunnelForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """A funnel's name and terms; its steps are read beside it."""
 
-    name = StringField("Name")
-    steps = StringField("Steps")
-    within = StringField("Who takes the steps", default=Within.VISITOR.value)
-    between = StringField("In between", default=Between.ANY.value)
-    window = StringField("Time from the first step to the last", default="1")
-    unit = StringField("Unit of time", default="86400")
+    name = StringField(N_("Name"))
+    steps = StringField(N_("Steps"))
+    within = StringField(N_("Who takes the steps"), default=Within.VISITOR.value)
+    between = StringField(N_("In between"), default=Between.ANY.value)
+    window = StringField(N_("Time from the first step to the last"), default="1")
+    unit = StringField(N_("Unit of time"), default="86400")
 
     def window_s(self) -> int:
         """Give the window in seconds.
@@ -48,7 +49,7 @@ class FunnelForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
         unit = self.unit.data if self.unit.data in UNITS else "86400"
         if text.isascii() and text.isdecimal() and 1 <= int(text[:9]) * int(unit) <= MAX_WINDOW_S:
             return int(text[:9]) * int(unit)
-        raise FieldError("window", "Type a whole number; the longest is 31 days.")
+        raise FieldError("window", _("Type a whole number; the longest is 31 days."))
 
     def values(self, steps: Sequence[int]) -> dict[str, Any]:
         """Give what was typed as a body of the API.
@@ -57,7 +58,14 @@ class FunnelForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
             FieldError: It cannot be read, or has too few or too many steps.
         """
         if not MIN_STEPS <= len(steps) <= MAX_STEPS:
-            raise FieldError("steps", f"A funnel has from {MIN_STEPS} to {MAX_STEPS} steps.")
+            raise FieldError(
+                "steps",
+                _(
+                    "A funnel has from %(min_steps)s to %(max_steps)s steps.",
+                    min_steps=MIN_STEPS,
+                    max_steps=MAX_STEPS,
+                ),
+            )
         return {
             "name": (self.name.data or "").strip(),
             "steps": list(steps),

@@ -17,6 +17,7 @@ from portal.dashboard.bar import today_of
 from portal.dashboard.periods import days_of
 from portal.funnels.asking import Answer, ask_funnel
 from portal.funnels.forms import BETWEEN, UNITS, WITHIN, FunnelForm, Steps, as_typed
+from portal.language import _
 from portal.needs import needs
 from portal.security import request_id
 from portal.sessions import reading
@@ -91,7 +92,7 @@ def _build(who: Somebody, row: Row | None) -> ResponseReturnValue:
         saved = None
     if saved is None:
         return _form(who, form, steps, row)
-    flash(f"“{saved['name']}” is saved.", "good")
+    flash(_("“%(name)s” is saved.", name=saved["name"]), "good")
     return redirect(url_for("funnels.page", host=who.site.host, funnel=saved["id"]))
 
 
@@ -160,5 +161,5 @@ def delete(host: str, row_id: int) -> ResponseReturnValue:
     who = _editor(host)
     row = row_or_stop(FUNNELS, who, row_id)
     problem = remove(FUNNELS, who, row_id)
-    flash(problem or f"“{row['name']}” is gone.", "bad" if problem else "good")
+    flash(problem or _("“%(name)s” is gone.", name=row["name"]), "bad" if problem else "good")
     return redirect(url_for("funnel_settings.page", host=who.site.host))

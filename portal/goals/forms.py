@@ -5,28 +5,29 @@ from typing import Any
 from flask_wtf import FlaskForm
 from wtforms import StringField, TextAreaField
 
+from portal.language import N_, _
 from portal.sites.fields import FieldError
 from store.query.goals import GoalKind
 
 KINDS = {
-    GoalKind.EVENT.value: "A custom event",
-    GoalKind.PAGE.value: "A page view",
-    GoalKind.SCROLL.value: "Reading so far down a page",
-    GoalKind.HTTP.value: "An answer seen at the edge",
+    GoalKind.EVENT.value: N_("A custom event"),
+    GoalKind.PAGE.value: N_("A page view"),
+    GoalKind.SCROLL.value: N_("Reading so far down a page"),
+    GoalKind.HTTP.value: N_("An answer seen at the edge"),
 }
 
 
 class GoalForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """What reaches a goal and how it is shown."""
 
-    kind = StringField("What reaches it", default=GoalKind.EVENT.value)
-    target = StringField("Event or page")
-    name = StringField("Shown as")
-    props = TextAreaField("Only with these properties")
-    scroll = StringField("Percent of the page seen", default="50")
-    method = StringField("Method of the request")
-    status = StringField("Status of the answer")
-    currency = StringField("Currency of its revenue")
+    kind = StringField(N_("What reaches it"), default=GoalKind.EVENT.value)
+    target = StringField(N_("Event or page"))
+    name = StringField(N_("Shown as"))
+    props = TextAreaField(N_("Only with these properties"))
+    scroll = StringField(N_("Percent of the page seen"), default="50")
+    method = StringField(N_("Method of the request"))
+    status = StringField(N_("Status of the answer"))
+    currency = StringField(N_("Currency of its revenue"))
 
     def values(self) -> dict[str, Any]:
         """Give what was typed as a body of the API; what the kind does not have is left out.
@@ -63,12 +64,12 @@ def read_props(text: str) -> dict[str, str]:
     """
     pairs = [line.partition("=") for line in text.splitlines() if line.strip()]
     if not all(name.strip() and equals for name, equals, _ in pairs):
-        raise FieldError("props", "Type name=value, one a line.")
+        raise FieldError("props", _("Type name=value, one a line."))
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _percent(text: str) -> int:
     text = text.strip().removesuffix("%").strip()
     if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:4]) <= 100:  # noqa: PLR2004 - percent
-        raise FieldError("scroll", "Type a whole number from 1 to 100.")
+        raise FieldError("scroll", _("Type a whole number from 1 to 100."))
     return int(text)

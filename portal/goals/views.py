@@ -13,6 +13,7 @@ from flask_login import login_required
 from portal.api.kept import BY_NAME, list_rows
 from portal.goals.forms import KINDS, GoalForm, as_typed
 from portal.goals.known import ruled_goals
+from portal.language import _
 from portal.needs import needs
 from portal.sessions import reading
 from portal.sites.access import site_or_stop
@@ -73,7 +74,7 @@ def add(host: str) -> ResponseReturnValue:
     saved = _saved(form, who)
     if saved is None:
         return _page(who, form)
-    flash(f"“{saved['name']}” is a goal now, of all visits that are kept.", "good")
+    flash(_("“%(name)s” is a goal now, of all visits that are kept.", name=saved["name"]), "good")
     return redirect(url_for("goals.page", host=who.site.host))
 
 
@@ -86,7 +87,7 @@ def change(host: str, row_id: int) -> ResponseReturnValue:
     form = GoalForm(data=as_typed(goal))
     if not form.is_submitted() or _saved(form, who, row_id) is None:
         return _page(who, form, goal)
-    flash("Saved. Reports of all periods follow.", "good")
+    flash(_("Saved. Reports of all periods follow."), "good")
     return redirect(url_for("goals.page", host=who.site.host))
 
 
@@ -97,6 +98,6 @@ def delete(host: str, row_id: int) -> ResponseReturnValue:
     who = _editor(host)
     goal = row_or_stop(GOALS, who, row_id)
     problem = remove(GOALS, who, row_id)
-    done = f"“{goal['name']}” is no goal any more. Its events stay."
+    done = _("“%(name)s” is no goal any more. Its events stay.", name=goal["name"])
     flash(problem or done, "bad" if problem else "good")
     return redirect(url_for("goals.page", host=who.site.host))

@@ -8,7 +8,10 @@ what flows on is less by what stopped.
 from dataclasses import dataclass
 from typing import Any
 
-OTHERS = "Other pages"
+from portal.language import N_, _, ngettext
+from portal.writing import number
+
+OTHERS = N_("Other pages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +56,52 @@ def draw(links: list[dict[str, Any]], *, backwards: bool) -> Drawing:
         if there[0] == last:
             sizes[there] = sizes.get(there, 0) + link["visits"]
         ends = (there, here) if backwards else (here, there)
-        drawn.append({"source": _id(ends[0]), "target": _id(ends[1]), "value": link["visits"]})
+        drawn.append(
+            {
+                "source": _id(ends[0]),
+                "target": _id(ends[1]),
+                "value": link["visits"],
+                "said": _said(link["visits"], 0),
+            }
+        )
     nodes = [
         {
             "name": _id(node),
-            "label": node[1],
+            "label": _(OTHERS) if node[1] == OTHERS else node[1],
             "depth": last - node[0] if backwards else node[0] - 1,
             "value": size,
             "ended": ended.get(node, 0),
+            "others": node[1] == OTHERS,
+            "said": _said(size, ended.get(node, 0)),
         }
         for node, size in sizes.items()
     ]
     lines = [
         Line(
             link["step"],
-            link["source"] or OTHERS,
-            "" if link["ends"] else link["target"] or OTHERS,
+            link["source"] or _(OTHERS),
+            "" if link["ends"] else link["target"] or _(OTHERS),
             link["ends"],
             link["visits"],
         )
         for link in links
     ]
     return Drawing(nodes, drawn, lines)
+
+
+def _said(visits: int, ended: int) -> list[str]:
+    """Say how many passed, and how many of them went no further."""
+    said = [ngettext("%(count)s visit", "%(count)s visits", visits, count=number(visits))]
+    if ended:
+        said.append(
+            ngettext(
+                "%(count)s visit no further",
+                "%(count)s visits no further",
+                ended,
+                count=number(ended),
+            )
+        )
+    return said
 
 
 def _id(node: tuple[int, str]) -> str:

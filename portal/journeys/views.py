@@ -14,6 +14,7 @@ from portal.dashboard.bar import asker_of, bar_context, state_of, with_added_fil
 from portal.dashboard.members import page_look
 from portal.dashboard.questions import Asker, base_question
 from portal.journeys.drawing import draw
+from portal.language import N_
 from portal.needs import needs
 from portal.security import request_id
 from portal.teams.rights import Right
@@ -22,9 +23,9 @@ from store.query.journeys import parse_journey_question, run_journeys
 blueprint = Blueprint("journeys", __name__)
 _OWN = ("dir", "at", "steps", "folders")
 """What the page's own forms put into the URL."""
-DIRECTIONS = {"from": "onwards from", "to": "on the way to"}
+DIRECTIONS = {"from": N_("onwards from"), "to": N_("on the way to")}
 STEPS = range(2, 8)
-FOLDERS = {"0": "Whole paths", "1": "First folder", "2": "Two folders"}
+FOLDERS = {"0": N_("Whole paths"), "1": N_("First folder"), "2": N_("Two folders")}
 LIMIT = 8
 """Nodes of a step: more cannot be read in one drawing."""
 

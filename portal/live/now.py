@@ -8,15 +8,16 @@ from zoneinfo import ZoneInfo
 
 from portal.dashboard.asking import told
 from portal.dashboard.questions import Asker
+from portal.language import N_
 from portal.models import Site
 from store.query.live import MINUTES, LiveEvent, Minute, latest_events, live_minutes
 from store.query.run import current_visitors
 
 ROWS = 8
 LISTS = (
-    ("pages", "Pages", "event:page", "page"),
-    ("sources", "Sources", "visit:source", "source"),
-    ("places", "Countries", "visit:country", "country"),
+    ("pages", N_("Pages"), "event:page", "page"),
+    ("sources", N_("Sources"), "visit:source", "source"),
+    ("places", N_("Countries"), "visit:country", "country"),
 )
 
 

@@ -8,6 +8,7 @@ import re
 from html import escape
 from typing import Any
 
+from portal.language import _
 from portal.messages.message import Line, Message
 
 _LONGEST_ROWS = 5
@@ -30,7 +31,7 @@ def slack(message: Message, link: str) -> dict[str, Any]:
     for table in message.tables:
         rows = [f"{_slack_text(row.name)}  {row.value}" for row in table.rows[:_LONGEST_ROWS]]
         blocks.append(_slack_section("\n".join([f"*{_slack_text(table.title)}*", *rows])))
-    blocks.append(_slack_section(f"<{link}|Open {_slack_text(message.site)}>"))
+    blocks.append(_slack_section(f"<{link}|{_slack_text(_('Open %(site)s', site=message.site))}>"))
     return {"text": title, "blocks": blocks, "unfurl_links": False}
 
 
@@ -60,7 +61,7 @@ def discord(message: Message, link: str) -> dict[str, Any]:
             {"name": table.title, "value": "\n".join(rows)[:_LONGEST_FIELD], "inline": False}
         )
     embed = {
-        "title": message.title[:256],
+        "title": _discord_text(message.title)[:256],
         "description": _discord_text(message.text),
         "url": link,
         "color": _ACCENT,
@@ -80,7 +81,7 @@ def telegram(message: Message, link: str, chat: str) -> dict[str, Any]:
     for table in message.tables:
         lines += ["", f"<b>{escape(table.title)}</b>"]
         lines += [f"{escape(row.name)}  {escape(row.value)}" for row in table.rows[:_LONGEST_ROWS]]
-    end = f'\n<a href="{escape(link)}">Open {escape(message.site)}</a>'
+    end = f'\n<a href="{escape(link)}">{escape(_("Open %(site)s", site=message.site))}</a>'
     kept: list[str] = []
     for line in lines:
         if sum(map(len, kept)) + len(kept) + len(line) + len(end) < _LONGEST_TELEGRAM:

@@ -5,6 +5,7 @@ from wtforms import FloatField, IntegerField, SelectField, SelectMultipleField, 
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from portal.alerts.kinds import KINDS as ALERT_KINDS
+from portal.language import LANGUAGES, N_
 from portal.messages.message import TOPICS
 from portal.messages.recipients import KINDS, Kind, Wanted
 
@@ -14,10 +15,11 @@ _MOST_QUIET_H = 24 * 30
 class RecipientForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """A new recipient."""
 
-    kind = SelectField("By", choices=KINDS)
-    address = StringField("Address", [InputRequired("Type an address."), Length(max=2000)])
-    key = StringField("Bot token", [Length(max=200)])
-    gets = SelectMultipleField("Gets", choices=TOPICS)
+    kind = SelectField(N_("By"), choices=KINDS)
+    address = StringField(N_("Address"), [InputRequired(N_("Type an address.")), Length(max=2000)])
+    key = StringField(N_("Bot token"), [Length(max=200)])
+    gets = SelectMultipleField(N_("Gets"), choices=TOPICS)
+    language = SelectField(N_("Language"), choices=LANGUAGES)
 
     def wanted(self) -> Wanted:
         """Give what was typed."""
@@ -26,23 +28,26 @@ class RecipientForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
             self.address.data or "",
             self.key.data or "",
             tuple(self.gets.data or ()),
+            self.language.data,
         )
 
 
 class GetsForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """What a recipient gets."""
 
-    gets = SelectMultipleField("Gets", choices=TOPICS)
+    gets = SelectMultipleField(N_("Gets"), choices=TOPICS)
+    language = SelectField(N_("Language"), choices=LANGUAGES)
 
 
 class AlertForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """A new alert; an empty threshold is the usual one."""
 
     what = SelectField(
-        "Tell when", choices={kind.name: kind.label for kind in ALERT_KINDS.values()}
+        N_("Tell when"), choices={kind.name: kind.label for kind in ALERT_KINDS.values()}
     )
-    threshold = FloatField("Threshold", [Optional(), NumberRange(min=0, max=1e9)])
-    goal = StringField("Goal", [Length(max=120)])
+    threshold = FloatField(N_("Threshold"), [Optional(), NumberRange(min=0, max=1e9)])
+    goal = StringField(N_("Goal"), [Length(max=120)])
     quiet_h = IntegerField(
-        "Then silent for", [InputRequired("Type a number."), NumberRange(min=1, max=_MOST_QUIET_H)]
+        N_("Then silent for"),
+        [InputRequired(N_("Type a number.")), NumberRange(min=1, max=_MOST_QUIET_H)],
     )

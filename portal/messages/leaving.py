@@ -9,6 +9,7 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from portal.config import here
+from portal.language import N_, _
 from portal.messages.message import TOPICS, Topic
 from portal.messages.unsubscribe import leave
 from portal.needs import Who, needs
@@ -46,4 +47,4 @@ def end(token: str) -> ResponseReturnValue:
 
 
 def _what(topic: Topic) -> str:
-    return TOPICS.get(topic.value, "Everything").lower()
+    return _(TOPICS.get(topic.value, N_("Everything"))).lower()

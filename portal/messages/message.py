@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from portal.language import N_, SOURCE
+
 
 class Topic(StrEnum):
     """What a recipient may ask for; a test is sent to whom it is about."""
@@ -21,9 +23,9 @@ class Topic(StrEnum):
 
 
 TOPICS = {
-    Topic.WEEKLY.value: "Weekly report",
-    Topic.MONTHLY.value: "Monthly report",
-    Topic.ALERTS.value: "Alerts",
+    Topic.WEEKLY.value: N_("Weekly report"),
+    Topic.MONTHLY.value: N_("Monthly report"),
+    Topic.ALERTS.value: N_("Alerts"),
 }
 
 
@@ -67,6 +69,7 @@ class Message:
     chart: tuple[Point, ...] = ()
     chart_title: str = ""
     data: dict[str, Any] | None = None
+    language: str = SOURCE
 
 
 _ADAPTER = TypeAdapter(Message)

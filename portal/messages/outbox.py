@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from portal.audit.recording import UNAUDITED
 from portal.database import Database
+from portal.language import N_
 from portal.messages.message import Message, as_json
 from portal.models import Delivery, Lease, Recipient
 
@@ -167,7 +168,7 @@ def tidy(database: Database, now: datetime) -> None:
     told = {
         "state": State.UNKNOWN.value,
         "ended_at": now,
-        "said": "Interrupted while it was sent: it may have arrived, and is not sent again.",
+        "said": N_("Interrupted while it was sent: it may have arrived, and is not sent again."),
     }
     with database.writing() as session:
         _changed(session, update(Delivery).where(*stuck).values(told))

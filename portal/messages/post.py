@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import httpx
 
+from portal.language import N_
 from portal.messages.outbox import Outcome, State
 
 CONNECT_S = 5.0
@@ -22,7 +23,7 @@ _LAST_PORT = 65_535
 _LONGEST_PAUSE_S = 86_400
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _WRONG = "Type an address such as https://example.com/hook."
-NO_LINE = "It does not connect."
+NO_LINE = N_("It does not connect.")
 _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
 
 type ProblemOf = Callable[[str, bool], str]
@@ -44,7 +45,7 @@ class Poster:
         except ValueError as error:
             return str(error)
         except OSError:
-            return "The name does not resolve."
+            return N_("The name does not resolve.")
         return ""
 
     def post(
@@ -57,15 +58,15 @@ class Poster:
         except ValueError as error:
             return Outcome(State.FAILED, str(error))
         except OSError:
-            return Outcome(State.WAITING, "The name does not resolve.")
+            return Outcome(State.WAITING, N_("The name does not resolve."))
         try:
             status, retry_after = asyncio.run(self._send(url_of, addresses, body, headers))
         except _NOTHING_SENT as error:
             bad = isinstance(error.__context__, ssl.SSLError) or "CERTIFICATE" in str(error)
-            return Outcome(State.WAITING, "Its certificate is not good." if bad else NO_LINE)
+            return Outcome(State.WAITING, N_("Its certificate is not good.") if bad else NO_LINE)
         except (httpx.HTTPError, TimeoutError):
             state = State.WAITING if repeatable else State.UNKNOWN
-            return Outcome(state, "It gave no answer: the message may have arrived.")
+            return Outcome(state, N_("It gave no answer: the message may have arrived."))
         return _outcome(status, retry_after)
 
     def _allowed(self, url: httpx.URL, *, secure: bool) -> list[str]:
@@ -83,7 +84,7 @@ class Poster:
         said = {address: self._problem_of(address, secure) for address in said}
         allowed = [address for address, problem in said.items() if not problem]
         if not allowed:
-            raise ValueError(next(iter(said.values()), "It has no address."))
+            raise ValueError(next(iter(said.values()), N_("It has no address.")))
         return allowed
 
     async def _send(

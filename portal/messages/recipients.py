@@ -9,7 +9,7 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal.language import N_, SOURCE, _
 from portal.messages.message import TOPICS, Topic
 from portal.models import Recipient, Site
 from portal.sites.fields import FieldError
@@ -40,11 +41,11 @@ class Kind(StrEnum):
 
 
 KINDS = {
-    Kind.EMAIL.value: "E-mail",
+    Kind.EMAIL.value: N_("E-mail"),
     Kind.SLACK.value: "Slack, Mattermost, Rocket.Chat",
     Kind.DISCORD.value: "Discord",
     Kind.TELEGRAM.value: "Telegram",
-    Kind.WEBHOOK.value: "Webhook",
+    Kind.WEBHOOK.value: N_("Webhook"),
 }
 
 
@@ -56,6 +57,7 @@ class Wanted:
     address: str
     key: str = ""
     gets: tuple[str, ...] = ()
+    language: str = SOURCE
 
 
 def recipients_of(session: Session, site_id: int, topic: Topic | None = None) -> list[Recipient]:
@@ -63,6 +65,14 @@ def recipients_of(session: Session, site_id: int, topic: Topic | None = None) ->
     query = select(Recipient).where(Recipient.site_id == site_id).order_by(Recipient.id)
     found = session.scalars(query)
     return [row for row in found if topic is None or topic.value in row.gets]
+
+
+def by_language(rows: Iterable[Recipient]) -> dict[str, list[Recipient]]:
+    """Sort recipients by the language in which they are written to."""
+    found: dict[str, list[Recipient]] = {}
+    for row in rows:
+        found.setdefault(row.language, []).append(row)
+    return found
 
 
 def recipient_of(session: Session, site_id: int, recipient_id: int) -> Recipient | None:
@@ -81,13 +91,14 @@ def add_recipient(
     """
     have = recipients_of(session, site.id)
     if len(have) >= MOST:
-        raise FieldError("address", f"A site has at most {MOST} recipients.")
+        raise FieldError("address", _("A site has at most %(most)s recipients.", most=MOST))
     row = Recipient(site_id=site.id, created_at=now, secret_url="", secret_key="")
     row.kind = wanted.kind.value
     _read_target(row, wanted, problem_of)
     if row.target_hash in {known.target_hash for known in have}:
-        raise FieldError("address", "It is among the recipients already.")
+        raise FieldError("address", _("It is among the recipients already."))
     row.gets = read_gets(wanted.gets)
+    row.language = wanted.language
     session.add(row)
     session.flush()
     return row
@@ -116,21 +127,25 @@ def _read_target(row: Recipient, wanted: Wanted, problem_of: Callable[[str], str
 def _read_email(typed: str) -> str:
     address = typed.lower()
     if not _EMAIL.fullmatch(address) or not address.isprintable():
-        raise FieldError("address", f"{typed!r} is not an address such as ann@example.com.")
+        raise FieldError(
+            "address", _("%(typed)r is not an address such as ann@example.com.", typed=typed)
+        )
     return address
 
 
 def _read_telegram(chat: str, token: str) -> tuple[str, str]:
     if not _CHAT.fullmatch(chat):
-        raise FieldError("address", "Type the chat's number, such as -1001234567890, or @channel.")
+        raise FieldError(
+            "address", _("Type the chat's number, such as -1001234567890, or @channel.")
+        )
     if not _BOT_TOKEN.fullmatch(token):
-        raise FieldError("key", "Type the token that @BotFather gave your bot.")
+        raise FieldError("key", _("Type the token that @BotFather gave your bot."))
     return chat, token
 
 
 def _read_url(typed: str, problem_of: Callable[[str], str]) -> str:
     if len(typed) > 2000:  # noqa: PLR2004 - the column's length
-        raise FieldError("address", "It is longer than 2,000 characters.")
+        raise FieldError("address", _("It is longer than 2,000 characters."))
     if problem := problem_of(typed):
         raise FieldError("address", problem)
     return urlsplit(typed).netloc[:254]

@@ -19,9 +19,10 @@ from portal.alerts.watch import Watch
 from portal.dashboard.questions import Asker
 from portal.database import Database
 from portal.goals.known import goals_of
+from portal.language import speaking
 from portal.messages.message import Topic
 from portal.messages.outbox import count_waiting, due_now, hold_lease, let_go, put, tidy
-from portal.messages.recipients import recipients_of
+from portal.messages.recipients import by_language, recipients_of
 from portal.messages.ways import Ways, deliver
 from portal.models import Delivery, Recipient, Site
 from portal.reports.digest import write_digest
@@ -115,9 +116,14 @@ class Rounds:
             lacking = [due for due in found if _lacking(session, site_id, due)]
             asker = self._asker(session, site, now)
         for due in lacking:
-            message = write_digest(asker, due)
-            with self._database.writing() as session:
-                put(session, due.key, message, _lacking(session, site_id, due), now)
+            with self._database.reading() as session:
+                languages = list(by_language(_lacking(session, site_id, due)))
+            for language in languages:
+                with speaking(language):
+                    message = write_digest(asker, due)
+                with self._database.writing() as session:
+                    told = by_language(_lacking(session, site_id, due)).get(language, [])
+                    put(session, due.key, message, told, now)
 
     def _send(self) -> None:
         """Send what is due, several at once, until nothing is or the round is long enough."""

@@ -13,9 +13,11 @@ from flask_login import login_required
 from flask_wtf import FlaskForm
 from sqlalchemy import select
 
+from portal.accounts.signin import me
 from portal.alerts.kinds import KINDS as ALERT_KINDS
 from portal.config import here
 from portal.goals.known import goals_of
+from portal.language import LANGUAGES, N_, _, speaking, spoken
 from portal.messages.forms import AlertForm, GetsForm, RecipientForm
 from portal.messages.message import TOPICS, Message, Topic
 from portal.messages.outbox import State, put, sent_lately
@@ -39,11 +41,11 @@ from portal.teams.rights import Right
 blueprint = Blueprint("messages", __name__, url_prefix="/sites/<host>/reports")
 MOST_ALERTS = 50
 STATES = {
-    State.WAITING: "waits",
-    State.CLAIMED: "is being sent",
-    State.SENT: "sent",
-    State.FAILED: "failed",
-    State.UNKNOWN: "not known",
+    State.WAITING: N_("waits"),
+    State.CLAIMED: N_("is being sent"),
+    State.SENT: N_("sent"),
+    State.FAILED: N_("failed"),
+    State.UNKNOWN: N_("not known"),
 }
 
 
@@ -68,7 +70,7 @@ def _page(
     site: Site, recipient: RecipientForm | None = None, alert: AlertForm | None = None
 ) -> tuple[str, int]:
     forms = (
-        recipient or RecipientForm(formdata=None, gets=list(TOPICS), prefix=""),
+        recipient or RecipientForm(formdata=None, gets=list(TOPICS), language=spoken(), prefix=""),
         alert or AlertForm(formdata=None, quiet_h=24),
     )
     ways = here().config.ways
@@ -85,6 +87,7 @@ def _page(
         alert_kinds=ALERT_KINDS,
         topics=TOPICS,
         states=STATES,
+        languages=LANGUAGES,
         mails=ways is not None and ways.mail is not None,
     )
     return shown, 422 if any(form.errors for form in forms) else 200
@@ -111,7 +114,7 @@ def add(host: str) -> ResponseReturnValue:
         except FieldError as error:
             _show(form, error)
         else:
-            flash("Added. Send a test to see that it arrives.", "good")
+            flash(_("Added. Send a test to see that it arrives."), "good")
             if form.kind.data == Kind.WEBHOOK:  # Its key is wanted next.
                 return redirect(url_for(".change", host=site.host, recipient_id=number))
             return redirect(url_for(".page", host=site.host))
@@ -120,7 +123,7 @@ def add(host: str) -> ResponseReturnValue:
 
 def _add(site: Site, wanted: Wanted, ways: Ways) -> int:
     if wanted.kind is Kind.EMAIL and ways.mail is None:
-        raise FieldError("kind", "No mail server is set (STATFLOW_SMTP_URL).")
+        raise FieldError("kind", _("No mail server is set (STATFLOW_SMTP_URL)."))
     with here().database.writing() as session:
         owner = session.get_one(Site, site.id)
         return add_recipient(session, owner, wanted, here().now(), ways.poster.problem).id
@@ -132,16 +135,23 @@ def change(host: str, recipient_id: int) -> ResponseReturnValue:
     """Show one recipient, and change what it gets."""
     site = _site(host)
     row = _recipient(site, recipient_id)
-    form = GetsForm(data={"gets": row.gets})
+    form = GetsForm(data={"gets": row.gets, "language": row.language})
     if form.validate_on_submit():
         end_reading()
         with here().database.writing() as session:
             changed = session.get_one(Recipient, row.id)
             changed.gets = read_gets(tuple(form.gets.data or ()))
-        flash("Saved.", "good")
+            changed.language = form.language.data
+        flash(_("Saved."), "good")
         return redirect(url_for("messages.page", host=site.host))
     shown = render_template(
-        "messages/change.html", site=site, row=row, form=form, kinds=KINDS, kind=Kind(row.kind)
+        "messages/change.html",
+        site=site,
+        row=row,
+        form=form,
+        kinds=KINDS,
+        kind=Kind(row.kind),
+        languages=LANGUAGES,
     )
     return shown, 422 if form.errors else 200
 
@@ -160,7 +170,7 @@ def remove(host: str, recipient_id: int) -> ResponseReturnValue:
     end_reading()
     with here().database.writing() as session:
         session.delete(session.get_one(Recipient, row.id))
-    flash(f"{row.address} gets no more messages.", "good")
+    flash(_("%(address)s gets no more messages.", address=row.address), "good")
     return redirect(url_for("messages.page", host=site.host))
 
 
@@ -171,14 +181,16 @@ def test(host: str, recipient_id: int) -> ResponseReturnValue:
     site = _site(host)
     row = _recipient(site, recipient_id)
     ways = _ways()
-    if wait_s := here().test_messages.take(str(site.id), here().now().timestamp()):
-        flash(f"Too many tests: wait {wait_s} seconds.", "bad")
+    if wait_s := here().test_messages.take(str(me().id), here().now().timestamp()):
+        flash(_("Too many tests: wait %(wait_s)s seconds.", wait_s=wait_s), "bad")
         return redirect(url_for("messages.page", host=site.host))
     end_reading()
     with here().database.writing() as session:
         told = session.get_one(Recipient, row.id)
         key = f"test-{secrets.token_hex(8)}"
-        (number,) = put(session, key, _test_message(site.host), [told], here().now())
+        with speaking(told.language):
+            message = _test_message(site.host)
+        (number,) = put(session, key, message, [told], here().now())
     state = deliver(here().database, ways, number, here().now)
     flash(*_told(number, state))
     return redirect(url_for("messages.page", host=site.host))
@@ -188,9 +200,10 @@ def _test_message(host: str) -> Message:
     return Message(
         topic=Topic.TEST,
         site=host,
-        title=f"Test from {host}",
-        text="If you read this, reports and alerts arrive here.",
+        title=_("Test from %(host)s", host=host),
+        text=_("If you read this, reports and alerts arrive here."),
         path=f"/sites/{host}",
+        language=spoken(),
     )
 
 
@@ -198,9 +211,13 @@ def _told(number: int, state: State | None) -> tuple[str, str]:
     with here().database.reading() as session:
         row = session.get_one(Delivery, number)
     if state is State.SENT:
-        return f"The test to {row.sent_to} is sent. {row.said}", "good"
-    again = " It is tried again by itself." if state is State.WAITING else ""
-    return f"The test to {row.sent_to} did not go through. {row.said}{again}", "bad"
+        return _("The test to %(to)s is sent. %(said)s", to=row.sent_to, said=_(row.said)), "good"
+    told = {"to": row.sent_to, "said": _(row.said)}
+    if state is State.WAITING:
+        return _(
+            "The test to %(to)s did not go through. %(said)s It is tried again by itself.", **told
+        ), "bad"
+    return _("The test to %(to)s did not go through. %(said)s", **told), "bad"
 
 
 @blueprint.post("/alerts")
@@ -216,7 +233,7 @@ def add_alert(host: str) -> ResponseReturnValue:
         except FieldError as error:
             _show(form, error)
         else:
-            flash("It is watched from now on.", "good")
+            flash(_("It is watched from now on."), "good")
             return redirect(url_for("messages.page", host=site.host))
     return _page(site, alert=form)
 
@@ -225,9 +242,11 @@ def _alert(site: Site, form: AlertForm) -> AlertRule:
     kind = ALERT_KINDS[form.what.data]
     goal = (form.goal.data or "") if kind.name == "goal" else ""
     if len(_alerts(site.id)) >= MOST_ALERTS:
-        raise FieldError("what", f"A site has at most {MOST_ALERTS} alerts.")
+        raise FieldError(
+            "what", _("A site has at most %(most_alerts)s alerts.", most_alerts=MOST_ALERTS)
+        )
     if kind.name == "goal" and goal not in {g.name for g in goals_of(reading(), site)}:
-        raise FieldError("goal", "Choose a goal of this site.")
+        raise FieldError("goal", _("Choose a goal of this site."))
     typed = form.threshold.data
     return AlertRule(
         site_id=site.id,
@@ -250,7 +269,7 @@ def remove_alert(host: str, alert_id: int) -> ResponseReturnValue:
         if row is None or row.site_id != site.id:
             abort(404)
         session.delete(row)
-    flash("It is watched no more.", "good")
+    flash(_("It is watched no more."), "good")
     return redirect(url_for("messages.page", host=site.host))
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 import orjson
 
 from portal.database import Database
+from portal.language import N_, speaking
 from portal.mail import MailError, SendMail
 from portal.messages.chats import discord, slack, telegram
 from portal.messages.letter import render_letter
@@ -63,7 +64,7 @@ class Ways:
 
     def _mail(self, recipient: Recipient, message: Message, link: str) -> Outcome:
         if self.mail is None:
-            return Outcome(State.WAITING, "No mail server is set (STATFLOW_SMTP_URL).")
+            return Outcome(State.WAITING, N_("No mail server is set (STATFLOW_SMTP_URL)."))
         unsubscribe = self.unsubscriber.link(recipient, message.topic)
         letter = render_letter(message, recipient.address, link=link, unsubscribe=unsubscribe)
         try:
@@ -71,7 +72,7 @@ class Ways:
         except MailError as error:
             states = {True: State.WAITING, False: State.FAILED, None: State.UNKNOWN}
             return Outcome(states[error.again], f"Not sent: {error}.")
-        return Outcome(State.SENT, "The mail server took it.")
+        return Outcome(State.SENT, N_("The mail server took it."))
 
 
 def deliver(
@@ -86,7 +87,8 @@ def deliver(
         message, name = from_json(row.content), f"msg_{row.site_id}_{row.id}"
         session.expunge_all()
     if recipient is None:
-        outcome = Outcome(State.FAILED, "The recipient was removed.")
+        outcome = Outcome(State.FAILED, N_("The recipient was removed."))
     else:
-        outcome = ways.send(recipient, message, row=name, now=now())
+        with speaking(message.language):
+            outcome = ways.send(recipient, message, row=name, now=now())
     return end_claim(database, delivery_id, outcome, now())

@@ -15,6 +15,7 @@ from wtforms import BooleanField, StringField
 from portal.accounts.signin import me
 from portal.api.kept import BY_NAME, list_rows
 from portal.dashboard.bar import today_of
+from portal.language import N_, _
 from portal.needs import needs
 from portal.sessions import reading
 from portal.sites.access import site_or_stop
@@ -28,9 +29,9 @@ NOTES = BY_NAME["annotations"]
 class NoteForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """A day and what happened."""
 
-    day = StringField("Day")
-    text = StringField("What happened")
-    shared = BooleanField("For everybody who sees this site")
+    day = StringField(N_("Day"))
+    text = StringField(N_("What happened"))
+    shared = BooleanField(N_("For everybody who sees this site"))
 
 
 @blueprint.before_request
@@ -56,7 +57,7 @@ def _saved(form: NoteForm, who: Somebody, row_id: int | None = None) -> Row | No
     try:
         day = date.fromisoformat(form.day.data or "")
     except ValueError:
-        complain(form, "day", "Type a day such as 2026-11-28.")
+        complain(form, "day", _("Type a day such as 2026-11-28."))
         return None
     text = (form.text.data or "").strip()
     values = {"day": day, "text": text, "shared": bool(form.shared.data)}
@@ -79,7 +80,7 @@ def add(host: str) -> ResponseReturnValue:
     who, form = _seer(host), NoteForm()
     if _saved(form, who) is None:
         return _page(who, form)
-    flash("The note stands at its day in the graphs.", "good")
+    flash(_("The note stands at its day in the graphs."), "good")
     return redirect(url_for("notes.page", host=who.site.host))
 
 
@@ -92,7 +93,7 @@ def change(host: str, row_id: int) -> ResponseReturnValue:
     form = NoteForm(data=note)
     if not form.is_submitted() or _saved(form, who, row_id) is None:
         return _page(who, form, note)
-    flash("Saved.", "good")
+    flash(_("Saved."), "good")
     return redirect(url_for("notes.page", host=who.site.host))
 
 
@@ -103,5 +104,5 @@ def delete(host: str, row_id: int) -> ResponseReturnValue:
     who = _seer(host)
     row_or_stop(NOTES, who, row_id)
     problem = remove(NOTES, who, row_id)
-    flash(problem or "The note is gone.", "bad" if problem else "good")
+    flash(problem or _("The note is gone."), "bad" if problem else "good")
     return redirect(url_for("notes.page", host=who.site.host))

@@ -1,7 +1,7 @@
 """A site's custom properties: those its events had lately, as the team wants to see them.
 
 What is not said of a property holds: it is listed, under its own name. The one invariant: hiding a
-property changes lists only; filters and the API still know it.
+property changes lists only; members' filters and the API still know it, readers' do not.
 """
 
 from collections.abc import Mapping
@@ -47,6 +47,12 @@ def wishes_of(session: Session, site_id: int) -> dict[str, Wish]:
     """Give what the team said of its properties, by key."""
     rows = session.scalars(select(SiteProperty).where(SiteProperty.site_id == site_id))
     return {row.key: Wish(row.label, row.is_listed) for row in rows}
+
+
+def unlisted_of(session: Session, site_id: int) -> frozenset[str]:
+    """Give the properties that the team took off the lists."""
+    off = (SiteProperty.site_id == site_id, SiteProperty.is_listed.is_(False))
+    return frozenset(session.scalars(select(SiteProperty.key).where(*off)))
 
 
 def say(session: Session, site_id: int, key: str, wish: Wish) -> None:

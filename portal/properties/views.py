@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
 from portal.config import here
+from portal.language import _
 from portal.models import Site
 from portal.needs import needs
 from portal.properties.known import (
@@ -70,5 +71,5 @@ def change(host: str) -> ResponseReturnValue:
         for key, label in zip(keys, labels, strict=False):
             if key:
                 say(session, site.id, key, Wish(label.strip()[:MAX_LABEL], key in listed))
-    flash("Saved.", "good")
+    flash(_("Saved."), "good")
     return redirect(url_for("properties.page", host=site.host))

@@ -12,18 +12,24 @@ from portal.dashboard.figures import FIGURES, change, full, short
 from portal.dashboard.periods import Days
 from portal.dashboard.places import shown
 from portal.dashboard.questions import Asker
+from portal.language import N_, _, spoken
 from portal.messages.message import Line, Message, Point, Table, Topic
 from portal.reports.schedule import Due, before
+from portal.writing import short_day
 from store.query.model import Result
 
 _METRICS = ("visitors", "visits", "pageviews", "views_per_visit", "bounce_rate", "engaged_time")
 _ROWS = 5
 _LISTS = (
-    ("Top pages", "event:page", "page"),
-    ("Top sources", "visit:source", "source"),
-    ("Countries", "visit:country", "country"),
+    (N_("Top pages"), "event:page", "page"),
+    (N_("Top sources"), "visit:source", "source"),
+    (N_("Countries"), "visit:country", "country"),
 )
-_TITLES = {Topic.WEEKLY: "Week", Topic.MONTHLY: "Month"}
+_GOALS = (N_("Goals"), "event:goal", "goal")
+_TITLES = {
+    Topic.WEEKLY: N_("Week of %(host)s: %(days)s"),
+    Topic.MONTHLY: N_("Month of %(host)s: %(days)s"),
+}
 
 
 def write_digest(asker: Asker, due: Due) -> Message:
@@ -39,13 +45,13 @@ def write_digest(asker: Asker, due: Due) -> Message:
     compared = {"comparisons": {"mode": "custom", "date_range": earlier}}
     head = asker.ask({"metrics": list(_METRICS), "date_range": days, "include": compared})
     series = asker.ask({"metrics": ["visitors"], "date_range": days, "dimensions": ["time:day"]})
-    tables = [
-        _table(title, _ask_list(asker, days, dimension, "visitors"), kind)
-        for title, dimension, kind in _LISTS
-    ]
-    if asker.site.goals:
-        tables.append(_table("Goals", _ask_list(asker, days, "event:goal", "visitors"), "goal"))
-    title = f"{_TITLES[due.topic]} of {asker.site.host}: {Days(due.first, due.last).label()}"
+    lists = [*_LISTS, *([_GOALS] if asker.site.goals else [])]
+    tables = {
+        title: _table(_(title), _ask_list(asker, days, dimension, "visitors"), kind)
+        for title, dimension, kind in lists
+    }
+    label = Days(due.first, due.last).label()
+    title = _(_TITLES[due.topic], host=asker.site.host, days=label)
     return Message(
         topic=due.topic,
         site=asker.site.host,
@@ -53,16 +59,19 @@ def write_digest(asker: Asker, due: Due) -> Message:
         text="",
         path=f"/sites/{asker.site.host}?period=custom&from={days[0]}&to={days[1]}",
         figures=_figures(head),
-        tables=tuple(table for table in tables if table.rows),
+        tables=tuple(table for table in tables.values() if table.rows),
         chart=_chart(series),
-        chart_title="Visitors by day",
+        chart_title=_("Visitors by day"),
         data={
             "first_day": days[0],
             "last_day": days[1],
             "metrics": dict(zip(_METRICS, head.results[0]["metrics"], strict=True)),
             "before": dict(zip(_METRICS, head.results[0]["comparison"]["metrics"], strict=True)),
-            "lists": {table.title: {row.name: row.value for row in table.rows} for table in tables},
+            "lists": {
+                name: {row.name: row.value for row in table.rows} for name, table in tables.items()
+            },
         },
+        language=spoken(),
     )
 
 
@@ -88,7 +97,7 @@ def _figures(head: Result) -> tuple[Line, ...]:
         sign = {"up": "+", "down": "\N{MINUS SIGN}"}.get(moved.arrow, "") if moved else ""
         lines.append(
             Line(
-                figure.label,
+                _(figure.label),
                 short(row["metrics"][place], figure.unit),
                 f"{sign}{moved.text}" if moved else "",
                 moved.tone if moved else "even",
@@ -109,6 +118,8 @@ def _table(title: str, found: Result, kind: str) -> Table:
 
 def _chart(series: Result) -> tuple[Point, ...]:
     return tuple(
-        Point(f"{date.fromisoformat(row['dimensions'][0]):%-d %b}", row["metrics"][0])
+        Point(
+            short_day(date.fromisoformat(row["dimensions"][0]), with_year=False), row["metrics"][0]
+        )
         for row in series.results
     )

@@ -14,6 +14,7 @@ from portal.dashboard.asking import told
 from portal.dashboard.bar import asker_of, bar_context, state_of, with_added_filter
 from portal.dashboard.members import page_look
 from portal.dashboard.questions import Asker, base_question
+from portal.language import N_, _
 from portal.needs import needs
 from portal.security import request_id
 from portal.teams.rights import Right
@@ -22,7 +23,18 @@ from store.query.retention import parse_retention_question, run_retention
 blueprint = Blueprint("retention", __name__)
 _OWN = ("unit", "first", "again")
 """What the page's own forms put into the URL."""
-UNITS = {"day": "Days", "week": "Weeks", "month": "Months"}
+NOTES = {
+    "day": N_(
+        "This site knows a visitor again for one day only, so nobody can be seen to come back on "
+        "another. A salt of a week or a month (salt_period) would tell more."
+    ),
+    "week": N_("Visitors are known again within one week; what lies beyond cannot be told."),
+    "month": N_("Visitors are known again within one month; what lies beyond cannot be told."),
+}
+"""What the API says of how long a visitor is known, by the salt period."""
+WORDS = (N_("day"), N_("week"), N_("month"))
+"""Units as the grid's head reads them out."""
+UNITS = {"day": N_("Days"), "week": N_("Weeks"), "month": N_("Months")}
 LEVELS = 10
 """Shades of a cell, from nobody to everybody."""
 
@@ -56,7 +68,7 @@ def page(host: str) -> ResponseReturnValue:
         goals=goals,
         rows=rows,
         width=max((len(row["cells"]) for row in rows), default=0),
-        note="" if isinstance(answer, str) else answer["meta"]["note"],
+        note=_(NOTES[asker.site.salt_period]),
         trouble=trouble,
         request_id=request_id(),
     )

@@ -15,6 +15,7 @@ from flask_login import login_required
 
 from portal.accounts.signin import me
 from portal.config import here
+from portal.language import N_, _
 from portal.models import Site
 from portal.needs import needs
 from portal.rules.changes import moved, put, seal, without, write_props
@@ -37,7 +38,7 @@ FIELDS = ("does", "values", "to", "when", "name", "props", "id")
 _STATUSES = range(200, 600)
 _MAX_HEADERS = 20
 _OWN_HEADERS = ("User-Agent", "Accept-Language")
-_STALE = "Somebody else has changed these rules meanwhile. Look at them, then try again."
+_STALE = N_("Somebody else has changed these rules meanwhile. Look at them, then try again.")
 
 
 @blueprint.before_request
@@ -70,7 +71,8 @@ def change(host: str) -> ResponseReturnValue:
         return _render(site, typed=form, problem=RuleError((), str(error)))
     warning = publish_sites()
     flash(
-        warning or "Saved, and the edge follows within two seconds.", "warn" if warning else "good"
+        warning or _("Saved, and the edge follows within two seconds."),
+        "warn" if warning else "good",
     )
     view = "?as=text" if form.get("act") == "text" else ""
     return redirect(url_for("rules.page", host=site.host) + view)
@@ -165,7 +167,7 @@ def _trial(site: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
         return {"asked": asked, "said": None, "problem": str(error)}
     except Exception:
         log.exception("an address cannot be explained")
-        problem = "This address cannot be explained just now. Pages pass all the same."
+        problem = _("This address cannot be explained just now. Pages pass all the same.")
         return {"asked": asked, "said": None, "problem": problem}
     return {"asked": asked, "said": said, "problem": ""}
 

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from portal.language import N_
 from rules.model import LISTS, Action, Kind, Subject
 
-SCRIPT = "The script in pages"
-COUNTED = "What is counted"
-STORED = "What is stored"
-EVENTS = "Custom events"
+SCRIPT = N_("The script in pages")
+COUNTED = N_("What is counted")
+STORED = N_("What is stored")
+EVENTS = N_("Custom events")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,12 @@ class Doing:
         return ()
 
 
-_PATHS = "Whole paths, without a query; * stands for anything. /shop/** is also /shop itself."
-_HOSTS = "Host names; * stands for anything."
-_REFERRERS = "Host names; each stands for its subdomains too."
-_NETWORKS = "Addresses, or networks such as 203.0.113.0/24."
-_COUNTRIES = "Two letters each, such as FR."
-_PARAMS = "A parameter's name, or name=value."
+_PATHS = N_("Whole paths, without a query; * stands for anything. /shop/** is also /shop itself.")
+_HOSTS = N_("Host names; * stands for anything.")
+_REFERRERS = N_("Host names; each stands for its subdomains too.")
+_NETWORKS = N_("Addresses, or networks such as 203.0.113.0/24.")
+_COUNTRIES = N_("Two letters each, such as FR.")
+_PARAMS = N_("A parameter's name, or name=value.")
 
 _ROWS: tuple[tuple[Kind, Action, Subject, str, str, str, str], ...] = (
     (
@@ -56,17 +57,25 @@ _ROWS: tuple[tuple[Kind, Action, Subject, str, str, str, str], ...] = (
         Action.EXCLUDE,
         Subject.PATHS,
         SCRIPT,
-        "Keep the script out of",
+        N_("Keep the script out of"),
         "/admin/**",
         _PATHS,
     ),
-    (Kind.INJECT, Action.INCLUDE, Subject.PATHS, SCRIPT, "Put the script into", "/shop/**", _PATHS),
+    (
+        Kind.INJECT,
+        Action.INCLUDE,
+        Subject.PATHS,
+        SCRIPT,
+        N_("Put the script into"),
+        "/shop/**",
+        _PATHS,
+    ),
     (
         Kind.INJECT,
         Action.EXCLUDE,
         Subject.PARAMS,
         SCRIPT,
-        "Keep the script out of pages with the parameter",
+        N_("Keep the script out of pages with the parameter"),
         "preview=1",
         _PARAMS,
     ),
@@ -75,7 +84,7 @@ _ROWS: tuple[tuple[Kind, Action, Subject, str, str, str, str], ...] = (
         Action.INCLUDE,
         Subject.PARAMS,
         SCRIPT,
-        "Put the script into pages with the parameter",
+        N_("Put the script into pages with the parameter"),
         "live",
         _PARAMS,
     ),
@@ -84,7 +93,7 @@ _ROWS: tuple[tuple[Kind, Action, Subject, str, str, str, str], ...] = (
         Action.DROP,
         Subject.NETWORKS,
         COUNTED,
-        "Do not count visits from the network",
+        N_("Do not count visits from the network"),
         "203.0.113.0/24",
         _NETWORKS,
     ),
@@ -93,7 +102,7 @@ _ROWS: tuple[tuple[Kind, Action, Subject, str, str, str, str], ...] = (
         Action.DROP,
         Subject.COUNTRIES,
         COUNTED,
-        "Do not count visits from the country",
+        N_("Do not count visits from the country"),
         "FR",
         _COUNTRIES,
     ),
@@ -102,7 +111,7 @@ _ROWS: tuple[tuple[Kind, Action, Subject, str, str, str, str], ...] = (
         Action.DROP,
         Subject.HOSTS,
         COUNTED,
-        "Do not count visits to the host",
+        N_("Do not count visits to the host"),
         "staging.*",
         _HOSTS,
     ),
@@ -111,7 +120,7 @@ _ROWS: tuple[tuple[Kind, Action, Subject, str, str, str, str], ...] = (
         Action.DROP,
         Subject.REFERRERS,
         COUNTED,
-        "Do not count visits sent by",
+        N_("Do not count visits sent by"),
         "spam.example",
         _REFERRERS,
     ),
@@ -120,7 +129,7 @@ _ROWS: tuple[tuple[Kind, Action, Subject, str, str, str, str], ...] = (
         Action.DROP,
         Subject.PATHS,
         COUNTED,
-        "Do not count visits to",
+        N_("Do not count visits to"),
         "/internal/**",
         _PATHS,
     ),
@@ -129,7 +138,7 @@ _ROWS: tuple[tuple[Kind, Action, Subject, str, str, str, str], ...] = (
         Action.ALLOW,
         Subject.NETWORKS,
         COUNTED,
-        "Count visits from the network",
+        N_("Count visits from the network"),
         "198.51.100.7",
         _NETWORKS,
     ),
@@ -138,7 +147,7 @@ _ROWS: tuple[tuple[Kind, Action, Subject, str, str, str, str], ...] = (
         Action.ALLOW,
         Subject.COUNTRIES,
         COUNTED,
-        "Count visits from the country",
+        N_("Count visits from the country"),
         "DE",
         _COUNTRIES,
     ),
@@ -147,7 +156,7 @@ _ROWS: tuple[tuple[Kind, Action, Subject, str, str, str, str], ...] = (
         Action.ALLOW,
         Subject.HOSTS,
         COUNTED,
-        "Count visits to the host",
+        N_("Count visits to the host"),
         "shop.example.com",
         _HOSTS,
     ),
@@ -156,17 +165,25 @@ _ROWS: tuple[tuple[Kind, Action, Subject, str, str, str, str], ...] = (
         Action.ALLOW,
         Subject.REFERRERS,
         COUNTED,
-        "Count visits sent by",
+        N_("Count visits sent by"),
         "partner.example",
         _REFERRERS,
     ),
-    (Kind.TRAFFIC, Action.ALLOW, Subject.PATHS, COUNTED, "Count visits to", "/public/**", _PATHS),
+    (
+        Kind.TRAFFIC,
+        Action.ALLOW,
+        Subject.PATHS,
+        COUNTED,
+        N_("Count visits to"),
+        "/public/**",
+        _PATHS,
+    ),
     (
         Kind.PRIVACY,
         Action.MASK,
         Subject.PATHS,
         STORED,
-        "Store another path for",
+        N_("Store another path for"),
         "/users/*",
         _PATHS,
     ),
@@ -175,25 +192,25 @@ _ROWS: tuple[tuple[Kind, Action, Subject, str, str, str, str], ...] = (
         Action.NORMALISE,
         Subject.SEGMENTS,
         STORED,
-        "Store :id for parts of paths that are",
+        N_("Store :id for parts of paths that are"),
         "numbers",
-        "numbers, uuids or hashes.",
+        N_("numbers, uuids or hashes."),
     ),
     (
         Kind.PRIVACY,
         Action.KEEP,
         Subject.PARAMS,
         STORED,
-        "Keep the parameter",
+        N_("Keep the parameter"),
         "q",
-        "Names; all others are cut off before anything is kept.",
+        N_("Names; all others are cut off before anything is kept."),
     ),
     (
         Kind.EVENT,
         Action.SEND,
         Subject.PATHS,
         EVENTS,
-        "Send an event with each view of",
+        N_("Send an event with each view of"),
         "/thank-you*",
         _PATHS,
     ),
@@ -202,7 +219,7 @@ _ROWS: tuple[tuple[Kind, Action, Subject, str, str, str, str], ...] = (
         Action.SEND,
         Subject.SELECTORS,
         EVENTS,
-        "Send an event when somebody uses",
+        N_("Send an event when somebody uses"),
         "#buy",
         "CSS selectors of the element, or of what is around it.",
     ),

@@ -17,6 +17,7 @@ from wtforms import BooleanField, StringField, TextAreaField
 from portal.accounts.signin import me
 from portal.api.kept import BY_NAME, list_rows
 from portal.dashboard.filters import DIMENSIONS, OPERATORS, Chip, chips_of, read_chips
+from portal.language import N_, _
 from portal.needs import needs
 from portal.sessions import reading
 from portal.sites.access import site_or_stop
@@ -32,9 +33,9 @@ _BLANK = 2
 class SegmentForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """A segment's name and whose it is; the conditions are read beside it."""
 
-    name = StringField("Name")
-    shared = BooleanField("For everybody who sees this site")
-    filters = TextAreaField("Filters")
+    name = StringField(N_("Name"))
+    shared = BooleanField(N_("For everybody who sees this site"))
+    filters = TextAreaField(N_("Filters"))
 
 
 @blueprint.before_request
@@ -73,7 +74,7 @@ def new(host: str) -> ResponseReturnValue:
     saved = _saved(form, who, None)
     if saved is None:
         return _form(who, form, _typed_chips())
-    flash(f"“{saved['name']}” is saved.", "good")
+    flash(_("“%(name)s” is saved.", name=saved["name"]), "good")
     return redirect(_shown(who, saved["id"]))
 
 
@@ -89,7 +90,7 @@ def change(host: str, row_id: int) -> ResponseReturnValue:
         return _form(who, form, chips, row)
     if _saved(form, who, row_id) is None:
         return _form(who, form, chips if chips is None else _typed_chips(), row)
-    flash("Saved.", "good")
+    flash(_("Saved."), "good")
     return redirect(url_for("segments.page", host=who.site.host))
 
 
@@ -100,7 +101,7 @@ def delete(host: str, row_id: int) -> ResponseReturnValue:
     who = _seer(host)
     row = row_or_stop(SEGMENTS, who, row_id)
     problem = remove(SEGMENTS, who, row_id)
-    flash(problem or f"“{row['name']}” is gone.", "bad" if problem else "good")
+    flash(problem or _("“%(name)s” is gone.", name=row["name"]), "bad" if problem else "good")
     return redirect(url_for("segments.page", host=who.site.host))
 
 
@@ -125,10 +126,10 @@ def _saved(form: SegmentForm, who: Somebody, row_id: int | None) -> Row | None:
         try:
             values["filters"] = json.loads(form.filters.data or "")
         except ValueError:
-            complain(form, "filters", "This is not JSON.")
+            complain(form, "filters", _("This is not JSON."))
             return None
     if not values["filters"]:
-        complain(form, "filters", "A segment needs at least one condition.")
+        complain(form, "filters", _("A segment needs at least one condition."))
         return None
     return save(form, SEGMENTS, who, values, row_id)
 

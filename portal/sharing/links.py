@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 from portal.accounts.passwords import hash_password, password_problem
 from portal.audit.recording import UNAUDITED
 from portal.dashboard.cards import CARDS
+from portal.language import _
 from portal.models import ShareLink, Site, SiteHost, SiteSegment
-from portal.sites.fields import FieldError
+from portal.sites.fields import FieldError, end_of_day
 
 MAX_LINKS = 200
 _SLUG_BYTES = 16
@@ -52,7 +53,7 @@ def read_origins(text: str) -> tuple[str, ...]:
         if len(name) > 260 or not _ORIGIN.fullmatch(name):  # noqa: PLR2004 - a host name's length
             raise FieldError(
                 "embed_origins",
-                f"{name!r} is not like https://example.com or https://*.example.com.",
+                _("%(name)r is not like https://example.com or https://*.example.com.", name=name),
             )
     return tuple(dict.fromkeys(found))
 
@@ -82,7 +83,7 @@ def make_link(session: Session, site: Site, wanted: Wanted, now: datetime) -> Sh
         FieldError: It cannot be as wanted, or there are too many.
     """
     if len(links_of(session, site.id)) >= MAX_LINKS:
-        raise FieldError("name", f"A site has at most {MAX_LINKS} links.")
+        raise FieldError("name", _("A site has at most %(max_links)s links.", max_links=MAX_LINKS))
     link = ShareLink(
         site_id=site.id,
         slug=secrets.token_urlsafe(_SLUG_BYTES),
@@ -104,14 +105,19 @@ def change_link(session: Session, site: Site, link: ShareLink, wanted: Wanted) -
     """
     name = wanted.name.strip()
     if not name or len(name) > 80:  # noqa: PLR2004 - the column's length
-        raise FieldError("name", "Type a name of at most 80 characters.")
+        raise FieldError("name", _("Type a name of at most 80 characters."))
     if unknown := [section for section in wanted.sections if section not in CARDS]:
-        raise FieldError("sections", f"There is no card {unknown[0]!r}; {', '.join(CARDS)}.")
+        raise FieldError(
+            "sections",
+            _("There is no card %(unknown)r; %(join)s.", unknown=unknown[0], join=", ".join(CARDS)),
+        )
     if wanted.segment_id is not None:
         _check_segment(session, site, wanted.segment_id)
     password_hash = _password_hash(link, wanted)
     if password_hash and wanted.embed_origins:
-        message = "A link with a password cannot be framed: browsers keep its cookie out of frames."
+        message = _(
+            "A link with a password cannot be framed: browsers keep its cookie out of frames."
+        )
         raise FieldError("embed_origins", message)
     link.name = name
     link.sections = [section for section in CARDS if section in wanted.sections]
@@ -123,7 +129,7 @@ def change_link(session: Session, site: Site, link: ShareLink, wanted: Wanted) -
 
 def _check_segment(session: Session, site: Site, segment_id: int) -> None:
     if segment_id not in {segment.id for segment in lockable(session, site.id)}:
-        raise FieldError("segment_id", "There is no such segment of the whole site.")
+        raise FieldError("segment_id", _("There is no such segment of the whole site."))
 
 
 def _password_hash(link: ShareLink, wanted: Wanted) -> str:
@@ -138,10 +144,7 @@ def _password_hash(link: ShareLink, wanted: Wanted) -> str:
 
 def _end_of(day: date | None, site: Site) -> datetime | None:
     """Give the moment at which a day of the site's ends."""
-    if day is None:
-        return None
-    zone = ZoneInfo(site.timezone)
-    return datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
+    return None if day is None else end_of_day(day, site.timezone, "expires_on")
 
 
 def last_day(link: ShareLink, zone: ZoneInfo) -> date | None:

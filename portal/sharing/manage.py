@@ -16,6 +16,7 @@ from wtforms.validators import InputRequired, Length, Optional
 
 from portal.config import here
 from portal.dashboard.cards import CARDS
+from portal.language import N_, _
 from portal.models import ShareLink, Site
 from portal.needs import needs
 from portal.sessions import end_reading, reading
@@ -42,13 +43,13 @@ WHOLE = ""
 class LinkForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """What a link is."""
 
-    name = StringField("Name", [InputRequired("Type a name."), Length(max=80)])
-    sections = SelectMultipleField("Shows, besides the figures", choices=SECTIONS)
-    segment_id = StringField("Locked to the segment")
-    expires_on = DateField("Last day", [Optional()])
-    password = PasswordField("Password")
-    no_password = BooleanField("Take the password off")
-    embed_origins = StringField("Pages that may frame it")
+    name = StringField(N_("Name"), [InputRequired(N_("Type a name.")), Length(max=80)])
+    sections = SelectMultipleField(N_("Shows, besides the figures"), choices=SECTIONS)
+    segment_id = StringField(N_("Locked to the segment"))
+    expires_on = DateField(N_("Last day"), [Optional()])
+    password = PasswordField(N_("Password"))
+    no_password = BooleanField(N_("Take the password off"))
+    embed_origins = StringField(N_("Pages that may frame it"))
 
     def wanted(self, *, new: bool) -> Wanted:
         """Give what was typed.
@@ -58,7 +59,7 @@ class LinkForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
         """
         chosen = self.segment_id.data or WHOLE
         if not chosen.isascii() or (chosen and not chosen.isdecimal()) or len(chosen) > 9:  # noqa: PLR2004 - fits 32 bits
-            raise FieldError("segment_id", "There is no such segment.")
+            raise FieldError("segment_id", _("There is no such segment."))
         typed = self.password.data or ""
         keeps = not (new or typed or self.no_password.data)
         return Wanted(
@@ -100,7 +101,7 @@ def _page(site: Site, form: LinkForm) -> tuple[str, int]:
 
 def _segments(site: Site) -> dict[str, str]:
     found = {str(segment.id): segment.name for segment in lockable(reading(), site.id)}
-    return {WHOLE: "None: all visits"} | found
+    return {WHOLE: _("None: all visits")} | found
 
 
 @blueprint.post("/public")
@@ -111,7 +112,7 @@ def publish(host: str) -> ResponseReturnValue:
     public = request.form.get("public") == "on"
     with here().database.writing() as session:
         session.get_one(Site, site.id).public = public
-    flash("Anybody may read the dashboard now." if public else "It is private again.", "good")
+    flash(_("Anybody may read the dashboard now.") if public else _("It is private again."), "good")
     return redirect(url_for("sharing_settings.page", host=site.host))
 
 
@@ -129,7 +130,7 @@ def add(host: str) -> ResponseReturnValue:
         except FieldError as error:
             _show(form, error)
         else:
-            flash("The link is made. Whoever has it can open it.", "good")
+            flash(_("The link is made. Whoever has it can open it."), "good")
             return redirect(url_for("sharing_settings.page", host=site.host))
     return _page(site, form)
 
@@ -147,7 +148,7 @@ def change(host: str, link_id: int) -> ResponseReturnValue:
         except FieldError as error:
             _show(form, error)
         else:
-            flash("Saved.", "good")
+            flash(_("Saved."), "good")
             return redirect(url_for("sharing_settings.page", host=site.host))
     shown = render_template(
         "sharing/change.html", site=site, link=link, form=form, segments=_segments(site)
@@ -189,7 +190,7 @@ def end(host: str, link_id: int) -> ResponseReturnValue:
     end_reading()
     with here().database.writing() as session:
         session.delete(session.get_one(ShareLink, link.id))
-    flash(f"The link “{link.name}” no longer opens.", "good")
+    flash(_("The link “%(name)s” no longer opens.", name=link.name), "good")
     return redirect(url_for("sharing_settings.page", host=site.host))
 
 

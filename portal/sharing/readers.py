@@ -17,8 +17,10 @@ from portal.accounts.passwords import is_password
 from portal.config import here
 from portal.dashboard import pages
 from portal.dashboard.look import Frame, Look
+from portal.language import N_, PARAMETER, _
 from portal.models import ShareLink
 from portal.needs import Who, needs
+from portal.properties.known import unlisted_of
 from portal.security import frame_policy
 from portal.sessions import end_reading, reading
 from portal.sharing.links import count_view, open_link, public_site
@@ -30,8 +32,8 @@ THEMES = ("system", "light", "dark")
 WHOLE = "all"
 _COLOUR = re.compile(r"[0-9a-f]{6}")
 _FRAME = "/share/<slug>/embed/<theme>/<background>/<part>"
-_WRONG = "That is not the password."
-_SLOW = "Too many tries. Wait {seconds} seconds, then try again."
+_WRONG = N_("That is not the password.")
+_SLOW = N_("Too many tries. Wait %(seconds)s seconds, then try again.")
 
 type Page = Callable[..., ResponseReturnValue]
 
@@ -48,7 +50,8 @@ def _public(host: str) -> Look:
     site = public_site(reading(), host)
     if site is None:
         abort(404)
-    return Look(site, path_to("sharing.public", host=site.host))
+    home = path_to("sharing.public", host=site.host)
+    return Look(site, home, unlisted=unlisted_of(reading(), site.id))
 
 
 def _look(link: ShareLink, home: str) -> Look:
@@ -58,6 +61,7 @@ def _look(link: ShareLink, home: str) -> Look:
         sections=frozenset(link.sections),
         segment_id=link.segment_id,
         title=link.name,
+        unlisted=unlisted_of(reading(), link.site_id),
     )
 
 
@@ -127,12 +131,13 @@ def _ask_password(link: ShareLink) -> ResponseReturnValue:
         return render_template("sharing/password.html", form=form, problem=None)
     wait_s = here().link_tries.take(str(link.id), here().now().timestamp())
     if wait_s:
-        problem = _SLOW.format(seconds=wait_s)
+        problem = _(_SLOW, seconds=wait_s)
         return render_template("sharing/password.html", form=form, problem=problem), 429
     if not is_password(link.password_hash, form.password.data or ""):
-        return render_template("sharing/password.html", form=form, problem=_WRONG), 401
+        return render_template("sharing/password.html", form=form, problem=_(_WRONG)), 401
     home = path_to("sharing.shared", slug=link.slug)
-    response = make_response(redirect(home))
+    asked = request.args.get(PARAMETER)
+    response = make_response(redirect(path_to("sharing.shared", slug=link.slug, lang=asked)))
     unlock(response, link, home)
     return response
 

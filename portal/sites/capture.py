@@ -10,19 +10,18 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from portal.accounts.signin import me
-from portal.config import here
-from portal.dashboard.periods import Choice, days_of
+from portal.behaviour.asking import Asked, read_asked, render_figures
+from portal.dashboard.periods import Days
 from portal.dashboard.places import shown as place_name
+from portal.language import N_, _
 from portal.models import Site
 from portal.needs import needs
-from portal.sessions import reading
-from portal.sites.access import query_site, site_or_stop
-from portal.teams.rights import Right, sites_with
+from portal.teams.rights import Right
+from portal.writing import weekday
 from store.client import StoreError, StoreUnavailable
 from store.query.capture import By, Capture, capture_report
 from store.query.ranges import midnight
@@ -30,17 +29,11 @@ from store.query.ranges import midnight
 log = logging.getLogger(__name__)
 blueprint = Blueprint("capture", __name__)
 
-PERIODS = (
-    Choice("day", "Today"),
-    Choice("7d", "7 days"),
-    Choice("28d", "28 days"),
-    Choice("91d", "91 days"),
-)
 TABS = {
-    By.DAY: "Days",
-    By.PAGES: "Pages",
-    By.BROWSER: "Browsers",
-    By.COUNTRY: "Countries",
+    By.DAY: N_("Days"),
+    By.PAGES: N_("Pages"),
+    By.BROWSER: N_("Browsers"),
+    By.COUNTRY: N_("Countries"),
 }
 
 
@@ -54,32 +47,46 @@ class Part:
 
 
 PARTS = (
-    Part("confirmed", "Confirmed", "The script reported the view."),
+    Part("confirmed", N_("Confirmed"), N_("The script reported the view.")),
     Part(
         "not_fetched",
-        "Script never ran",
-        "The visitor's browser did not fetch the script that day and sent nothing: a filter list, "
-        "no JavaScript, or a program that looks like a browser.",
+        N_("Script never ran"),
+        N_(
+            "The visitor's browser did not fetch the script that day and sent nothing: a filter "
+            "list, no JavaScript, or a program that looks like a browser."
+        ),
     ),
     Part(
         "no_beacon",
-        "No report",
-        "The browser has the script, and no view arrived: a filter list that stops the report, a "
-        "visitor who left at once, a line that broke.",
+        N_("No report"),
+        N_(
+            "The browser has the script, and no view arrived: a filter list that stops the report, "
+            "a visitor who left at once, a line that broke."
+        ),
     ),
     Part(
         "meta_policy",
-        "Barred by the page",
-        "A Content Security Policy in the page's own markup forbids the report.",
+        N_("Barred by the page"),
+        N_("A Content Security Policy in the page's own markup forbids the report."),
     ),
-    Part("refused", "Asked not to be counted", "Do Not Track, Global Privacy Control, opt-out."),
+    Part(
+        "refused",
+        N_("Asked not to be counted"),
+        N_("Do Not Track, Global Privacy Control, opt-out."),
+    ),
     Part(
         "cacheable",
-        "Not measurable",
-        "A cache may show the page again without asking, or it came over plain HTTP: whether this "
-        "very view was reported cannot be told.",
+        N_("Not measurable"),
+        N_(
+            "A cache may show the page again without asking, or it came over plain HTTP: whether "
+            "this very view was reported cannot be told."
+        ),
     ),
-    Part("untagged", "Without the script", "The edge did not put it in; the Edge page says why."),
+    Part(
+        "untagged",
+        N_("Without the script"),
+        N_("The edge did not put it in; the Edge page says why."),
+    ),
 )
 
 
@@ -101,20 +108,17 @@ def only_signed_in() -> None:
 @needs(Right.VIEW_STATS)
 def capture(host: str) -> ResponseReturnValue:
     """Show how much of what was served the script confirmed."""
-    site = site_or_stop(host)
-    period = _chosen("period", [choice.name for choice in PERIODS], "28d")
+    asked = read_asked(host, "by", dimensions={})
     by = By(_chosen("by", list(TABS), By.DAY))
-    return render_template(
+    return render_figures(
         "sites/capture.html",
-        site=site,
-        report=_report(site, period, by),
-        periods=PERIODS,
-        period=period,
+        asked,
+        "capture",
+        report=_report(asked, by),
         tabs=TABS,
         by=by,
         parts=PARTS,
-        shown=_shown,
-        may_edit=site.id in {s.id for s in sites_with(reading(), me().id, Right.EDIT_SITE)},
+        part_of=_shown,
     )
 
 
@@ -123,28 +127,27 @@ def _chosen(name: str, known: list[Any], otherwise: str) -> str:
     return value if value in known else otherwise
 
 
-def _report(site: Site, period: str, by: By) -> Report | None:
+def _report(asked: Asked, by: By) -> Report | None:
     """Ask for the numbers; None while the store does not answer."""
-    start, end = moments_of(site, period, here().now())
-    asked = (here().questions(), query_site(site), start, end)
+    start, end = moments_of(asked.site, asked.state.days)
+    question = (asked.asker.store, asked.asker.site, start, end)
     try:
-        whole = capture_report(*asked)
-        return Report(whole[0] if whole else Capture(""), capture_report(*asked, by))
+        whole = capture_report(*question)
+        return Report(whole[0] if whole else Capture(""), capture_report(*question, by))
     except (StoreUnavailable, StoreError) as error:
         log.warning("the capture rate cannot be read: %s", error)
         return None
 
 
-def moments_of(site: Site, period: str, now: datetime) -> tuple[datetime, datetime]:
-    """Give the first moment of a period of the site's days, and the one after its last."""
+def moments_of(site: Site, days: Days) -> tuple[datetime, datetime]:
+    """Give the first moment of a stretch of the site's days, and the one after its last."""
     zone = ZoneInfo(site.timezone)
-    days = days_of(period, now.astimezone(zone).date())
     return midnight(days.first, zone), midnight(days.last + timedelta(days=1), zone)
 
 
 def _shown(by: By, key: str) -> str:
     if by is By.DAY:
-        return f"{date.fromisoformat(key):%a %d %b}"
+        return weekday(date.fromisoformat(key))
     if by is By.COUNTRY and key:
         return place_name("country", key)
-    return key or "Unknown"
+    return key or _("Unknown")

@@ -6,15 +6,18 @@ invariant: what passes here passes the edges' check of the snapshot (``edge/site
 """
 
 import re
+from datetime import date, datetime, timedelta
 from functools import cache
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
+from portal.language import N_, _
+
 MODES = {
-    "on": "On: count visits",
-    "canary": "Canary: count visits on a share of the pages",
-    "shadow": "Shadow: pass pages untouched, only report what would be done",
-    "off": "Off: pass everything untouched",
+    "on": N_("On: count visits"),
+    "canary": N_("Canary: count visits on a share of the pages"),
+    "shadow": N_("Shadow: pass pages untouched, only report what would be done"),
+    "off": N_("Off: pass everything untouched"),
 }
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*|\[[0-9a-f:.]{2,45}\]")
 
@@ -35,12 +38,16 @@ def read_host(text: str, field: str = "host") -> str:
     """
     host = text.strip().lower()
     if "/" in host:
-        raise FieldError(field, f"Type only the host name, such as shop.example.com, not {text!r}.")
+        raise FieldError(
+            field, _("Type only the host name, such as shop.example.com, not %(text)r.", text=text)
+        )
     host = _without_port(host)
     if not host.isascii():
         host = _to_ascii(host, field)
     if not _HOST.fullmatch(host):
-        raise FieldError(field, f"{text!r} is not a host name such as shop.example.com.")
+        raise FieldError(
+            field, _("%(text)r is not a host name such as shop.example.com.", text=text)
+        )
     return host
 
 
@@ -54,7 +61,9 @@ def _to_ascii(host: str, field: str) -> str:
     try:
         return host.encode("idna").decode("ascii")
     except UnicodeError:
-        raise FieldError(field, f"{host!r} is not a host name such as shop.example.com.") from None
+        raise FieldError(
+            field, _("%(host)r is not a host name such as shop.example.com.", host=host)
+        ) from None
 
 
 def read_upstream(text: str) -> str:
@@ -68,12 +77,16 @@ def read_upstream(text: str) -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise FieldError("upstream", f"{text!r}: the port must be a number up to 65535.") from None
+        raise FieldError(
+            "upstream", _("%(text)r: the port must be a number up to 65535.", text=text)
+        ) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
-        raise FieldError("upstream", f"{text!r} is not an address such as http://10.0.0.5:3000.")
+        raise FieldError(
+            "upstream", _("%(text)r is not an address such as http://10.0.0.5:3000.", text=text)
+        )
     if parts.path or parts.query or parts.fragment or "@" in parts.netloc:
         raise FieldError(
-            "upstream", "Type only scheme, host and port, such as http://10.0.0.5:3000."
+            "upstream", _("Type only scheme, host and port, such as http://10.0.0.5:3000.")
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else read_host(parts.hostname, "upstream")
     return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
@@ -104,7 +117,9 @@ def read_timezone(text: str) -> str:
     except (ValueError, OSError, KeyError):
         name = ""
     if not name:
-        raise FieldError("timezone", f"{text!r} is not a time zone such as Europe/Paris or UTC.")
+        raise FieldError(
+            "timezone", _("%(text)r is not a time zone such as Europe/Paris or UTC.", text=text)
+        )
     return name
 
 
@@ -115,5 +130,16 @@ def read_mode(text: str) -> str:
         FieldError: It is none of ``MODES``.
     """
     if text not in MODES:
-        raise FieldError("mode", f"Choose one of {', '.join(MODES)}.")
+        raise FieldError("mode", _("Choose one of %(join)s.", join=", ".join(MODES)))
     return text
+
+
+def end_of_day(day: date, timezone: str, field: str) -> datetime:
+    """Give the moment at which a day ends by a clock.
+
+    Raises:
+        FieldError: It lies too far away for clocks to know it.
+    """
+    if not 2000 <= day.year <= 2099:  # noqa: PLR2004 - as store.query.parse
+        raise FieldError(field, _("A day lies between 2000 and 2099."))
+    return datetime.combine(day + timedelta(days=1), datetime.min.time(), ZoneInfo(timezone))

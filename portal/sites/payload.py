@@ -91,6 +91,7 @@ def sites_payload(session: Session) -> list[dict[str, Any]]:
         .options(
             selectinload(Site.hosts),
             selectinload(Site.team),
+            selectinload(Site.guests),
             *(owners.selectinload(what) for what in of_owners),
         )
     )

@@ -3,11 +3,12 @@
 import logging
 
 from portal.config import here
+from portal.language import N_
 from portal.sites.payload import publication
 
 log = logging.getLogger(__name__)
 
-WARNING = (
+WARNING = N_(
     "Saved. The edge could not be told yet, so it goes on as before; "
     "it is told as soon as the buffer answers again."
 )

@@ -24,6 +24,7 @@ from portal.api.kept import (
     show,
 )
 from portal.config import here
+from portal.language import _
 from portal.models import Site
 from portal.sessions import end_reading, reading
 from portal.sites.access import query_site
@@ -115,18 +116,18 @@ def _sentence(found: Any) -> str:
     bounds = found.get("ctx", {})
     match found["type"]:
         case "string_too_short" | "missing":
-            return "Type something here."
+            return _("Type something here.")
         case "string_too_long":
-            return f"At most {bounds['max_length']} characters."
+            return _("At most %(max_length)s characters.", max_length=bounds["max_length"])
         case "too_short":
-            return f"At least {bounds['min_length']} are needed."
+            return _("At least %(min_length)s are needed.", min_length=bounds["min_length"])
         case "too_long":
-            return f"At most {bounds['max_length']}."
+            return _("At most %(max_length)s.", max_length=bounds["max_length"])
         case "value_error":
             said = str(bounds["error"])
             return f"{said[:1].upper()}{said[1:]}."
         case "string_pattern_mismatch":
-            return "This has characters that cannot stand here."
+            return _("This has characters that cannot stand here.")
         case "enum":
-            return "Choose one of the list."
+            return _("Choose one of the list.")
     return f"{found['msg']}."

@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from portal.language import N_, _
 from portal.models import Site
 from portal.sites.fields import (
     FieldError,
@@ -35,38 +36,38 @@ MOST_FORMER = 8
 """Former names kept at most; those that were in force the shortest go first, the oldest never."""
 
 HTTPS = {
-    "off": "Serve plain HTTP as well",
-    "redirect": "Redirect plain HTTP to HTTPS",
-    "redirect+hsts": "Redirect, and tell browsers to come by HTTPS only (HSTS)",
+    "off": N_("Serve plain HTTP as well"),
+    "redirect": N_("Redirect plain HTTP to HTTPS"),
+    "redirect+hsts": N_("Redirect, and tell browsers to come by HTTPS only (HSTS)"),
 }
 CSP = {
-    "amend": "Add our exact addresses to the site's policy",
-    "reuse": "Only use a nonce that the page has",
-    "off": "Leave policies alone, and such pages too",
+    "amend": N_("Add our exact addresses to the site's policy"),
+    "reuse": N_("Only use a nonce that the page has"),
+    "off": N_("Leave policies alone, and such pages too"),
 }
 CLIENT_IP = {
     "x-forwarded-for": "X-Forwarded-For",
     "forwarded": "Forwarded",
     "cf-connecting-ip": "CF-Connecting-IP (Cloudflare)",
-    "true-client-ip": "True-Client-IP (Akamai, Cloudflare)",
-    "peer": "None: the address that connects",
+    "true-client-ip": N_("True-Client-IP (Akamai, Cloudflare)"),
+    "peer": N_("None: the address that connects"),
 }
 SALT_PERIODS = {
-    "day": "A day: nobody is known again tomorrow",
-    "week": "A week, Monday to Sunday",
-    "month": "A month",
+    "day": N_("A day: nobody is known again tomorrow"),
+    "week": N_("A week, Monday to Sunday"),
+    "month": N_("A month"),
 }
 MODULES = {
-    "clicks": "Clicks: where on each element, clicks in anger and clicks that did nothing",
-    "scroll": "Scrolling: which parts of each page were in view, and for how long",
-    "vitals": "Core Web Vitals: LCP, INP, CLS, FCP, TTFB",
-    "errors": "Errors of scripts: type, message without values, file and line",
-    "forms": "Forms: order and time of the fields, sent or left; never what was typed",
+    "clicks": N_("Clicks: where on each element, clicks in anger and clicks that did nothing"),
+    "scroll": N_("Scrolling: which parts of each page were in view, and for how long"),
+    "vitals": N_("Core Web Vitals: LCP, INP, CLS, FCP, TTFB"),
+    "errors": N_("Errors of scripts: type, message without values, file and line"),
+    "forms": N_("Forms: order and time of the fields, sent or left; never what was typed"),
 }
 MEASURES = {
-    "tracker": "The script in the pages",
-    "hybrid": "The script; beside it, views that it missed are shown as unconfirmed",
-    "edge": "The edge alone: no script, each page served to a person is a page view",
+    "tracker": N_("The script in the pages"),
+    "hybrid": N_("The script; beside it, views that it missed are shown as unconfirmed"),
+    "edge": N_("The edge alone: no script, each page served to a person is a page view"),
 }
 CNIL_FORCES: Mapping[str, Any] = {"salt_period": "day"}
 """What CNIL mode sets of the other switches; what it takes off events is the edge's part."""
@@ -90,7 +91,9 @@ def _flag(name: str) -> Callable[[str], bool]:
     def read(text: str) -> bool:
         word = text.strip().lower()
         if word not in _ON | _OFF:
-            raise FieldError(name, f"{name}: type on or off, not {text!r}.")
+            raise FieldError(
+                name, _("%(name)s: type on or off, not %(text)r.", name=name, text=text)
+            )
         return word in _ON
 
     return read
@@ -100,13 +103,16 @@ def _rules(text: str) -> list[dict[str, Any]]:
     try:
         return [plain_rule(rule) for rule in parse_text(text)]
     except RuleError as error:
-        raise FieldError("rules", f"Nothing was saved: {error}.") from None
+        raise FieldError("rules", _("Nothing was saved: %(error)s.", error=error)) from None
 
 
 def _choice(name: str, choices: Mapping[str, str]) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in choices:
-            raise FieldError(name, f"{name}: choose one of {', '.join(choices)}.")
+            raise FieldError(
+                name,
+                _("%(name)s: choose one of %(choices)s.", name=name, choices=", ".join(choices)),
+            )
         return text
 
     return read
@@ -116,7 +122,9 @@ def _number(name: str, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         digits = text.strip()
         if not (digits.isascii() and digits.isdecimal() and int(digits) <= most):
-            raise FieldError(name, f"{name}: type a whole number from 0 to {most}.")
+            raise FieldError(
+                name, _("%(name)s: type a whole number from 0 to %(most)s.", name=name, most=most)
+            )
         return int(digits)
 
     return read
@@ -126,7 +134,10 @@ def _matching(name: str, form: re.Pattern[str], wanted: str) -> Callable[[str], 
     def read(text: str) -> str:
         value = text.strip()
         if value and not form.fullmatch(value):
-            raise FieldError(name, f"{name}: {text!r} is not {wanted}.")
+            raise FieldError(
+                name,
+                _("%(name)s: %(text)r is not %(wanted)s.", name=name, text=text, wanted=_(wanted)),
+            )
         return value
 
     return read
@@ -140,14 +151,14 @@ def read_prefix(text: str) -> str:
     """
     prefix = text.strip().rstrip("/")
     if not _PREFIX.fullmatch(prefix):
-        raise FieldError("prefix", f"prefix: {text!r} is not a path such as /sf.")
+        raise FieldError("prefix", _("prefix: %(text)r is not a path such as /sf.", text=text))
     return prefix
 
 
 def _currency(text: str) -> str:
     code = text.strip().upper()
     if not _CURRENCY.fullmatch(code):
-        raise FieldError("currency", f"currency: {text!r} is not a code such as EUR.")
+        raise FieldError("currency", _("currency: %(text)r is not a code such as EUR.", text=text))
     return code
 
 
@@ -155,7 +166,9 @@ def _names(text: str) -> list[str]:
     names = list(dict.fromkeys(text.replace(",", " ").split()))
     for name in names:
         if not _PARAMETER.fullmatch(name):
-            raise FieldError("kept_params", f"kept_params: {name!r} is no parameter's name.")
+            raise FieldError(
+                "kept_params", _("kept_params: %(name)r is no parameter's name.", name=name)
+            )
     return names
 
 
@@ -163,7 +176,14 @@ def _modules(text: str) -> list[str]:
     wanted = text.replace(",", " ").split()
     for name in wanted:
         if name not in MODULES:
-            raise FieldError("modules", f"modules: {name!r} is none of {', '.join(MODULES)}.")
+            raise FieldError(
+                "modules",
+                _(
+                    "modules: %(name)r is none of %(modules)s.",
+                    name=name,
+                    modules=", ".join(MODULES),
+                ),
+            )
     return [name for name in MODULES if name in wanted]
 
 
@@ -174,7 +194,7 @@ def _host_or_none(field: str) -> Callable[[str], str]:
 def _upstreams(text: str) -> list[str]:
     upstreams = [read_upstream(url) for url in text.replace(",", " ").split()]
     if not upstreams:
-        raise FieldError("upstreams", "upstreams: type at least one address.")
+        raise FieldError("upstreams", _("upstreams: type at least one address."))
     return list(dict.fromkeys(upstreams))
 
 
@@ -191,7 +211,7 @@ SWITCHES: dict[str, Switch] = {
         Switch("prefix", read_prefix, "path under which the edge answers itself"),
         Switch(
             "script_name",
-            _matching("script_name", _NAME, "a name of letters, digits, - and _"),
+            _matching("script_name", _NAME, N_("a name of letters, digits, - and _")),
             "the script's name, without .js",
         ),
         Switch("quiet", _flag("quiet"), "rotating names instead of prefix and script name"),
@@ -220,7 +240,7 @@ SWITCHES: dict[str, Switch] = {
         Switch("debug", _flag("debug"), "tell in headers what was decided and dropped"),
         Switch(
             "debug_key",
-            _matching("debug_key", _NAME, "letters, digits, - and _"),
+            _matching("debug_key", _NAME, N_("letters, digits, - and _")),
             "the same, for requests with this key in X-Statflow-Debug",
         ),
     )
@@ -240,12 +260,19 @@ def change_site(
     unknown = [name for name in changes if name not in SWITCHES]
     if unknown:
         raise FieldError(
-            unknown[0], f"There is no switch {unknown[0]!r}; there are {', '.join(SWITCHES)}."
+            unknown[0],
+            _(
+                "There is no switch %(unknown)r; there are %(switches)s.",
+                unknown=unknown[0],
+                switches=", ".join(SWITCHES),
+            ),
         )
     values = {name: SWITCHES[name].read(text) for name, text in changes.items()}
     canonical = values.get("canonical_host", site.canonical_host)
     if canonical and canonical not in {site.host, *site.aliases}:
-        raise FieldError("canonical_host", f"{canonical} is not a name of this site.")
+        raise FieldError(
+            "canonical_host", _("%(canonical)s is not a name of this site.", canonical=canonical)
+        )
     before = _names_of(site)
     if "quiet" in values:
         _set_quiet(site, quiet=values.pop("quiet"))

@@ -7,15 +7,22 @@ to edit is only not offered to others.
 
 from dataclasses import dataclass
 
+from portal.language import N_
+
 
 @dataclass(frozen=True, slots=True)
 class TabPage:
-    """One page: ``endpoint`` takes the site's host; ``edits`` needs the right to edit the site."""
+    """One page: ``endpoint`` takes the site's host.
+
+    ``edits`` needs the right to edit the site; ``timed`` pages have a period and filters, which go
+    along from one to the next.
+    """
 
     name: str
     label: str
     endpoint: str
     edits: bool = False
+    timed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,47 +42,52 @@ class Group:
 
 
 GROUPS: tuple[Group, ...] = (
-    Group("Overview", (TabPage("overview", "Overview", "dashboard.overview"),)),
-    Group("Live", (TabPage("live", "Live", "live.page"),)),
+    Group(N_("Overview"), (TabPage("overview", N_("Overview"), "dashboard.overview", timed=True),)),
+    Group(N_("Live"), (TabPage("live", N_("Live"), "live.page"),)),
     Group(
-        "Behaviour",
+        N_("Behaviour"),
         (
-            TabPage("funnels", "Funnels", "funnels.page"),
-            TabPage("journeys", "Journeys", "journeys.page"),
-            TabPage("retention", "Retention", "retention.page"),
-            TabPage("pages", "Pages", "behaviour.pages"),
-            TabPage("map", "Maps", "behaviour.page_map"),
-            TabPage("clicks", "Rage and dead clicks", "behaviour.clicks"),
-            TabPage("vitals", "Vitals", "behaviour.vitals"),
-            TabPage("errors", "Errors", "behaviour.errors"),
-            TabPage("forms", "Forms", "behaviour.forms"),
+            TabPage("funnels", N_("Funnels"), "funnels.page", timed=True),
+            TabPage("journeys", N_("Journeys"), "journeys.page", timed=True),
+            TabPage("retention", N_("Retention"), "retention.page", timed=True),
+            TabPage("pages", N_("Pages"), "behaviour.pages", timed=True),
+            TabPage("map", N_("Maps"), "behaviour.page_map", timed=True),
+            TabPage("clicks", N_("Rage and dead clicks"), "behaviour.clicks", timed=True),
+            TabPage("vitals", N_("Vitals"), "behaviour.vitals", timed=True),
+            TabPage("errors", N_("Errors"), "behaviour.errors", timed=True),
+            TabPage("forms", N_("Forms"), "behaviour.forms", timed=True),
         ),
     ),
     Group(
-        "Edge",
+        N_("Edge"),
         (
-            TabPage("edge", "Health", "sites.edge"),
-            TabPage("capture", "Capture", "capture.capture"),
-            TabPage("answers", "Answers", "served.answers"),
-            TabPage("crawlers", "Crawlers", "served.crawlers"),
-            TabPage("events", "Events", "sites.events"),
+            TabPage("edge", N_("Health"), "sites.edge"),
+            TabPage("capture", N_("Capture"), "capture.capture", timed=True),
+            TabPage("answers", N_("Answers"), "served.answers", timed=True),
+            TabPage("crawlers", N_("Crawlers"), "served.crawlers", timed=True),
+            TabPage("events", N_("Events"), "sites.events"),
         ),
     ),
     Group(
-        "Settings",
+        N_("Settings"),
         (
-            TabPage("settings", "General", "sites.settings", edits=True),
-            TabPage("rules", "Rules", "rules.page"),
-            TabPage("verify", "Verify", "verify.page", edits=True),
-            TabPage("goals", "Goals", "goals.page", edits=True),
-            TabPage("properties", "Properties", "properties.page", edits=True),
-            TabPage("funnel_settings", "Funnels", "funnel_settings.page", edits=True),
-            TabPage("segments", "Segments", "segments.page"),
-            TabPage("notes", "Notes", "notes.page"),
-            TabPage("sharing", "Sharing", "sharing_settings.page", edits=True),
-            TabPage("reports", "Reports", "messages.page", edits=True),
-            TabPage("data", "Data", "data.page", edits=True),
-            TabPage("privacy", "Privacy page", "privacy.settings", edits=True),
+            TabPage("settings", N_("General"), "sites.settings", edits=True),
+            TabPage("rules", N_("Rules"), "rules.page"),
+            TabPage("verify", N_("Verify"), "verify.page", edits=True),
+            TabPage("goals", N_("Goals"), "goals.page", edits=True),
+            TabPage("properties", N_("Properties"), "properties.page", edits=True),
+            TabPage("funnel_settings", N_("Funnels"), "funnel_settings.page", edits=True),
+            TabPage("segments", N_("Segments"), "segments.page"),
+            TabPage("notes", N_("Notes"), "notes.page"),
+            TabPage("sharing", N_("Sharing"), "sharing_settings.page", edits=True),
+            TabPage("reports", N_("Reports"), "messages.page", edits=True),
+            TabPage("data", N_("Data"), "data.page", edits=True),
+            TabPage("privacy", N_("Privacy page"), "privacy.settings", edits=True),
         ),
     ),
 )
+
+
+def label_of(name: str) -> str:
+    """Give the label of a page."""
+    return next(page.label for group in GROUPS for page in group.pages if page.name == name)

@@ -12,6 +12,7 @@ from flask_login import login_required
 
 from portal.accounts.signin import me
 from portal.config import here
+from portal.language import _
 from portal.models import Site
 from portal.needs import needs
 from portal.sessions import reading
@@ -43,7 +44,7 @@ def look(host: str) -> ResponseReturnValue:
     """Look, and show what was found."""
     site = site_or_stop(host, Right.EDIT_SITE)
     if wait_s := here().verify_limit.take(str(me().id), here().now().timestamp()):
-        flash(f"Too many looks: wait {wait_s} seconds, then try again.", "bad")
+        flash(_("Too many looks: wait %(wait_s)s seconds, then try again.", wait_s=wait_s), "bad")
         return _show(site, None), 429
     return _show(site, _look(site))
 
@@ -51,11 +52,11 @@ def look(host: str) -> ResponseReturnValue:
 def _look(site: Site) -> list[Check]:
     payload, on = site_payload(site), injection_is_on(reading())
     try:
-        return here().config.verify(payload, on)
+        return here().config.verify(payload, on, me().is_admin)
     except Exception:
         log.exception("the site could not be looked at")
-        said = "The look failed; the portal's log says why."
-        return [Check("The look itself", Found.WRONG, "failed", said)]
+        said = _("The look failed; the portal's log says why.")
+        return [Check(_("The look itself"), Found.WRONG, "failed", said)]
 
 
 def _show(site: Site, checks: list[Check] | None) -> str:

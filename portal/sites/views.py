@@ -18,6 +18,7 @@ from portal.commands import add_site, remove_site, update_aliases
 from portal.config import here
 from portal.dashboard.glance import render_glance
 from portal.data.holds import hold_of
+from portal.language import _
 from portal.models import Site, Team
 from portal.needs import Who, needs
 from portal.sessions import reading
@@ -71,7 +72,10 @@ def new() -> ResponseReturnValue:
         except FieldError as error:
             _show(form, error)
         else:
-            _say(publish_sites(), f"{host} is added, and the edge serves it from now on.")
+            _say(
+                publish_sites(),
+                _("%(host)s is added, and the edge serves it from now on.", host=host),
+            )
             return redirect(url_for("dashboard.overview", host=host))
     page = render_template("sites/new.html", form=form, teams=teams, timezones=timezones())
     return page, 422 if form.errors else 200
@@ -109,7 +113,7 @@ def settings(host: str) -> ResponseReturnValue:
         except FieldError as error:
             _show(form, error)
         else:
-            _say(publish_sites(), "Saved, and the edge follows from now on.")
+            _say(publish_sites(), _("Saved, and the edge follows from now on."))
             return redirect(url_for("sites.settings", host=site.host))
     may_delete = site.id in {s.id for s in sites_with(reading(), me().id, Right.DELETE_SITE)}
     page = render_template(
@@ -212,7 +216,9 @@ def injection() -> ResponseReturnValue:
     on = request.form.get("state") == "on"
     with here().database.writing() as session:
         set_injection(session, on=on)
-    done = "Pages carry the script again." if on else "No page of any site is touched any more."
+    done = (
+        _("Pages carry the script again.") if on else _("No page of any site is touched any more.")
+    )
     _say(publish_sites(), done)
     return redirect(url_for("sites.edge", host=request.form.get("back", "")))
 
@@ -223,7 +229,7 @@ def delete(host: str) -> ResponseReturnValue:
     """Delete a site, if its name was typed."""
     site = site_or_stop(host)
     if request.form.get("name", "").strip().lower() != site.host:
-        flash(f"Nothing was deleted: type {site.host} to delete it.", "bad")
+        flash(_("Nothing was deleted: type %(host)s to delete it.", host=site.host), "bad")
         return redirect(url_for("sites.settings", host=site.host))
     team_id = site.team_id
     try:
@@ -234,7 +240,7 @@ def delete(host: str) -> ResponseReturnValue:
         return redirect(url_for("sites.settings", host=site.host))
     _say(
         publish_sites(),
-        f"{site.host} is deleted, the edge no longer serves it, and its numbers go.",
+        _("%(host)s is deleted, the edge no longer serves it, and its numbers go.", host=site.host),
     )
     return redirect(url_for("certificates.of_team", team_id=team_id, key=key))
 

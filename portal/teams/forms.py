@@ -4,21 +4,24 @@ from flask_wtf import FlaskForm
 from wtforms import EmailField, StringField
 from wtforms.validators import AnyOf, InputRequired
 
+from portal.language import N_
 from portal.models import Role
 
 
 class NameForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """A team's name."""
 
-    name = StringField("Name", [InputRequired("Type a name.")])
+    name = StringField(N_("Name"), [InputRequired(N_("Type a name."))])
 
 
 class InviteForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """Who is invited, as what, and where: the whole team, or one site by its id."""
 
-    email = EmailField("E-mail", [InputRequired("Type an e-mail address.")])
-    role = StringField("Role", [AnyOf(list(Role), "Choose a role.")], default=Role.VIEWER.value)
-    place = StringField("Sees")
+    email = EmailField(N_("E-mail"), [InputRequired(N_("Type an e-mail address."))])
+    role = StringField(
+        N_("Role"), [AnyOf(list(Role), N_("Choose a role."))], default=Role.VIEWER.value
+    )
+    place = StringField(N_("Sees"))
 
     def chosen_role(self) -> Role:
         """Give the role, once the form is valid."""

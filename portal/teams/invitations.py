@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session, joinedload
 
 from portal.accounts.one_time import LinkKind, make_link, spend_link
 from portal.commands import CommandError, add_user, is_email
+from portal.language import N_, _
 from portal.models import Guest, Membership, OneTimeLink, Role, Site, Team, User
 from portal.teams.rights import GUEST_ROLES
 
-WRONG_ACCOUNT = "This invitation is for another address."
+WRONG_ACCOUNT = N_("This invitation is for another address.")
 
 
 def invite(  # noqa: PLR0913 - keyword-only past the first three
@@ -33,13 +34,13 @@ def invite(  # noqa: PLR0913 - keyword-only past the first three
         CommandError: The address is none, or the site or role cannot be given to a guest.
     """
     if not is_email(email):
-        raise CommandError("email", f"{email!r} is not an e-mail address.")
+        raise CommandError("email", _("%(email)r is not an e-mail address.", email=email))
     if site_id is not None:
         site = session.get(Site, site_id)
         if site is None or site.team_id != team.id:
-            raise CommandError("place", "Choose the team or one of its sites.")
+            raise CommandError("place", _("Choose the team or one of its sites."))
         if role not in GUEST_ROLES:
-            raise CommandError("role", "A guest of one site is an editor or a viewer.")
+            raise CommandError("role", _("A guest of one site is an editor or a viewer."))
     return make_link(
         session,
         LinkKind.INVITE,
@@ -55,7 +56,7 @@ def invite(  # noqa: PLR0913 - keyword-only past the first three
 def place_of(link: OneTimeLink) -> str:
     """Say what an invitation is to."""
     team = link.team.name if link.team else ""
-    return link.site.host if link.site else f"the team {team}"
+    return link.site.host if link.site else _("the team %(team)s", team=team)
 
 
 def open_invitations(session: Session, team_id: int, now: datetime) -> list[OneTimeLink]:

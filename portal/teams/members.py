@@ -1,7 +1,8 @@
 """What is done to a team and its people: roles, leaving, handing over, ending.
 
 Each takes a session whose transaction the caller opened, the rights of who acts, and refuses what
-those do not cover. The one invariant: a team has an owner for as long as it has anybody.
+those do not cover. The one invariant: a team has an owner for as long as it has anybody, also when
+two people change it at once: they take turns at the team's row (``hold_team``).
 """
 
 from datetime import datetime, timedelta
@@ -11,13 +12,14 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.commands import DEFAULT_TEAM, CommandError, remove_site
 from portal.data.holds import in_force, refuse_held
+from portal.language import N_, _
 from portal.models import Guest, LegalHold, Membership, Role, Site, Team, User
 from portal.teams.rights import GUEST_ROLES, RIGHTS, Right, roles_given_by
 
 WAITING = timedelta(days=7)
 MAX_NAME = 80
-LAST_OWNER = "A team needs an owner: make somebody else one first."
-NOT_YOURS = "Only an owner can do that."
+LAST_OWNER = N_("A team needs an owner: make somebody else one first.")
+NOT_YOURS = N_("Only an owner can do that.")
 
 
 def read_team_name(session: Session, text: str, except_team: int = 0) -> str:
@@ -28,10 +30,12 @@ def read_team_name(session: Session, text: str, except_team: int = 0) -> str:
     """
     name = " ".join(text.split())
     if not name or len(name) > MAX_NAME:
-        raise CommandError("name", f"Type a name of at most {MAX_NAME} characters.")
+        raise CommandError(
+            "name", _("Type a name of at most %(max_name)s characters.", max_name=MAX_NAME)
+        )
     taken = exists().where(func.lower(Team.name) == name.lower(), Team.id != except_team)
     if session.scalar(select(taken)):
-        raise CommandError("name", "There is a team of this name already.")
+        raise CommandError("name", _("There is a team of this name already."))
     return name
 
 
@@ -56,7 +60,13 @@ def rename_team(session: Session, team: Team, name: str) -> None:
         CommandError: The name is not good, or the team is the first one.
     """
     if team.name == DEFAULT_TEAM:
-        raise CommandError("name", f"The team {DEFAULT_TEAM} keeps its name: commands use it.")
+        raise CommandError(
+            "name",
+            _(
+                "The team %(default_team)s keeps its name: commands use it.",
+                default_team=DEFAULT_TEAM,
+            ),
+        )
     team.name = read_team_name(session, name, except_team=team.id)
 
 
@@ -69,7 +79,7 @@ def need_factor(session: Session, team: Team, owner_id: int, *, needed: bool) ->
         CommandError: The owner who asks has none.
     """
     if needed and not session.get_one(User, owner_id).has_factor:
-        raise CommandError("factor", "Set up a second factor of your own first.")
+        raise CommandError("factor", _("Set up a second factor of your own first."))
     team.needs_factor = needed
     if not needed:
         return []
@@ -105,6 +115,14 @@ def guests_of(session: Session, team_id: int) -> list[Guest]:
     return list(
         session.scalars(query.where(Site.team_id == team_id).order_by(User.email, Site.host))
     )
+
+
+def hold_team(session: Session, team_id: int) -> None:
+    """Keep others from changing a team's people until the transaction ends.
+
+    What is to be believed of them has to be read after this. SQLite knows one writer only.
+    """
+    session.execute(select(Team.id).where(Team.id == team_id).with_for_update())
 
 
 def change_role(
@@ -175,29 +193,34 @@ def change_guest(session: Session, team_id: int, user_id: int, site_id: int, rol
     """
     guest = session.get(Guest, (user_id, site_id))
     if guest is None or guest.site.team_id != team_id or role not in GUEST_ROLES:
-        raise CommandError("role", "There is no such guest.")
+        raise CommandError("role", _("There is no such guest."))
     guest.role = role
 
 
 def _member(session: Session, team_id: int, user_id: int, by: frozenset[Right]) -> Membership:
     """Find a member whom somebody with these rights may change; owners only by owners."""
-    member = session.get(Membership, (user_id, team_id))
+    hold_team(session, team_id)
+    member = session.get(Membership, (user_id, team_id), populate_existing=True)
     if member is None:
-        raise CommandError("member", "This person is not in the team.")
+        raise CommandError("member", _("This person is not in the team."))
     if member.role not in roles_given_by(by):
         raise CommandError("member", NOT_YOURS)
     return member
 
 
 def _refuse_last_owner(session: Session, member: Membership) -> None:
+    if is_last_owner(session, member):
+        raise CommandError("member", LAST_OWNER)
+
+
+def is_last_owner(session: Session, member: Membership) -> bool:
+    """Tell whether a team that is held would have no owner without this member."""
     if member.role != Role.OWNER:
-        return
-    query = select(Membership.user_id).where(
+        return False
+    owners = select(func.count()).where(
         Membership.team_id == member.team_id, Membership.role == Role.OWNER
     )
-    # The rows are locked where the database can, so that two owners cannot leave at once.
-    if len(list(session.scalars(query.with_for_update()))) == 1:
-        raise CommandError("member", LAST_OWNER)
+    return session.scalar(owners) == 1
 
 
 def end_team(session: Session, team: Team, typed: str, now: datetime) -> None:
@@ -208,11 +231,16 @@ def end_team(session: Session, team: Team, typed: str, now: datetime) -> None:
         HeldError: A site of it is under a legal hold.
     """
     if team.name == DEFAULT_TEAM:
-        raise CommandError("name", f"The team {DEFAULT_TEAM} stays: commands use it.")
+        raise CommandError(
+            "name",
+            _("The team %(default_team)s stays: commands use it.", default_team=DEFAULT_TEAM),
+        )
     for site in team.sites:
         refuse_held(session, site.id, now)
     if " ".join(typed.split()) != team.name:
-        raise CommandError("name", f"Nothing was deleted: type {team.name} to delete it.")
+        raise CommandError(
+            "name", _("Nothing was deleted: type %(name)s to delete it.", name=team.name)
+        )
     team.ends_at = team.ends_at or now + WAITING
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session, selectinload
 
+from portal.language import N_
 from portal.models import CodeApp, Guest, Membership, Passkey, Role, Site, SiteHost, Team, User
 
 
@@ -34,19 +35,19 @@ class Right(StrEnum):
 
 
 MEANINGS: dict[Right, str] = {
-    Right.VIEW_STATS: "See a site's numbers, its edge and its events",
-    Right.EDIT_SITE: "Change a site's settings and rules",
-    Right.ADD_SITE: "Add sites to the team",
-    Right.DELETE_SITE: "Delete a site",
-    Right.MOVE_SITE: "Move a site to another team in which one may add sites",
-    Right.SEE_CHANGES: "See who changed what of a site",
-    Right.ERASE_DATA: "Erase numbers of a site, see the certificates, hold it from being erased",
-    Right.SEE_TEAM: "See who is in the team",
-    Right.MANAGE_PEOPLE: "Invite people and guests, change their roles, remove them",
-    Right.RENAME_TEAM: "Rename the team",
-    Right.NEED_FACTOR: "Ask everybody of the team for a second factor, or no longer",
-    Right.MANAGE_OWNERS: "Make owners, change and remove them, hand the team over",
-    Right.DELETE_TEAM: "Delete the team, and keep it while it waits",
+    Right.VIEW_STATS: N_("See a site's numbers, its edge and its events"),
+    Right.EDIT_SITE: N_("Change a site's settings and rules"),
+    Right.ADD_SITE: N_("Add sites to the team"),
+    Right.DELETE_SITE: N_("Delete a site"),
+    Right.MOVE_SITE: N_("Move a site to another team in which one may add sites"),
+    Right.SEE_CHANGES: N_("See who changed what of a site"),
+    Right.ERASE_DATA: N_("Erase numbers of a site, see certificates, hold it from being erased"),
+    Right.SEE_TEAM: N_("See who is in the team"),
+    Right.MANAGE_PEOPLE: N_("Invite people and guests, change their roles, remove them"),
+    Right.RENAME_TEAM: N_("Rename the team"),
+    Right.NEED_FACTOR: N_("Ask everybody of the team for a second factor, or no longer"),
+    Right.MANAGE_OWNERS: N_("Make owners, change and remove them, hand the team over"),
+    Right.DELETE_TEAM: N_("Delete the team, and keep it while it waits"),
 }
 _OF_OWNERS = frozenset({Right.NEED_FACTOR, Right.MANAGE_OWNERS, Right.DELETE_TEAM})
 
@@ -57,6 +58,8 @@ RIGHTS: dict[Role, frozenset[Right]] = {
     Role.VIEWER: frozenset({Right.VIEW_STATS, Right.SEE_TEAM}),
 }
 GUEST_ROLES = (Role.EDITOR, Role.VIEWER)
+ROLE_NAMES = (N_("owner"), N_("admin"), N_("editor"), N_("viewer"))
+"""Roles as people read them; each is its own value."""
 GUEST_RIGHTS: dict[Role, frozenset[Right]] = {
     role: RIGHTS[role] - {Right.SEE_TEAM} for role in GUEST_ROLES
 }
@@ -155,6 +158,7 @@ def teams_that_wait(session: Session, user_id: int) -> list[Team]:
 
 def may_write_events(user: User, site: Site) -> bool:
     """Tell of loaded rows whether a person may send events of a site, for the edges' list."""
-    roles = roles_with(Right.EDIT_SITE)
-    of_team = any(m.team_id == site.team_id and m.role in roles for m in user.memberships)
-    return of_team and (user.has_factor or not site.team.needs_factor)
+    held = [RIGHTS[m.role] for m in user.memberships if m.team_id == site.team_id]
+    held += [GUEST_RIGHTS[guest.role] for guest in site.guests if guest.user_id == user.id]
+    is_open = user.has_factor or not site.team.needs_factor
+    return is_open and any(Right.EDIT_SITE in rights for rights in held)

@@ -13,9 +13,11 @@ from flask_login import login_required
 from sqlalchemy.orm import Session
 
 from portal.accounts import messages
+from portal.accounts.mailing import Topic, mail_wait_s, writing_to
 from portal.accounts.signin import freshly, lead, me
 from portal.commands import CommandError
 from portal.config import here
+from portal.language import N_, _
 from portal.models import Role, Site, Team
 from portal.needs import Who, declared_right, needs
 from portal.sessions import end_reading, reading
@@ -35,6 +37,7 @@ from portal.teams.rights import (
 )
 
 blueprint = Blueprint("teams", __name__)
+SLOW = N_("Too many invitations. Wait %(seconds)s seconds, then try again.")
 
 
 @blueprint.before_request
@@ -67,7 +70,7 @@ def index() -> ResponseReturnValue:
         except CommandError as error:
             form.name.errors = [str(error)]
         else:
-            flash(f"The team {team.name} is made, and you own it.", "good")
+            flash(_("The team %(name)s is made, and you own it.", name=team.name), "good")
             return redirect(url_for("teams.page", team_id=team.id))
     mine = members.teams_of(reading(), me().id)
     waiting = teams_that_wait(reading(), me().id)
@@ -118,6 +121,9 @@ def invitations(team_id: int) -> ResponseReturnValue:
     if role not in roles_given_by(rights_in(reading(), me().id, team_id)):
         abort(403)
     send, email = here().config.send_mail, (form.email.data or "").strip().lower()
+    if send is not None and (wait_s := mail_wait_s(me().id, Topic.INVITATION, email)):
+        form.email.errors = [_(SLOW, seconds=wait_s)]
+        return _show(team, form), 429
     try:
         with here().database.writing() as writing:
             token = invite(
@@ -137,15 +143,16 @@ def invitations(team_id: int) -> ResponseReturnValue:
         end_reading()
         team = team_or_stop(team_id)
         return _show(team, link=messages.invitation_address(token)), 200
-    mail = messages.invitation(email, _place(team, form.site_id()), role.value, token)
+    with writing_to(email):
+        mail = messages.invitation(email, _place(team, form.site_id()), _(role.value), token)
     here().background.put(lambda: send(mail))
-    flash(f"The invitation is on its way to {email}.", "good")
+    flash(_("The invitation is on its way to %(email)s.", email=email), "good")
     return redirect(url_for("teams.page", team_id=team_id))
 
 
 def _place(team: Team, site_id: int | None) -> str:
     site = reading().get(Site, site_id) if site_id is not None else None
-    return site.host if site is not None else f"the team {team.name}"
+    return site.host if site is not None else _("the team %(name)s", name=team.name)
 
 
 def _change(team_id: int, done: str, do: Callable[[Session], object]) -> ResponseReturnValue:
@@ -153,6 +160,9 @@ def _change(team_id: int, done: str, do: Callable[[Session], object]) -> Respons
     team_or_stop(team_id)
     try:
         with here().database.writing() as writing:
+            members.hold_team(writing, team_id)
+            if declared_right() not in rights_in(writing, me().id, team_id):
+                abort(403)  # It was taken away a moment ago.
             do(writing)
     except FieldError as error:
         flash(str(error), "bad")
@@ -180,7 +190,7 @@ def withdraw_invitation(team_id: int, number: int) -> ResponseReturnValue:
     """Void an invitation."""
     return _change(
         team_id,
-        "The invitation no longer works.",
+        _("The invitation no longer works."),
         lambda writing: withdraw(writing, team_id, number),
     )
 
@@ -189,33 +199,35 @@ def withdraw_invitation(team_id: int, number: int) -> ResponseReturnValue:
 @needs(Right.MANAGE_PEOPLE)
 def role(team_id: int, user_id: int) -> ResponseReturnValue:
     """Give a member another role."""
-    wanted, by = _role(), rights_in(reading(), me().id, team_id)
-    return _change(
-        team_id,
-        "The role is changed.",
-        lambda writing: members.change_role(writing, team_id, user_id, wanted, by),
-    )
+    wanted = _role()
+
+    def do(writing: Session) -> None:
+        by = rights_in(writing, me().id, team_id)
+        members.change_role(writing, team_id, user_id, wanted, by)
+
+    return _change(team_id, _("The role is changed."), do)
 
 
 @blueprint.post("/teams/<int:team_id>/members/<int:user_id>/remove")
 @needs(Right.MANAGE_PEOPLE)
 def remove(team_id: int, user_id: int) -> ResponseReturnValue:
     """Take a member out."""
-    by = rights_in(reading(), me().id, team_id)
-    return _change(
-        team_id,
-        "The person is no longer in the team.",
-        lambda writing: members.remove_member(writing, team_id, user_id, by),
-    )
+
+    def do(writing: Session) -> None:
+        by = rights_in(writing, me().id, team_id)
+        members.remove_member(writing, team_id, user_id, by)
+
+    return _change(team_id, _("The person is no longer in the team."), do)
 
 
 @blueprint.post("/teams/<int:team_id>/members/<int:user_id>/owner")
 @needs(Right.MANAGE_OWNERS)
+@freshly
 def hand_over(team_id: int, user_id: int) -> ResponseReturnValue:
     """Hand the team over to a member."""
     return _change(
         team_id,
-        "The team is handed over; you stay as an admin.",
+        _("The team is handed over; you stay as an admin."),
         lambda writing: members.hand_over(writing, team_id, me().id, user_id),
     )
 
@@ -226,7 +238,7 @@ def remove_guest(team_id: int, user_id: int, site_id: int) -> ResponseReturnValu
     """Take a guest away from a site."""
     return _change(
         team_id,
-        "The guest no longer sees the site.",
+        _("The guest no longer sees the site."),
         lambda writing: members.remove_guest(writing, team_id, user_id, site_id),
     )
 
@@ -238,7 +250,7 @@ def guest_role(team_id: int, user_id: int, site_id: int) -> ResponseReturnValue:
     wanted = _role()
     return _change(
         team_id,
-        "The role is changed.",
+        _("The role is changed."),
         lambda writing: members.change_guest(writing, team_id, user_id, site_id, wanted),
     )
 
@@ -249,7 +261,7 @@ def leave(team_id: int) -> ResponseReturnValue:
     """Leave a team."""
     return _change(
         team_id,
-        "You are no longer in the team.",
+        _("You are no longer in the team."),
         lambda writing: members.leave(writing, team_id, me().id),
     )
 
@@ -261,7 +273,7 @@ def rename(team_id: int) -> ResponseReturnValue:
     name = request.form.get("name", "")
     return _change(
         team_id,
-        "The team is renamed.",
+        _("The team is renamed."),
         lambda writing: members.rename_team(writing, writing.get_one(Team, team_id), name),
     )
 
@@ -277,12 +289,18 @@ def factor(team_id: int) -> ResponseReturnValue:
         team = writing.get_one(Team, team_id)
         told.extend(members.need_factor(writing, team, me().id, needed=needed))
 
-    done = "no longer asks for a second factor" if not needed else "asks for a second factor now"
-    answer = _change(team_id, f"The team {done}.", do)
+    done = (
+        _("The team asks for a second factor now.")
+        if needed
+        else _("The team no longer asks for a second factor.")
+    )
+    answer = _change(team_id, done, do)
     send, name = here().config.send_mail, reading().get_one(Team, team_id).name
     if send is not None:
         for email in told:
-            here().background.put(partial(send, messages.team_needs_factor(email, name)))
+            with writing_to(email):
+                mail = messages.team_needs_factor(email, name)
+            here().background.put(partial(send, mail))
     return answer
 
 
@@ -293,7 +311,7 @@ def delete(team_id: int) -> ResponseReturnValue:
     typed, now = request.form.get("name", ""), here().now()
     return _change(
         team_id,
-        "The team and its sites go in seven days. Until then you can keep it.",
+        _("The team and its sites go in seven days. Until then you can keep it."),
         lambda writing: members.end_team(writing, writing.get_one(Team, team_id), typed, now),
     )
 
@@ -306,7 +324,7 @@ def keep(team_id: int) -> ResponseReturnValue:
     def do(writing: Session) -> None:
         writing.get_one(Team, team_id).ends_at = None
 
-    return _change(team_id, "The team stays.", do)
+    return _change(team_id, _("The team stays."), do)
 
 
 @blueprint.post("/sites/<host>/move")
@@ -320,5 +338,12 @@ def move(host: str) -> ResponseReturnValue:
         abort(404)
     with here().database.writing() as writing:
         members.move_site(writing, writing.get_one(Site, site.id), team)
-    flash(f"{site.host} belongs to the team {team.name} now; its guests are gone.", "good")
+    flash(
+        _(
+            "%(host)s belongs to the team %(name)s now; its guests are gone.",
+            host=site.host,
+            name=team.name,
+        ),
+        "good",
+    )
     return redirect(url_for("sites.index"))

@@ -72,11 +72,17 @@ def find_fault(status: int, body: bytes) -> str:
 
 
 class Child:
-    """One part: a command that serves on a port of loopback."""
+    """One part: a command that serves on a port of loopback, by the code of ``root``."""
 
     def __init__(
-        self, command: Sequence[str], port: int, log: Path, environment: Mapping[str, str]
+        self,
+        command: Sequence[str],
+        port: int,
+        log: Path,
+        environment: Mapping[str, str],
+        root: Path = ROOT,
     ) -> None:
+        self._root = root
         self.port = port
         self.log = log
         self.environment = dict(environment)
@@ -101,7 +107,7 @@ class Child:
         """Start it without waiting."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, cwd=ROOT, env=self.environment, stdout=log, stderr=log
+                self._command, cwd=self._root, env=self.environment, stdout=log, stderr=log
             )
 
     def wait(self) -> Self:

@@ -23,6 +23,7 @@ import psutil
 import pytest
 
 from store.client import Store
+from store.embedded_disk import CUT_EXIT, WATCH_S
 from tests.chaos.figures import Figures
 from tests.chaos.installation import Child, Installation, find_fault
 from tests.chaos.ledger import Ledger, has_plan, read_accounts
@@ -232,7 +233,10 @@ async def clickhouse_dies_inside_inserts(parts: Installation, load: Load) -> str
 
 
 async def disks_are_full(parts: Installation, load: Load) -> str:
-    """No file of Redis, the edge and the store may grow: Redis ends, beacons get 503, all wait."""
+    """No file of Redis, the edge and the store may grow: Redis ends, beacons get 503, all wait.
+
+    The store ends too once a write of its own is cut (``store.embedded_disk``).
+    """
     processes = [psutil.Process(parts.redis.pid), psutil.Process(parts.edge.pid)]
     processes.append(psutil.Process(parts.store.process.pid))
     # Room enough for its log, or the edge could not say so.
@@ -247,11 +251,15 @@ async def disks_are_full(parts: Installation, load: Load) -> str:
             process.rlimit(psutil.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     parts.redis.kill()
     await asyncio.to_thread(parts.redis.start)
-    if parts.store.process.poll() is not None:
+    await asyncio.sleep(2 * WATCH_S)  # It may have been cut a moment ago.
+    status = parts.store.process.poll()
+    assert status in {None, CUT_EXIT}
+    if status is not None:
         await asyncio.to_thread(parts.restart_store)
     log = parts.edge.log.read_text()
     assert "the spool refuses" in log, "a full disk was not said"
-    return f"{load.tally.answers[503]} beacons refused"
+    ended = "the store ended" if status else "the store went on"
+    return f"{load.tally.answers[503]} beacons refused, {ended}"
 
 
 async def the_clock_jumps(parts: Installation, load: Load) -> str:

@@ -19,6 +19,7 @@ async def start_mitmproxy(parts: StackParts) -> Running:
         trusted=parts.trusted,
         on_served=parts.on_served,
         tls_dir=parts.tls_dir,
+        operating=parts.operating,
         upstream_authorities=parts.authorities,
     )
     port = await front.start("127.0.0.1", parts.port)
@@ -32,6 +33,7 @@ async def start_direct(parts: StackParts) -> Running:
         tag_for=parts.tag_for,
         trusted=parts.trusted,
         on_served=parts.on_served,
+        operating=parts.operating,
         upstream_authorities=parts.authorities,
     )
     return Running(await front.start("127.0.0.1", parts.port), 0, front.drain)

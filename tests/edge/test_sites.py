@@ -75,6 +75,22 @@ def test_a_missing_field_is_named() -> None:
         render_snapshot(1, [{k: v for k, v in SHOP.items() if k != "public_key"}])
 
 
+def test_what_a_newer_portal_says_is_passed_over_and_told() -> None:
+    newer = orjson.loads(render_snapshot(3, [SHOP], release="9.0.0"))
+    newer["sites"][0] |= {"flavour": "mint", "depth": 7}
+    snapshot = parse_snapshot(orjson.dumps(newer))
+    assert snapshot.sites == parse_snapshot(render_snapshot(3, [SHOP])).sites
+    assert snapshot.passed_over == ("depth", "flavour")
+    newer["sites"][0]["mode"] = "sideways"
+    with pytest.raises(SnapshotError, match="mode"):
+        parse_snapshot(orjson.dumps(newer))
+
+
+def test_a_portal_publishes_no_field_of_which_it_does_not_know() -> None:
+    with pytest.raises(SnapshotError, match="flavour"):
+        render_snapshot(3, [SHOP | {"flavour": "mint"}], release="9.0.0")
+
+
 def test_two_sites_may_not_claim_one_host_or_one_id() -> None:
     other = SHOP | {"id": 2, "host": "other.example", "aliases": ["shop.example"]}
     with pytest.raises(SnapshotError, match="two sites"):

@@ -47,6 +47,29 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.01)
 
 
+async def test_an_edge_goes_on_with_what_it_knows_of_a_newer_release(
+    redis: RedisServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "sites.json"
+    publish_snapshot(redis.url, [a_row()], now_ms=10, release="9.0.0")
+    with Redis.from_url(redis.url) as client:
+        client.set(KEY, _raw(client.get(KEY)).replace(b'"host"', b'"flavour":"mint","host"'))
+    feed = SitesFeed(file, redis.url)
+    async with running(feed):
+        await until(lambda: feed.current().find("site1.example") is not None)
+        await until(file.exists)
+    assert feed.problem == ""
+    (said,) = [row.getMessage() for row in caplog.records if "newer release" in row.getMessage()]
+    assert said.endswith("flavour")
+    again = SitesFeed(file)
+    again.load_file()
+    assert again.current().find("site1.example") is not None
+
+
+def _raw(answer: Any) -> bytes:
+    return bytes(answer)
+
+
 async def test_a_published_site_is_served_and_written_down(
     redis: RedisServer, tmp_path: Path
 ) -> None:

@@ -38,6 +38,16 @@ def test_an_address_has_one_account(database: Database) -> None:
             commands.add_user(session, "A@B.C", "plum harbour slow")
 
 
+@pytest.mark.parametrize(
+    "email",
+    ["a@b.c,d", "a,d@b.c", "<a@b.c>", '"a"@b.c', "a@b.c;d", "a:b@c.d", "a\\@b.c", "a@b@c.d"],
+)
+def test_an_address_is_one_address(email: str) -> None:
+    """A list of them, or a name around one, would be mail to more people than one."""
+    assert not commands.is_email(email)
+    assert commands.is_email("o'neil+news@sub.example-1.org")
+
+
 def test_a_site_prints_what_the_contract_says(database: Database) -> None:
     with database.writing() as session:
         site = commands.add_site(

@@ -25,10 +25,11 @@ from sqlalchemy import (
     inspect,
     select,
     table,
+    text,
 )
 
 from portal.commands import add_site, ensure_default_team, list_sites
-from portal.database import Database, revisions
+from portal.database import Database, DatabaseNewerError, revisions
 from portal.models import Base, Site
 from portal.sites.fields import FieldError
 
@@ -48,6 +49,17 @@ database.close()
 
 def test_migrations_give_what_the_models_say(database: Database) -> None:
     assert compared(database) == []
+
+
+def test_tables_of_a_newer_release_are_refused_in_words(database: Database) -> None:
+    with database.engine.begin() as connection:
+        (known,) = connection.execute(text("select version_num from alembic_version")).scalars()
+        connection.execute(text("update alembic_version set version_num = '9999'"))
+    with pytest.raises(DatabaseNewerError, match=r"newer release than this one\. Install"):
+        database.migrate()
+    with database.engine.begin() as connection:
+        connection.execute(text("update alembic_version set version_num = :v"), {"v": known})
+    database.migrate()
 
 
 def test_migrations_go_down_and_up_again(empty_url: str) -> None:

@@ -1,14 +1,23 @@
 """Several portal processes over one database: what one does holds at the others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from sqlalchemy import select
 
+from edge.buffer.tries import SharedTries
 from portal.accounts.people import end_sessions
 from portal.admin.banner import set_banner
 from portal.models import Role, User
 from tests.portal.conftest import Person, Portal
+from tests.support.redis_server import RedisServer
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    server = RedisServer().start()
+    yield server
+    server.remove()
 
 
 @pytest.fixture
@@ -52,10 +61,18 @@ def test_what_is_told_to_everybody_is_told_at_each(portals: tuple[Portal, Portal
     assert "Back at nine" in other.get("/sites").text
 
 
-def test_each_counts_tries_for_itself(portals: tuple[Portal, Portal]) -> None:
-    """Limits live in memory: so many processes, so many times the tries; docs/administration.md."""
-    one, two = portals
+def test_tries_are_counted_together(
+    make_portal: Callable[..., Portal], redis_server: RedisServer
+) -> None:
+    """So many processes, and still only so many tries."""
+    counts = [SharedTries(redis_server.url, "secret") for _ in range(2)]
+    one, two = (make_portal(tries=count) for count in counts)
     one.user("a@b.c", Role.OWNER)
-    tried = [one.somebody().sign_in("a@b.c", "wrong").status_code for _ in range(10)]
-    assert 429 in tried
-    assert two.somebody().sign_in("a@b.c", "wrong").status_code == 401
+    tried = [portal.somebody().sign_in("a@b.c", "wrong").status_code for portal in (one, two) * 5]
+    assert tried == [401] * 7 + [429] * 3, "signing in above was the first try"
+    redis_server.stop()
+    assert one.somebody().sign_in("a@b.c", "wrong").status_code == 401
+    again = [two.somebody().sign_in("a@b.c", "wrong").status_code for _ in range(9)]
+    assert again == [401] * 8 + [429], "without Redis each counts for itself"
+    for count in counts:
+        count.close()

@@ -127,6 +127,7 @@ class Look:
         self.account: dict[str, Any] = dict(CAME)
         self.reports: list[dict[str, Any]] = []
         self.ports = (free_port(), free_port())
+        self.for_operator = True
 
     @property
     def tag(self) -> Any:
@@ -140,6 +141,7 @@ class Look:
             known_events=lambda _: self.account,
             reports=lambda: self.reports,
             usual_ports=self.ports,
+            for_operator=self.for_operator,
         )
 
     def __call__(self, *, injection: bool = True) -> list[Check]:
@@ -230,6 +232,23 @@ class TestUpstream:
         look.site["upstreams"] = [origin.url, dead]
         (said,) = look.wrong().values()
         assert dead in said
+
+
+def test_a_team_is_not_told_what_answers_within_the_operators_network(
+    look: Look, serve: Callable[..., Served]
+) -> None:
+    """A team can give its site any name, also one that leads inside."""
+    inner = serve()
+    inner.says("/", "the intranet", 200, Server="Payroll/3")
+    look.ports = (free_port(), inner.port)
+    assert "with status 404" in look.wrong()["not_the_edge"]
+    look.for_operator = False
+    assert look.wrong()["nobody"] == "No edge answers for localhost there."
+    assert "127.0.0.1" not in str(
+        [check for check in look() if not check.what.startswith("Upstream")]
+    )
+    look.ports = (free_port(), free_port())
+    assert look.wrong()["nobody"] == "No edge answers for localhost there."
 
 
 @pytest.mark.usefixtures("door")

@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPResponse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -454,21 +455,56 @@ def test_killed_in_the_middle_of_inserts_it_opens_again_and_tokens_still_hold(
         assert process.stop() == 0
 
 
+@contextmanager
+def held_source() -> Iterator[tuple[int, threading.Event, threading.Event]]:
+    """Serve a number to whoever asks, but not before it is let go: port, asked, let go."""
+    asked, let_go = threading.Event(), threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.set()
+            let_go.wait(60)
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"7\n")
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+        try:
+            yield server.server_port, asked, let_go
+        finally:
+            let_go.set()
+            server.shutdown()
+
+
+def is_served(connection: HTTPConnection) -> bool:
+    """Whether the store takes another request on a connection that is open."""
+    connection.request("GET", "/ping")
+    answer = connection.getresponse()
+    return answer.status == 200 and answer.read() == b"Ok.\n"
+
+
 def test_sigterm_lets_running_requests_end(tmp_path: Path) -> None:
+    """The statement runs for certain when the signal comes: it waits for rows from elsewhere."""
     answers: list[str] = []
-    with running_store(tmp_path) as process:
-        slow = threading.Thread(
-            target=lambda: answers.append(
-                ask(process.port, "select 'done', sleep(1) /* term */ format CSV")
-            )
-        )
+    with running_store(tmp_path) as process, held_source() as (source, asked, let_go):
+        waits = f"select n from url('http://127.0.0.1:{source}/', CSV, 'n UInt8')"
+        slow = threading.Thread(target=lambda: answers.append(ask(process.port, waits)))
         slow.start()
-        running = "select count() from system.processes where query like '%/* term %'"
-        while int(ask(process.port, running)) < 2:
-            time.sleep(0.02)
+        assert asked.wait(60)
+        kept = HTTPConnection("127.0.0.1", process.port, timeout=30)
+        assert is_served(kept)
+        process.process.terminate()
+        while is_served(kept):
+            time.sleep(0.01)
+        let_go.set()
         assert process.stop() == 0
         slow.join()
-    assert answers == ['"done",0']
+    assert answers == ["7"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["engine", "engine.xml", "lock"]
 
 

@@ -15,6 +15,7 @@ from store.migrate import (
     find_pending,
     migrate,
     read_migrations,
+    require_tables,
 )
 from tests.support.store_process import StoreProcess
 
@@ -74,6 +75,20 @@ def test_a_new_file_is_applied_to_an_old_store(empty: Store) -> None:
     assert apply_migrations(empty, [*read_migrations(), new]) == ["9999_new.sql"]
     assert {"n1", "n2"} <= set(names(empty))
     assert check_tables(empty) == ["The store was migrated by a newer release than this one."]
+
+
+def test_nobody_serves_from_a_store_of_another_release(empty: Store) -> None:
+    with pytest.raises(MigrationError, match=r"0001_events\.sql.* not applied.*statflow migrate"):
+        require_tables(empty)
+    migrate(empty)
+    require_tables(empty)
+    text = "create table if not exists n3 (a Int8)\nengine = Memory;\n"
+    newer = [*read_migrations(), Migration(9_999, "9999_new.sql", text)]
+    apply_migrations(empty, newer)
+    for start in (require_tables, migrate):
+        with pytest.raises(MigrationError, match=r"newer release than this one\. Install"):
+            start(empty)
+    assert not [name for name in names(empty) if "lock" in name]
 
 
 def test_the_lock_of_a_killed_migrate_runs_out(empty: Store) -> None:

@@ -14,14 +14,18 @@ from typing import Any
 
 from edge.collector.client_ip import Networks, parse_networks
 from edge.collector.endpoints import EndpointRequest, EndpointResponse
+from edge.fronts.operating import DEFAULT, Operating
 from edge.fronts.served import Served
 from edge.inject.plan import Tag
+from edge.pictures.desk import PictureDesk, Taken
+from edge.pictures.ticket import Ticket
 from edge.sites import Mode, Site, Snapshot
 from edge.sites import Origin as SiteOrigin
 from tests.support.certificates import Authority
 from tests.support.origin import Origin
 
 SHOP = "shop.localhost"
+PICTURE_KEY = "p" * 64
 TAG = Tag("/sf/0123456789.js", "/sf/e", "/sf/m/", "0123456789", 1_700_000_000)
 
 
@@ -48,6 +52,23 @@ class StubEndpoints:
         return EndpointResponse(413, ((b"Content-Length", b"9"),), b"too large")
 
 
+class RememberedPictures(PictureDesk):
+    """Takes pictures, and hands them to nobody."""
+
+    def __init__(self) -> None:
+        super().__init__("", lambda: True)
+        self.taken: list[Taken] = []
+        self.fails = False
+
+    def admit(self, site: Site, target: bytes) -> tuple[bytes, Ticket | None]:
+        if self.fails:
+            raise RuntimeError("no pictures today")
+        return super().admit(site, target)
+
+    def take(self, taken: Taken) -> None:
+        self.taken.append(taken)
+
+
 @dataclass
 class Running:
     """A started front."""
@@ -69,6 +90,7 @@ class StackParts:
     tls_dir: Path
     authorities: Path
     port: int = 0
+    operating: Operating = DEFAULT
 
 
 @dataclass
@@ -81,6 +103,7 @@ class FrontStack:
     front: str = ""
     served: list[Served] = field(default_factory=list)
     endpoints: StubEndpoints = field(default_factory=StubEndpoints)
+    pictures: "RememberedPictures" = field(default_factory=RememberedPictures)
     tag_fails: bool = False
 
     def start(self) -> None:
@@ -133,6 +156,7 @@ class FrontStack:
             self.served.append,
             self.tls_dir,
             self.authority.path,
+            operating=Operating(pictures=self.pictures),
         )
         self.running = await self.start_front(self.parts)
 
@@ -162,4 +186,5 @@ def _sites(plain: int, other: int, secure: int) -> list[Site]:
         Site(8, "small.localhost", (at(plain),), "k8", max_body_bytes=100_000),
         Site(9, "renamed.localhost", (at(plain),), "k9", upstream_host="inner.example"),
         Site(10, "liar.localhost", (at(secure, "https"),), "k10"),
+        Site(11, "pictured.localhost", (at(plain),), "k11", load_key=PICTURE_KEY, hits=False),
     ]

@@ -25,6 +25,7 @@ async def start_edge(parts: StackParts, port: int = 0) -> tuple[DirectFront, int
         tag_for=parts.tag_for,
         trusted=LOOPBACK,
         on_served=parts.on_served,
+        operating=parts.operating,
         upstream_authorities=parts.authorities,
     )
     return edge, await edge.start("127.0.0.1", port)

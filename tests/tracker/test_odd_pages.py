@@ -114,6 +114,37 @@ def test_a_service_worker_that_answers_everything_changes_nothing(
     assert tracked_site.views == ["/", "/b"]
 
 
+def test_a_page_of_fifty_thousand_nodes_is_counted_as_any_other(
+    tracked_site: TrackedSite, page: Page
+) -> None:
+    tracked_site.modules = EVERY
+    tracked_site.pages["/"] = render_page(HUGE)
+    page.goto(tracked_site.origin)
+    page.wait_for_function("window.statflow && statflow.r.length > 15")
+    assert page.evaluate("document.querySelectorAll('*').length") > 49_000
+    page.click("#it")
+    page.evaluate("statflow('Signup'); history.pushState({}, '', '/b')")
+    leave(tracked_site, page, engagements=2)
+    assert tracked_site.views == ["/", "/b"]
+    assert len(tracked_site.named("Signup")) == 1
+    assert [click["s"] for click in tracked_site.signals("$click")] == ["#it"]
+
+
+def test_a_page_that_its_own_policy_puts_into_a_sandbox_is_silent(
+    tracked_site: TrackedSite, page: Page
+) -> None:
+    """There the visitor's opt-out cannot be read."""
+    tracked_site.modules = EVERY
+    tracked_site.headers["Content-Security-Policy"] = "sandbox allow-scripts allow-forms"
+    page.goto(tracked_site.origin)
+    page.wait_for_function("!!window.statflow")
+    page.mouse.click(50, 50)
+    page.evaluate("statflow('Signup')")
+    page.goto("about:blank")
+    page.wait_for_timeout(150)
+    assert "/sf/e" not in {path for _, path, _ in tracked_site.requests}
+
+
 def test_what_was_sent_before_a_tab_died_is_there(tracked_site: TrackedSite, page: Page) -> None:
     page.goto(tracked_site.origin)
     page.wait_for_function("!!window.statflow")

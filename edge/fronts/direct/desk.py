@@ -15,6 +15,7 @@ from edge.fronts.page import Page
 from edge.fronts.reception import Forward, Reception
 from edge.fronts.served import OnServed
 from edge.inject.plan import Tag
+from edge.pictures.desk import PictureDesk
 from edge.sites import Site
 from edge.wire.refusal import ErrorPage, Prepared, render_error
 
@@ -37,6 +38,7 @@ class Desk:
     new_id: Callable[[], str]
     on_answered: OnAnswered | None
     control: Control
+    pictures: PictureDesk | None
     tick: float = 0.0
     draining: bool = False
 
@@ -50,6 +52,8 @@ class Desk:
             self.control,
             route.address,
             route.opted_out,
+            self.pictures,
+            route.ticket,
         )
 
     def error_page(self, answer: Prepared) -> ErrorPage:

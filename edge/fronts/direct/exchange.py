@@ -305,9 +305,9 @@ class Exchange:
         self._upgrades = route.upgrades
         self._page = desk.open_page(route)
         headers = self._page.request(
-            head.method.decode("latin-1"), head.target, route.headers, route.origin
+            head.method.decode("latin-1"), route.target, route.headers, route.origin
         )
-        self._request_head = request_head(head.method, head.target, headers, chunked=self._framed)
+        self._request_head = request_head(head.method, route.target, headers, chunked=self._framed)
         self.upstreams = desk.pool.origins.order(route.upstreams)
         origin = desk.pool.take(self.upstreams[0]) if self._repeatable else None
         if origin is not None:

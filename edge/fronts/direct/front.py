@@ -77,6 +77,7 @@ class DirectFront:
             new_id=self.new_id,
             on_answered=self.operating.on_answered,
             control=self.operating.control or Control(self.sites),
+            pictures=self.operating.pictures,
             tick=self.now(),
         )
         self._all_gone = asyncio.Event()

@@ -3,6 +3,7 @@
 (() => {
   "use strict";
 
+  const texts = JSON.parse(document.body.dataset.texts);
   const dashboard = () => document.querySelector("[data-dashboard]");
 
   // Without htmx the cards would wait for ever: ask for the page with everything in it.
@@ -90,16 +91,16 @@
     const note = document.createElement("p");
     note.className = "muted card-note";
     note.setAttribute("role", "alert");
-    note.append("These numbers could not be loaded. The rest of the page is right. ");
+    note.append(`${texts.failed} `);
     const retry = document.createElement("button");
     retry.type = "button";
     retry.dataset.retry = "";
-    retry.textContent = "Try again";
+    retry.textContent = texts.again;
     note.append(retry);
     if (request) {
       const name = document.createElement("span");
       name.className = "caption";
-      name.textContent = `Request ${request}`;
+      name.textContent = texts.request.replace("{id}", request);
       note.append(name);
     }
     body.replaceChildren(note);

@@ -4,6 +4,8 @@
   "use strict";
 
   const colour = window.statflowColour;
+  const language = document.documentElement.lang;
+  const texts = JSON.parse(document.body.dataset.texts);
   let chart = null;
   let data = null;
 
@@ -28,18 +30,20 @@
       box.append(text("span", `tip-name${strong}`, series.label));
       box.append(text("span", `tip-value${strong}`, series.text[i]));
       if (chosen && series.beforeText.length > i) {
-        box.append(text("span", "tip-before", `${series.beforeText[i]} on ${data.beforeTitles[i]}`));
+        box.append(text("span", "tip-before", texts.before.replace("{value}", series.beforeText[i]).replace("{day}", data.beforeTitles[i])));
       }
     }
     return box;
   }
 
   function short(value, unit) {
-    if (unit === "money" && value < 1e4) return value.toLocaleString("en");
-    if (unit === "percent") return `${value}%`;
-    if (unit === "seconds") return value >= 60 ? `${Math.round(value / 6) / 10}m` : `${value}s`;
-    if (value >= 1e6) return `${Math.round(value / 1e5) / 10}M`;
-    return value >= 1e4 ? `${Math.round(value / 100) / 10}k` : String(value);
+    const write = (size, how) => new Intl.NumberFormat(language, { maximumFractionDigits: 1, ...how }).format(size);
+    const long = (name) => ({ style: "unit", unit: name, unitDisplay: "narrow" });
+    if (unit === "percent") return write(value / 100, { style: "percent", maximumFractionDigits: 2 });
+    if (unit === "seconds") return value >= 60 ? write(value / 60, long("minute")) : write(value, long("second"));
+    if (value < 1e4) return write(value, { useGrouping: unit === "money", maximumFractionDigits: 2 });
+    const compact = write(value, { notation: "compact" });
+    return language === "en" ? compact.replace("K", "k") : compact;
   }
 
   // Notes stand as flags at the top of their moment; the tip says what they say, the list below links to them.

@@ -51,10 +51,11 @@
     place.hidden = !problem;
   }
 
+  const texts = JSON.parse(document.body.dataset.texts);
   const PROBLEMS = {
-    InvalidStateError: "This device has a passkey for your account already.",
-    NotAllowedError: "Nothing was chosen, or it took too long.",
-    SecurityError: "The browser allows no passkey at this address.",
+    InvalidStateError: texts.known,
+    NotAllowedError: texts.unchosen,
+    SecurityError: texts.insecure,
   };
 
   async function onSubmit(event) {
@@ -69,7 +70,7 @@
       form.elements.credential.value = writeCredential(made);
       form.submit();
     } catch (error) {
-      say(form, PROBLEMS[error.name] || "The browser could not do that.");
+      say(form, PROBLEMS[error.name] || texts.unable);
       button.disabled = false;
     }
   }

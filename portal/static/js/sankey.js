@@ -18,7 +18,6 @@
     return box;
   }
 
-  const visits = (n) => `${n.toLocaleString("en")} ${n === 1 ? "visit" : "visits"}`;
   const shorten = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
   function options(data, wide) {
@@ -32,14 +31,14 @@
         extraCssText: "box-shadow:none",
         formatter: ({ dataType, data: item }) =>
           dataType === "edge"
-            ? said(`${labels.get(item.source)} → ${labels.get(item.target)}`, [visits(item.value)])
-            : said(item.label2, [visits(item.value), ...(item.ended ? [`${visits(item.ended)} no further`] : [])]),
+            ? said(`${labels.get(item.source)} → ${labels.get(item.target)}`, item.said)
+            : said(item.label2, item.said),
       },
       series: [{
         type: "sankey", left: 4, right: wide ? 150 : 76, top: 8, bottom: 8, nodeWidth: 12, nodeGap: 12, draggable: false,
         layoutIterations: 32, emphasis: { focus: "adjacency" },
         data: data.nodes.map((node) => ({
-          name: node.name, depth: node.depth, value: node.value, ended: node.ended, label2: node.label,
+          name: node.name, depth: node.depth, value: node.value, said: node.said, label2: node.label, others: node.others,
           label: { formatter: `${shorten(node.label, wide ? 22 : 8)}` },
           itemStyle: { color: colour("--data-1"), borderWidth: 0 },
         })),
@@ -67,7 +66,7 @@
     if (!chart) {
       chart = window.echarts.init(place, null, { renderer: "canvas" });
       chart.on("click", ({ dataType, data: item }) => {
-        if (dataType === "node" && item.label2 !== "Other pages") follow(place, item.label2);
+        if (dataType === "node" && !item.others) follow(place, item.label2);
       });
     }
     chart.setOption(options(data, place.clientWidth > 640), true);

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.collector.client_ip import client_address, parse_address, parse_networks
+from edge.collector.client_ip import (
+    client_address,
+    forwarded_for,
+    parse_address,
+    parse_networks,
+)
 from tests.support.factories import a_site
 
 PROXY, OTHER = "10.0.0.1", "203.0.113.9"
@@ -130,3 +135,20 @@ def test_no_bytes_make_it_raise(value: bytes) -> None:
         headers = [(source.encode(), value)]
         found = client_address(a_site(client_ip=source), ip_address(PROXY), headers, TRUSTED)
         assert found.packed
+
+
+@pytest.mark.parametrize(
+    ("peer", "told", "found"),
+    [
+        (PROXY, "198.51.100.7", "198.51.100.7"),
+        (PROXY, "1.1.1.1, 198.51.100.7,10.0.0.2", "198.51.100.7"),
+        (PROXY, "", PROXY),
+        (PROXY, "\u20ac", PROXY),
+        ("::1", "2001:db8::7", "2001:db8::7"),
+        (OTHER, "198.51.100.7", OTHER),
+        ("", "198.51.100.7", ""),
+        ("a name", "198.51.100.7", "a name"),
+    ],
+)
+def test_of_texts_it_is_found_alike(peer: str, told: str, found: str) -> None:
+    assert forwarded_for(peer, told, TRUSTED) == found

@@ -94,6 +94,47 @@ async def test_whatever_the_tables_do_not_hold_is_left_out_alone(
         await check(bench, lambda event: event.hostname != "bad.example")
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"props": {"s": 7}},
+        {"props": {"s": "a", "x": 1}},
+        {"props": 3},
+        {"path": None},
+        {"hostname": 5},
+        {"screen": ["a"]},
+    ],
+)
+async def test_a_signal_that_does_not_fit_is_left_out_and_holds_up_nobody(
+    redis_server: RedisServer, store: Store, changes: dict[str, Any]
+) -> None:
+    async with Bench(redis_server, store) as bench:
+        click = an_event(name="$click", interactive=False, props={"s": "main > a", "x": "7"})
+        await bench.append(an_event(), click, click._replace(**changes), click, an_event())
+        await bench.forward()
+        assert store.query("select selector, x from signals") == [("main > a", 7)] * 2
+        assert store.query("select count() from events") == [(2,)]
+        assert await bench.account() == {"1:received": 5, "1:stored": 4, "1:dead": 1}
+
+
+async def test_a_signal_beyond_its_columns_is_cut_down(
+    redis_server: RedisServer, store: Store
+) -> None:
+    """No edge writes such: it is what another program, or a later release, put into the stream."""
+    async with Bench(redis_server, store) as bench:
+        props = {"x": "70000", "py": str(2**40), "h": "-5", "b": "1,99999999999", "v": "1e400"}
+        kinds = ("$click", "$scroll", "$vital")
+        await bench.append(an_event(), *(an_event(name=name, props=props) for name in kinds))
+        await bench.forward()
+        rows = store.query("select x, page_y, page_height, bands from signals order by kind")
+        assert rows == [
+            (32_767, 10_000_000, 0, []),
+            (0, 0, 0, [1, 86_400_000]),
+            (0, 0, 0, []),
+        ]
+        assert await bench.account() == {"1:received": 4, "1:stored": 4}
+
+
 def test_refusals_of_rows_are_told_from_trouble_of_the_server(store: Store) -> None:
     columns: dict[str, list[Any]] = {"site_id": [1, 1], "path": ["/", POISON]}
     with pytest.raises(DataRefused) as refused:

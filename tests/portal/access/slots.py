@@ -65,6 +65,7 @@ VALUES: dict[str, Values] = {
     "part": same("all"),
     "filename": same("css/base.css"),
     "number": IDS,
+    "picture_id": IDS,
     "alert_id": IDS,
     "recipient_id": IDS,
     "passkey_id": IDS | {OWN: MINE},
@@ -86,7 +87,7 @@ OF_ROUTE: dict[tuple[str, str], Values] = {
     ("api_people.end_guest", "row_id"): {OWN: 13, FOREIGN: 22, MISSING: 999},
     ("leaving.ask", "token"): same("no-token"),
     ("leaving.end", "token"): same("no-token"),
-    ("forgotten.confirm", "token"): {OWN: "confirm-token", MISSING: "no-token"},
+    ("forgotten.confirm", "token"): {OWN: MINE, FOREIGN: "confirm-token", MISSING: "no-token"},
     ("privacy.page", "host"): PUBLIC_HOSTS,
 }
 """Where a route means something else by a name."""
@@ -98,6 +99,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "accounts.login": {"email": "nobody@own.example", "password": PASSWORD},
     "accounts.theme": {"theme": "dark", "next": "/"},
     "account.end": {},
+    "account.language": {"language": "fr"},
     "forgotten.reset": {"password": PASSWORD},
     "joining.invitation": {"password": PASSWORD},
     "joining.finish_signup": {"password": PASSWORD},
@@ -121,6 +123,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "mode": "on",
         "aliases": "",
     },
+    "pictures.add": {"page": "/", "address": "https://own.example/"},
     "sites.injection": {"state": "on", "back": "own.example"},
     "sites.delete": {"name": "own.example"},
     "data.erase": {"path": "/x", "confirm": Slot("host")},

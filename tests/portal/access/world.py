@@ -23,6 +23,7 @@ from portal.models import (
     LegalHold,
     Membership,
     OneTimeLink,
+    PagePicture,
     Passkey,
     Recipient,
     Role,
@@ -50,6 +51,7 @@ from tests.portal.access.slots import (
     SITES,
 )
 from tests.portal.conftest import NOW, PASSWORD, Person, Portal, new_portal
+from tests.support.pictures import MemoryPictures
 
 CANARY = "quetzal"
 OPEN_SITE = 13
@@ -107,7 +109,7 @@ class Caller:
     beside: frozenset[Right] = NOBODY
     in_team: frozenset[Right] = NOBODY
     scopes: tuple[str, ...] = ()
-    own: dict[str, int] = field(default_factory=dict)
+    own: dict[str, int | str] = field(default_factory=dict)
 
     def headers(self) -> dict[str, str]:
         found = {"Cookie": self.cookie} if self.cookie else {}
@@ -166,7 +168,8 @@ class World:
 def build(database_url: str, numbers: Store | None = None) -> Iterator[World]:
     """Set everything up once; each request begins with the same state."""
     store = ListeningStore()
-    options = {"api_per_hour": 0, "send_mail": lambda _: None, "open_signup": True}
+    options: dict[str, Any] = {"api_per_hour": 0, "open_signup": True}
+    options |= {"send_mail": lambda _: None, "pictures": MemoryPictures().ways()}
     portal = new_portal(database_url, numbers or store, **options)
     with portal.database.writing() as session:
         _teams(session)
@@ -282,6 +285,10 @@ def _things(session: Session, place: str) -> None:
     to = {"kind": "email", "address": f"reports@{named}.test", "target_hash": named, "gets": []}
     session.add(Recipient(**at_site, **to))
     session.add(AlertRule(**at_site, kind="spike", threshold=10.0, goal=named, quiet_h=24))
+    kept_until = {"asked_at": NOW, "taken_at": NOW, "expires_at": NOW + timedelta(days=90)}
+    shot = {"address": f"https://{named}.test/", "nonce": named, "hides_words": False}
+    by = {"asked_by": f"editor@{named}.test", "hosts": [], "path": "/"}
+    session.add(PagePicture(id=number, site_id=site, page=f"/{named}", **kept_until, **shot, **by))
     owner = 22 if place == FOREIGN else 14
     session.add(
         ApiToken(
@@ -336,6 +343,7 @@ def _person(
         session.add(ApiToken(id=number, site_id=11, token_hash=name, scopes=[], **kept))
         other = {"id": number * 1000, "key_hash": name, "device": "Other", "seen_at": NOW}
         session.add(UserSession(**other, **kept))
+        session.add(_confirmation(number, name))
     held = RIGHTS[role] if role else NOBODY
     cookie, form_token = _signed_in(portal, email)
     with portal.database.writing() as session:  # Only now: who has one is asked for it.
@@ -349,7 +357,24 @@ def _person(
         rights=GUEST_RIGHTS[guest] if guest else held,
         beside=held,
         in_team=held,
-        own={"token_id": number, "number": number * 1000, "passkey_id": number},
+        own={
+            "token_id": number,
+            "number": number * 1000,
+            "passkey_id": number,
+            "token": f"confirm-{name}",
+        },
+    )
+
+
+def _confirmation(number: int, name: str) -> OneTimeLink:
+    """A link with which this person alone confirms an address."""
+    return OneTimeLink(
+        kind="confirm",
+        token_hash=hash_secret(f"confirm-{name}"),
+        email=f"{name}@confirmed.example",
+        user_id=number,
+        created_at=NOW,
+        expires_at=NOW + timedelta(hours=1),
     )
 
 

@@ -159,7 +159,8 @@ def test_a_new_password_voids_a_thiefs_change_of_address(mailing: Mailing) -> No
     owner = mailing.portal.somebody()
     owner.post("/forgot", {"email": "a@b.c"})
     assert owner.post(mailing.link(), {"password": NEW}).status_code == 302
-    assert thief.get(stolen).status_code == 404
+    assert thief.get(stolen).headers["Location"].startswith("/login")
+    assert owner.get(stolen).status_code == 404
 
 
 def test_an_address_of_somebody_else_is_not_taken_nor_told(mailing: Mailing) -> None:
@@ -240,3 +241,48 @@ def test_a_mail_address_cannot_add_headers() -> None:
 def test_a_mail_server_of_another_form_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="smtp"):
         smtp_sender(url, "s@portal.example")
+
+
+def test_nobody_hands_their_address_to_a_strangers_account(mailing: Mailing) -> None:
+    """Else who asked for it could sign in as them wherever the address is believed afterwards."""
+    thief = mailing.portal.user("thief@b.c")
+    thief.post("/account/address", {"email": "victim@b.c"}, form_at="/account")
+    link = mailing.link()
+    victim = mailing.portal.somebody()
+    assert victim.get(link).headers["Location"].startswith("/login?next=/confirm")
+    other = mailing.portal.user("other@b.c")
+    assert other.get(link).status_code == 404
+    assert other.post(link, {}, form_at="/account").status_code == 404
+    with mailing.portal.database.reading() as session:
+        assert "victim@b.c" not in session.scalars(select(User.email)).all()
+    assert thief.post(link, {}).status_code == 302
+
+
+def test_no_other_mail_keeps_an_owner_from_a_new_password(mailing: Mailing) -> None:
+    """What somebody else has sent to an address is counted apart from its owner's way back."""
+    mailing.portal.user("a@b.c")
+    enemy = mailing.portal.user("enemy@b.c", Role.OWNER)
+    for _ in range(5):
+        enemy.post("/account/address", {"email": "a@b.c"}, form_at="/account")
+        enemy.post("/signup", {"email": "a@b.c"})
+        typed = {"email": "a@b.c", "role": "viewer", "place": ""}
+        enemy.post("/teams/1/invitations", typed, form_at="/teams/1")
+    mailing.portal.somebody().post("/forgot", {"email": "a@b.c"})
+    assert mailing.link().startswith("/reset/")
+
+
+def test_invitations_bury_nobody_in_mail(mailing: Mailing) -> None:
+    owner = mailing.portal.user("a@b.c", Role.OWNER)
+    typed = {"email": "victim@b.c", "role": "viewer", "place": ""}
+    came = [owner.post("/teams/1/invitations", typed, form_at="/teams/1") for _ in range(5)]
+    assert [answer.status_code for answer in came] == [302, 302, 302, 429, 429]
+    assert "Too many invitations" in came[-1].text
+    mailing.portal.surroundings.background.join()
+    assert len(mailing.box.received) == 3
+    others = [
+        owner.post(
+            "/teams/1/invitations", {**typed, "email": f"v{n}@b.c"}, form_at="/teams/1"
+        ).status_code
+        for n in range(60)
+    ]
+    assert others.count(302) == 50 - 5

@@ -1,5 +1,6 @@
 """Single sign-on against a real provider on loopback, and attacks on it."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -82,6 +83,13 @@ def make_sso(make_portal: Callable[..., Portal]) -> Iterator[Callable[..., Sso]]
 @pytest.fixture
 def sso(make_sso: Callable[..., Sso]) -> Sso:
     return make_sso()
+
+
+def linking(person: Person) -> str:
+    """The address that the account's page has for linking."""
+    found = re.search(r'href="(/login/sso\?link=[^"]+)"', person.get("/account").text)
+    assert found
+    return found.group(1)
 
 
 def refused(sso: Sso, person: Person, answer: str) -> str:
@@ -214,7 +222,7 @@ def test_an_account_whose_address_nobody_confirmed_is_not_taken_over(sso: Sso) -
     owner = sso.portal.user("ann@b.c", Role.OWNER)
     person = sso.portal.somebody()
     assert "never confirmed" in refused(sso, person, sso.answer(person))
-    assert sso.sign_in(owner, "/login/sso?link=1").get("/account").status_code == 200
+    assert sso.sign_in(owner, linking(owner)).get("/account").status_code == 200
     assert sso.is_in(sso.sign_in())
     assert sso.users() == ["ann@b.c"]
 
@@ -230,7 +238,7 @@ def test_an_account_with_a_confirmed_address_is_linked(sso: Sso) -> None:
 def test_an_identity_of_another_account_is_not_linked(sso: Sso) -> None:
     sso.sign_in()
     other = sso.portal.user("o@b.c")
-    page = other.get(sso.answer(other, "/login/sso?link=1"), follow_redirects=True).text
+    page = other.get(sso.answer(other, linking(other)), follow_redirects=True).text
     assert "opens another account" in page
     with sso.portal.database.reading() as session:
         assert session.scalars(select(Identity)).one().email == "ann@b.c"
@@ -239,7 +247,7 @@ def test_an_identity_of_another_account_is_not_linked(sso: Sso) -> None:
 def test_linking_asks_who_one_is(sso: Sso) -> None:
     person = sso.portal.user("o@b.c")
     sso.portal.later(minutes=16)
-    assert person.get("/login/sso?link=1").headers["Location"].startswith("/account/again")
+    assert person.get(linking(person)).headers["Location"].startswith("/account/again")
     assert sso.portal.somebody().get("/login/sso?link=1").headers["Location"] == "/login"
 
 
@@ -488,3 +496,13 @@ def test_a_team_that_asks_for_a_factor_asks_people_of_single_sign_on_too(sso: Ss
     assert person.get("/sites/own.example").headers["Location"] == "/account/factors"
     add_app(sso.portal, person)
     assert person.get("/sites/own.example").status_code == 200
+
+
+def test_no_other_page_begins_a_link_to_the_account(sso: Sso) -> None:
+    """Else who had somebody signed in at the provider as themselves could enter their account."""
+    person = sso.portal.user("owner@b.c")
+    for token in ("", "1", "made-up"):
+        assert person.get("/login/sso", query_string={"link": token}).status_code == 400
+    assert person.get(linking(person)).status_code == 302
+    with sso.portal.database.reading() as session:
+        assert session.scalars(select(Identity)).all() == []

@@ -121,6 +121,14 @@ def test_an_administrator_is_made_and_unmade(portal: Portal, root: Person) -> No
         assert (last.who, last.subject, last.after) == ("root@b.c", "ada@b.c", {"is_admin": False})
 
 
+def test_who_makes_administrators_shows_again_who_they_are(portal: Portal, root: Person) -> None:
+    ada = portal.user("ada@b.c")
+    portal.later(minutes=16)
+    answer = act(root, f"/people/{number(portal, 'ada@b.c')}/make-administrator")
+    assert answer.headers["Location"].startswith("/account/again")
+    assert ada.get("/admin").status_code == 403
+
+
 def test_a_locked_account_is_made_no_administrator(portal: Portal, root: Person) -> None:
     portal.user("ada@b.c")
     path = f"/people/{number(portal, 'ada@b.c')}"

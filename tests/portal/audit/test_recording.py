@@ -26,6 +26,7 @@ from portal.rules.changes import seal
 from tests.portal.conftest import NOW, PASSWORD, Person, Portal
 from tests.portal.factors import add_app
 from tests.portal.messages.conftest import ways
+from tests.support.pictures import MemoryPictures
 
 SITE = "/sites/own.example"
 API = "/api/v2/sites/own.example"
@@ -35,6 +36,8 @@ SEGMENT = {"name": "S", "filters": [["is", "visit:country", ["FR"]]]}
 NOTE = {"day": "2026-11-01", "text": "Started"}
 BUILT = {"steps": ["1", "2"], "within": "visit", "between": "any", "window": "1", "unit": "3600"}
 CONDITION = {"cond_op": "is", "cond_dim": "country", "cond_value": "FR"}
+PICTURES = f"{SITE}/behaviour/pictures"
+TAKEN = MemoryPictures()
 SETTINGS = {"upstreams": "http://10.0.0.9:80", "timezone": "Europe/Paris", "mode": "on"}
 BOT = "12345678:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
 RULES = '[{"id": "admin", "kind": "inject", "action": "exclude", "paths": ["/admin/**"]}]'
@@ -91,6 +94,21 @@ def with_recipient(path: str, **data: Any) -> Act:
         typed = {"kind": "telegram", "address": "-1", "key": BOT, "gets": ["weekly"]}
         form(f"{SITE}/reports/recipients", **typed)(portal, person, headers)
         return form(f"{SITE}/reports/recipients/1{path}", **data)(portal, person, headers)
+
+    return act
+
+
+def with_picture(then: str) -> Act:
+    """Ask for a picture, let an edge take it, then do something."""
+
+    def act(portal: Portal, person: Person, headers: dict[str, str]) -> Any:
+        typed = {"page": "/", "address": "https://own.example/"}
+        answer = form(f"{PICTURES}", **typed)(portal, person, headers)
+        if not then:
+            return answer
+        person.get(f"{PICTURES}/1")
+        TAKEN.take()
+        return form(f"{PICTURES}/1{then}")(portal, person, headers)
 
     return act
 
@@ -256,6 +274,7 @@ MUTATING: dict[tuple[str, str], Act] = {
     ("POST", "/account/password"): form(
         "/account/password", current=PASSWORD, password="seven lamps over 3 harbours"
     ),
+    ("POST", "/account/language"): form("/account/language", language="fr"),
     ("POST", "/account/factors/app"): with_app(),
     ("POST", "/account/factors/app/remove"): with_app(form("/account/factors/app/remove")),
     ("POST", "/account/factors/recovery"): with_app(form("/account/factors/recovery")),
@@ -308,6 +327,9 @@ MUTATING: dict[tuple[str, str], Act] = {
     ("POST", "/sites/<host>/settings/segments/<int:row_id>/delete"): with_rows(
         "/settings/segments/1/delete"
     ),
+    ("POST", "/sites/<host>/behaviour/pictures"): with_picture(""),
+    ("POST", "/sites/<host>/behaviour/pictures/<int:picture_id>/keep"): with_picture("/keep"),
+    ("POST", "/sites/<host>/behaviour/pictures/<int:picture_id>/delete"): with_picture("/delete"),
     ("POST", "/sites/<host>/notes"): form(f"{SITE}/notes", **NOTE),
     ("POST", "/sites/<host>/notes/<int:row_id>"): with_rows(
         "/notes/1", day="2026-11-02", text="Later"
@@ -434,7 +456,7 @@ def test_every_route_that_takes_changes_is_known(portal: Portal) -> None:
 def test_every_change_is_recorded_with_who_and_from_where(
     make_portal: Callable[..., Portal], method: str, path: str
 ) -> None:
-    portal = make_portal(ways=ways())
+    portal = make_portal(ways=ways(), pictures=TAKEN.ways())
     portal.site("own.example")
     person = portal.user("a@b.c", Role.OWNER, admin=True)
     scopes = ("sites:read", "sites:write", "sites:admin", "people:write", "stats:read")

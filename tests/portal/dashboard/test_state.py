@@ -103,3 +103,35 @@ def test_a_tab_is_part_of_the_url_unless_it_is_the_first() -> None:
     state = read("?pages=exit")
     assert state.tab_of(CARDS["pages"]) == "exit"
     assert read(state.with_tab("pages", "top")).query() == "?"
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("", {"mode": "previous_period"}),
+        ("?compare=off&match=weekday", None),
+        ("?compare=year&match=weekday", {"mode": "year_over_year", "match_day_of_week": True}),
+        (
+            "?compare=custom&cfrom=2026-01-05&cto=2026-01-01",
+            {"mode": "custom", "date_range": ["2026-01-01", "2026-01-05"]},
+        ),
+        ("?compare=custom&cfrom=2026-01-05&cto=x", {"mode": "previous_period"}),
+        ("?cfrom=2026-01-05&cto=2026-01-06", {"mode": "previous_period"}),
+    ],
+)
+def test_a_comparison_is_asked_for_as_the_url_says(
+    query: str, wanted: dict[str, object] | None
+) -> None:
+    state = read(query)
+    assert state.compared == wanted
+    assert read(state.query()) == state
+    assert "cfrom" not in read(state.with_comparison("year")).query()
+
+
+def test_period_and_filters_go_along_to_other_pages() -> None:
+    state = read("?period=7d&compare=off&f=is,source,Google&metric=visits&sources=channels&prop=x")
+    there = read(state.elsewhere(of="scroll", page=""))
+    assert (there.period, there.comparison, there.chips) == ("7d", "off", state.chips)
+    assert state.elsewhere(of="scroll").endswith("&of=scroll")
+    for left in ("metric", "sources", "prop", "page"):
+        assert f"{left}=" not in state.elsewhere(of="scroll", page="").replace("f=is", "")

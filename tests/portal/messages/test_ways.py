@@ -221,10 +221,12 @@ def test_slack_gets_blocks_in_which_nothing_is_a_mention(
 def test_discord_gets_an_embed_that_mentions_nobody(
     database: Database, recipient: Callable[..., Recipient], receiver: Receiver
 ) -> None:
-    assert send(database, recipient(Kind.DISCORD, receiver.url()), ways())[0] is State.SENT
+    to, title = recipient(Kind.DISCORD, receiver.url()), "Goal: [sale](https://evil.example)"
+    assert send(database, to, ways(), title=title)[0] is State.SENT
     told = json.loads(receiver.received[0].body)
     assert told["allowed_mentions"] == {"parse": []}
     (embed,) = told["embeds"]
+    assert "[sale](" not in embed["title"]
     assert embed["fields"][0]["value"] == r"1,234 \(+12%\)"
     assert r"/\@everyone" in embed["fields"][1]["value"]
 

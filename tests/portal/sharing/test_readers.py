@@ -9,7 +9,7 @@ import pytest
 
 from portal.dashboard.cards import CARDS
 from portal.dashboard.figures import FIGURES
-from portal.models import ShareLink, Site, SiteHost, SiteSegment
+from portal.models import ShareLink, Site, SiteHost, SiteProperty, SiteSegment
 from portal.sharing.links import Wanted, change_link, make_link
 from store.client import Store
 from tests.portal.conftest import NOW, Portal
@@ -293,3 +293,35 @@ def test_no_other_page_opens_to_a_reader(shop: Portal, shared_id: int) -> None:
                 where = reader.get(path).headers.get("Location", "")
                 assert where.startswith("/login"), path
     assert seen > 10
+
+
+def test_a_list_that_no_segment_narrows_is_in_no_file_of_a_locked_link(
+    shop: Portal, shared_id: int
+) -> None:
+    """Pages that are not there come from what the edge served, which knows no visits."""
+    slug = a_link(shop, shared_id, segment_id=5)
+    reader = shop.somebody()
+    path = f"/share/{slug}/details/pages/missing"
+    assert "Filters do not hold here" in reader.get(path).text
+    for kind in ("csv", "json", "xlsx"):
+        answer = reader.get(f"{path}.{kind}")
+        assert answer.status_code == 404
+        assert answer.mimetype == "text/plain"
+    open_link = a_link(shop, shared_id)
+    assert reader.get(f"/share/{open_link}/details/pages/missing.csv").status_code == 200
+
+
+def test_a_reader_cannot_filter_by_a_property_that_is_not_listed(
+    shop: Portal, shared_id: int
+) -> None:
+    """Each filter answers a question: whether anybody had that value."""
+    with shop.database.writing() as session:
+        session.get_one(Site, shared_id).public = True
+        session.add(SiteProperty(site_id=shared_id, key="salary", is_listed=False))
+    slug, reader = a_link(shop, shared_id), shop.somebody()
+    for base in (f"/share/{slug}", "/public/shop.example"):
+        asked = f"{base}?inline=1&f=is,prop:salary,100000&f=is,prop:plan,pro"
+        page = reader.get(asked).text
+        assert "prop:salary" not in page
+        assert "prop:plan" in page
+        assert visitors(reader.get(f"{base}?f=is,prop:salary,1").text) == 3

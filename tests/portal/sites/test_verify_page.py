@@ -11,10 +11,10 @@ PATH = "/sites/own.example/verify"
 
 
 def test_it_says_what_was_found(make_portal: Callable[..., Portal]) -> None:
-    asked: list[tuple[str, bool]] = []
+    asked: list[tuple[str, bool, bool]] = []
 
-    def verify(site: dict[str, Any], injection: bool) -> list[Check]:
-        asked.append((site["host"], injection))
+    def verify(site: dict[str, Any], injection: bool, admin: bool) -> list[Check]:
+        asked.append((site["host"], injection, admin))
         return [Check("The edge", Found.FINE, "edge", "It answers."),
                 Check("The page", Found.WRONG, "csp_meta", "Allow <it>.")]  # fmt: skip
 
@@ -24,7 +24,7 @@ def test_it_says_what_was_found(make_portal: Callable[..., Portal]) -> None:
     assert "Look now" in person.get(PATH).text
     assert asked == []
     said = person.post(PATH, {}).text
-    assert asked == [("own.example", True)]
+    assert asked == [("own.example", True, False)]
     assert "One thing is wrong." in said
     assert "Allow &lt;it&gt;." in said
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from portal.commands import CommandError
 from portal.models import Guest, Role, User
 from portal.sites.payload import sites_payload
 from tests.portal.conftest import Person, Portal
@@ -82,6 +83,29 @@ def test_tokens_of_who_has_none_wait_and_cannot_be_made(portal: Portal, owner: P
     add_app(portal, person)
     assert person.client.get(API, headers=headers).status_code == 200
     assert told_to_edges() == 1
+
+
+def test_edges_know_the_tokens_of_guests_who_may_change_the_site(
+    portal: Portal, owner: Person
+) -> None:
+    for name, role in (("editor", Role.EDITOR), ("viewer", Role.VIEWER)):
+        portal.user(f"{name}@b.c")
+        with portal.database.writing() as session:
+            user_id = session.scalar(select(User.id).where(User.email == f"{name}@b.c"))
+            session.add(Guest(user_id=user_id, site_id=1, role=role))
+    portal.token("editor@b.c", "own.example", ("events:write",))
+    with pytest.raises(CommandError):
+        portal.token("viewer@b.c", "own.example", ("events:write",))
+
+    def told_to_edges() -> int:
+        with portal.database.reading() as session:
+            return len(sites_payload(session)[0]["write_tokens"])
+
+    assert told_to_edges() == 1
+    with portal.database.writing() as session:
+        for guest in session.scalars(select(Guest)):
+            guest.role = Role.VIEWER
+    assert told_to_edges() == 0
 
 
 def test_guests_are_asked_too(portal: Portal, owner: Person) -> None:

@@ -1,10 +1,16 @@
 """A team's people: roles, leaving, handing over, the end of a team, sites that move."""
 
+import contextlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from portal.commands import CommandError, list_sites
-from portal.models import Role, Team, User
+from portal.models import Membership, Role, Team, User
 from portal.teams import members
 from portal.teams.rights import RIGHTS
 from tests.portal.conftest import NOW, Portal
@@ -111,3 +117,69 @@ def test_nobody_hands_over_what_is_not_theirs(portal: Portal) -> None:
             members.hand_over(session, 1, one, two)
         with pytest.raises(CommandError):
             members.change_role(session, 1, 99, Role.VIEWER, RIGHTS[Role.OWNER])
+
+
+def test_two_who_change_a_team_at_once_leave_it_an_owner(portal: Portal) -> None:
+    """Somebody leaves while the team is handed over to them; each sees what was before."""
+    portal.user("a@b.c", Role.OWNER)
+    portal.user("b@b.c", Role.VIEWER)
+    giver, taker = number_of(portal, "a@b.c"), number_of(portal, "b@b.c")
+    together = threading.Barrier(2)
+
+    def attempt(do: Callable[[Session], None], wait: Callable[[], None]) -> str:
+        try:
+            with portal.database.writing() as session:
+                wait()
+                do(session)
+                wait()
+        except CommandError as error:
+            return str(error)
+        return ""
+
+    def both_are_there() -> None:
+        # On SQLite the other waits for the lock before it is there.
+        if not portal.database.is_sqlite:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                together.wait(timeout=0.5)
+
+    with ThreadPoolExecutor(2) as pool:
+        said = list(
+            pool.map(
+                lambda do: attempt(do, both_are_there),
+                (
+                    lambda session: members.hand_over(session, 1, giver, taker),
+                    lambda session: members.leave(session, 1, taker),
+                ),
+            )
+        )
+    with portal.database.reading() as session:
+        owners = session.scalars(
+            select(Membership.user_id).where(Membership.team_id == 1, Membership.role == Role.OWNER)
+        ).all()
+    assert len(owners) == 1, (owners, said)
+    assert [text for text in said if text], "one of them came second and was told so"
+
+
+def test_a_right_that_was_taken_away_meanwhile_does_not_count(portal: Portal) -> None:
+    """What a page found out before it waited for the team is asked again afterwards."""
+    owner = portal.user("a@b.c", Role.OWNER)
+    second = portal.user("b@b.c", Role.OWNER)
+    portal.user("c@b.c", Role.VIEWER)
+    third, number = number_of(portal, "c@b.c"), number_of(portal, "b@b.c")
+    real = members.hold_team
+
+    def others_first(session: Session, team_id: int) -> None:
+        real(session, team_id)
+        row = session.get_one(Membership, (number, 1))
+        row.role = Role.VIEWER
+        session.flush()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(members, "hold_team", others_first)
+        answer = second.post(
+            f"/teams/1/members/{third}/role", {"role": "owner"}, form_at="/teams/1"
+        )
+    assert answer.status_code == 403
+    assert owner.get("/teams/1").status_code == 200
+    with portal.database.reading() as session:
+        assert session.get_one(Membership, (third, 1)).role == Role.VIEWER

@@ -1,0 +1,1 @@
+"""Pictures of pages: what stands behind heatmaps (docs/adr/0038)."""

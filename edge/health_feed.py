@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from edge.buffer.opening import open_async, open_sync
 from edge.fronts.control import Control
 from edge.fronts.ledger import LEDGER, Histogram, Ledger, Tally
 from edge.fronts.served import ABORTED, INJECTED
@@ -76,9 +76,7 @@ class HealthFeed:
         """Report until stopped or cancelled, then take the report back; no Redis, no report."""
         if not self._redis_url:
             return
-        redis = Redis.from_url(
-            self._redis_url, socket_connect_timeout=_SLOW_S, socket_timeout=_SLOW_S
-        )
+        redis = open_async(self._redis_url, timeout_s=_SLOW_S)
         async with redis:
             try:
                 while not stop.is_set():
@@ -87,7 +85,7 @@ class HealthFeed:
             finally:
                 await self._withdraw(redis)
 
-    async def _write(self, redis: "Redis") -> int:
+    async def _write(self, redis: Redis) -> int:
         """Report once; returns the size, so that a process with very many sites reports less."""
         report = b""
         try:
@@ -100,7 +98,7 @@ class HealthFeed:
             self._is_away = True
         return len(report)
 
-    async def _withdraw(self, redis: "Redis") -> None:
+    async def _withdraw(self, redis: Redis) -> None:
         try:
             async with asyncio.timeout(_PARTING_S):
                 await redis.delete(self._key)
@@ -130,11 +128,12 @@ def read_health(redis_url: str) -> list[dict[str, Any]]:
     if not redis_url:
         return []
     try:
-        with SyncRedis.from_url(
-            redis_url, socket_connect_timeout=_SLOW_S, socket_timeout=_SLOW_S
-        ) as redis:
+        with open_sync(redis_url, timeout_s=_SLOW_S) as redis:
             keys = sorted(redis.scan_iter(match=PREFIX + "*", count=_SCAN))[:_MOST_PROCESSES]
-            raw = redis.mget(keys) if keys else []
+            pipe = redis.pipeline(transaction=False)  # In a cluster they lie apart.
+            for key in keys:
+                pipe.get(key)
+            raw = pipe.execute() if keys else []
     except (RedisError, OSError) as error:
         log.warning("health: cannot be read (%s)", type(error).__name__)
         return []

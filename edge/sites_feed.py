@@ -18,6 +18,7 @@ from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from edge.buffer.opening import is_cluster, open_async, open_sync
 from edge.sites import (
     EMPTY,
     Snapshot,
@@ -56,26 +57,38 @@ def publish_snapshot(
         PublishError: Redis is away; nothing is published.
     """
     try:
-        with SyncRedis.from_url(redis_url, socket_connect_timeout=2, socket_timeout=5) as redis:
-            return _publish(redis, sites, now_ms, injection=injection, release=release)
+        with open_sync(redis_url, timeout_s=5, connect_timeout_s=2) as redis:
+            at = number_key(redis_url)
+            return _publish(redis, at, sites, now_ms, injection=injection, release=release)
     except (RedisError, OSError) as error:
         raise PublishError(f"Redis is away ({type(error).__name__})") from error
 
 
+def number_key(redis_url: str) -> str:
+    """Name the key of the snapshot's number; in a cluster it must lie where the snapshot does."""
+    return f"{{{KEY}}}:number" if is_cluster(redis_url) else NUMBER_KEY
+
+
 def _publish(
-    redis: "SyncRedis", sites: list[dict[str, Any]], now_ms: int, *, injection: bool, release: str
+    redis: SyncRedis,
+    number_at: str,
+    sites: list[dict[str, Any]],
+    now_ms: int,
+    *,
+    injection: bool,
+    release: str,
 ) -> int:
     published = orjson.loads(redis.get(KEY) or b"{}")
-    last = int(redis.get(NUMBER_KEY) or 0)
+    last = int(redis.get(number_at) or 0)
     if published.get("sites") == sites and published.get("injection", True) == injection:
         return last
     number = max(now_ms, last + 1)
     document = render_snapshot(number, sites, injection=injection, release=release)
     with redis.pipeline(transaction=True) as pipe:
         pipe.set(KEY, document)
-        pipe.set(NUMBER_KEY, number)
-        pipe.publish(KEY, str(number))
+        pipe.set(number_at, number)
         pipe.execute()
+    redis.publish(KEY, str(number))
     return number
 
 
@@ -149,7 +162,7 @@ class SitesFeed:
         self._is_away = True
 
     async def _follow_redis(self, stop: asyncio.Event) -> None:
-        redis = Redis.from_url(self._redis_url, socket_connect_timeout=2, socket_timeout=5)
+        redis = open_async(self._redis_url, timeout_s=5)
         async with redis, redis.pubsub() as nudges:
             await nudges.subscribe(KEY)
             self._is_away = False
@@ -158,8 +171,8 @@ class SitesFeed:
                 self.load_file()
                 await nudges.get_message(ignore_subscribe_messages=True, timeout=POLL_S)
 
-    async def _pull(self, redis: "Redis") -> None:
-        number = int(await redis.get(NUMBER_KEY) or 0)
+    async def _pull(self, redis: Redis) -> None:
+        number = int(await redis.get(number_key(self._redis_url)) or 0)
         if number <= self._current.number:
             return
         raw = await redis.get(KEY)

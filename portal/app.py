@@ -16,6 +16,9 @@ from portal.audit import views as audit_views
 from portal.behaviour import views as behaviour_views
 from portal.config import PortalConfig, install
 from portal.dashboard import views as dashboard_views
+from portal.data import certificate_views
+from portal.data import privacy as privacy_views
+from portal.data import views as data_views
 from portal.design import views as design_views
 from portal.errors import install_errors
 from portal.funnels import settings as funnel_settings
@@ -77,6 +80,9 @@ def create_app(config: PortalConfig) -> Flask:
         dashboard_views,
         sharing_views,
         message_views,
+        data_views,
+        certificate_views,
+        privacy_views,
     )
     counted = (goal_views, property_views, funnel_settings, segment_views, note_views)
     reports = (live_views, funnel_views, journey_views, retention_views)

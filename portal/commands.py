@@ -20,8 +20,8 @@ from sqlalchemy.orm import Session
 from portal.accounts.passwords import hash_password, password_problem
 from portal.audit.actors import Via, acting
 from portal.config import here
+from portal.data.requests import ask_end
 from portal.models import ApiToken, Membership, Role, Setting, Site, SiteHost, Team, User
-from portal.sites.erasing import mark_for_erasure
 from portal.sites.fields import FieldError, read_host, read_timezone, read_upstream
 from portal.sites.payload import site_payload, sites_payload
 from portal.sites.upstreams import put_upstreams
@@ -283,11 +283,18 @@ def list_sites(session: Session) -> list[dict[str, Any]]:
     return [site_row(site) for site in session.scalars(select(Site).order_by(Site.host))]
 
 
-def remove_site(session: Session, site: Site, now: datetime | None = None) -> None:
-    """Remove a site with its names, tokens and numbers; its id is not given again."""
-    mark_for_erasure(session, site.id, now or _now())
+def remove_site(session: Session, site: Site, now: datetime | None = None) -> str:
+    """Remove a site with its names, tokens and numbers; its id is not given again.
+
+    Returns the key of the request under which its numbers go, and of its certificate.
+
+    Raises:
+        HeldError: The site is under a legal hold.
+    """
+    asked = ask_end(session, site, now or _now())
     session.delete(site)
     session.flush()
+    return asked.key
 
 
 def create_token(  # noqa: PLR0913 - keyword-only past the first four

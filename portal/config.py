@@ -15,6 +15,7 @@ from portal.accounts.oidc import Provider, SingleSignOn
 from portal.admin.operations import Operations
 from portal.audit.actors import acting
 from portal.background import Background
+from portal.data.requests import Chosen
 from portal.database import Database
 from portal.limits import Limit, TakeShared, nobody_shares
 from portal.live.stream import Seats
@@ -39,6 +40,10 @@ def _explain_nothing(_site: dict[str, Any], _question: dict[str, Any]) -> dict[s
 
 def _look_at_nothing(_site: dict[str, Any], _injection: bool, _all: bool) -> list[Check]:
     raise ValueError("This portal was started without what an edge knows.")
+
+
+def _count_nothing(_site: int, _zone: str, _chosen: Chosen, _now: datetime) -> dict[str, int]:
+    raise ValueError("This portal was started without what a writer knows.")
 
 
 type Collect = Callable[
@@ -72,12 +77,12 @@ class PortalConfig:
     the edge would do to one request of a site that is given as the snapshot's object, and raises
     ValueError with a sentence for people; ``collect`` passes what other trackers send to a
     collector and gives its answer, and does not raise; ``scripts`` lists the scripts of a site,
-    given as the snapshot's object; ``verify`` looks at a site, given likewise with whether pages
-    may be touched at all and whether to tell what answers in the operator's network, and says what
-    is wrong; ``operations`` tell administrators of the parts;
-    ``client_address`` finds who asks, of who connects and what ``X-Forwarded-For`` says;
-    ``tries`` takes one of a bucket that all portals share;
-    ``public_url`` is where browsers reach the portal (https makes
+    given as the snapshot's object; ``count_chosen`` counts by table what would be erased of a site,
+    and may raise; ``verify`` looks at a site, given likewise with whether pages may be touched at
+    all and whether to tell what answers in the operator's network, and says what is wrong;
+    ``operations`` tell administrators of the parts; ``client_address`` finds who asks, of who
+    connects and what ``X-Forwarded-For`` says; ``tries`` takes one of a bucket that all portals
+    share; ``public_url`` is where browsers reach the portal (https makes
     cookies secure); ``edge_url`` is shown to people; ``send_mail`` sends one message and does not
     raise, without it links are shown to who asks; ``open_signup`` lets anybody make an account,
     which needs mail; ``upstream_problem`` says in a sentence why only the operator may point a site
@@ -104,6 +109,7 @@ class PortalConfig:
     operations: Operations = field(default_factory=Operations)
     client_address: Callable[[str, str], str] = lambda peer, _: peer
     tries: TakeShared = nobody_shares
+    count_chosen: Callable[[int, str, Chosen, datetime], dict[str, int]] = _count_nothing
     public_url: str = ""
     edge_url: str = ""
     send_mail: SendMail | None = None

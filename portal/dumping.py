@@ -29,9 +29,9 @@ from sqlalchemy import (
     text,
 )
 
+from portal.data.requests import ask_orphans
 from portal.database import Database, revisions
 from portal.models import Base, Site, User
-from portal.sites.erasing import mark_for_erasure
 
 LEFT_OUT = frozenset({"user_sessions", "one_time_links"})
 _ROWS_AT_ONCE = 500
@@ -157,5 +157,5 @@ def mark_orphans(database: Database, site_ids: set[int], now: datetime) -> list[
     with database.writing() as session:
         orphans = sorted(site_ids - set(session.scalars(select(Site.id))))
         for site_id in orphans:
-            mark_for_erasure(session, site_id, now)
+            ask_orphans(session, site_id, now)
     return orphans

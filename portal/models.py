@@ -344,6 +344,11 @@ class Site(Base):
     """Days for which numbers are kept, 0 for good; no field of the snapshot."""
     public: Mapped[bool] = mapped_column(default=False)
     """Anybody may read the dashboard; no field of the snapshot, the edges need not know."""
+    privacy_page: Mapped[bool] = mapped_column(default=False)
+    """Anybody may read what is collected there; with what its owner says of it, see ``data``."""
+    privacy_contact: Mapped[str] = mapped_column(Text, default="")
+    privacy_processors: Mapped[str] = mapped_column(Text, default="")
+    privacy_basis: Mapped[str] = mapped_column(Text, default="")
     team: Mapped[Team] = relationship(back_populates="sites")
     hosts: Mapped[list["SiteHost"]] = relationship(
         back_populates="site", cascade="all, delete-orphan", order_by="SiteHost.position"
@@ -613,3 +618,44 @@ class AuditEntry(Base):
     site_id: Mapped[int | None] = mapped_column(index=True)
     before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     after: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class LegalHold(Base):
+    """A site's numbers must not go until a moment, unless it is lifted before."""
+
+    __tablename__ = "legal_holds"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    reason: Mapped[str] = mapped_column(String(300))
+    set_by: Mapped[str] = mapped_column(String(254), default="")
+    set_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
+    lifted_by: Mapped[str] = mapped_column(String(254), default="")
+    lifted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ErasureRequest(Base):
+    """Numbers that were asked to be erased, and the certificate of it; outlives its site.
+
+    ``chosen`` says by what in words that may be kept, ``chosen_secret`` in full until it is done.
+    ``statement`` is the certificate's text, byte for byte as it is signed.
+    """
+
+    __tablename__ = "erasure_requests"
+
+    key: Mapped[str] = mapped_column(String(32), primary_key=True)
+    site_id: Mapped[int] = mapped_column(index=True)
+    team_id: Mapped[int | None] = mapped_column(index=True)
+    host: Mapped[str] = mapped_column(String(253))
+    reason: Mapped[str] = mapped_column(String(300), default="")
+    asked_by: Mapped[str] = mapped_column(String(254), default="")
+    via: Mapped[str] = mapped_column(String(16))
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    chosen: Mapped[dict[str, Any]] = mapped_column(JSON)
+    chosen_secret: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    statement: Mapped[str] = mapped_column(Text, default="")
+    signature: Mapped[str] = mapped_column(String(128), default="")

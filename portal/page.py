@@ -75,6 +75,7 @@ def install_page(app: Flask) -> None:
         full=figures.full,
         day=writing.day,
         moment=writing.moment,
+        short_day=writing.short_day,
         decimals=writing.decimals,
     )
     app.jinja_env.globals.update(

@@ -88,7 +88,7 @@ def moment(when: datetime) -> str:
     return format_datetime(when, _("yyyy-MM-dd HH:mm 'UTC'"), locale=locale())
 
 
-def short_day(when: date, *, with_year: bool) -> str:
+def short_day(when: date, *, with_year: bool = True) -> str:
     """Write a day with its month's name: ``28 Nov 2026``, or ``28 Nov``."""
     return format_date(when, _("d MMM y") if with_year else _("d MMM"), locale=locale())
 
@@ -96,6 +96,11 @@ def short_day(when: date, *, with_year: bool) -> str:
 def long_day(when: date) -> str:
     """Write a day with its weekday: ``Sat 28 Nov 2026``."""
     return format_date(when, _("EEE d MMM y"), locale=locale())
+
+
+def weekday(when: date) -> str:
+    """Write a day with its weekday, its year left out: ``Sat 28 Nov``."""
+    return format_date(when, _("EEE dd MMM"), locale=locale())
 
 
 def month(when: date, *, short: bool = False) -> str:

@@ -16,6 +16,7 @@ import click
 from statflow import __version__
 from statflow.backup_commands import backup, restore
 from statflow.command import Context, command
+from statflow.data_commands import archive, certificates, hold
 from statflow.deadletter_commands import deadletter
 from statflow.front_command import front
 from statflow.output import print_json, print_table
@@ -48,6 +49,9 @@ main.add_command(front)
 main.add_command(site)
 main.add_command(injection)
 main.add_command(erase)
+main.add_command(hold)
+main.add_command(certificates)
+main.add_command(archive)
 main.add_command(rules)
 main.add_command(deadletter)
 main.add_command(backup)

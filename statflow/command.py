@@ -79,6 +79,7 @@ EXPECTED = frozenset(
         "DatabaseAwayError",
         "DatabaseNewerError",
         "RestoreError",
+        "CertificateError",
     }
 )
 """Errors whose message is written for the person at the terminal. Named, not imported: most come

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from statflow.command import Context
-from statflow.erase_commands import find_site
+from statflow.erase_commands import find_site, refuse_held_site
 from statflow.output import print_json, print_table
 from statflow.services import open_store
 from store.imports import Import, find_import, list_imports, remove_import
@@ -44,6 +44,7 @@ def remove(context: Context, host: str, name: str, *, yes: bool) -> None:
         found = find_import(store, site_id, name)
         if found is None:
             raise click.UsageError(f"{host} has no import {name}; see: statflow imports list")
+        refuse_held_site(context, site_id)
         if not yes:
             question = f"Remove {found.rows:,} {found.kind} of {found.file} from {host}?"
             click.confirm(question, abort=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.buffer.beside import open_beside
+from edge.buffer.opening import infos
 from edge.buffer.queues import read_queues
 from edge.health_feed import read_health
 from portal.admin.operations import Health, Operations, Queue, Queues, SettingShown
@@ -94,7 +95,7 @@ def _store_version(settings: Settings, paths: Paths) -> str:
 def _redis_version(settings: Settings, paths: Paths) -> str:
     try:
         with open_beside(redis_url(settings, paths)) as redis:
-            info: Any = redis.info("server")
+            info: Any = infos(redis, "server")[0]
     except Exception:  # noqa: BLE001 - a page of versions shows the others all the same
         return _AWAY
     return str(info.get("valkey_version") or info["redis_version"])

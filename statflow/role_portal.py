@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,23 +13,25 @@ from edge.buffer.beside import BufferAwayError, open_beside
 from edge.buffer.tries import SharedTries
 from edge.collector.client_ip import forwarded_for, parse_networks
 from edge.forwarder.asking import send_erasure
-from edge.forwarder.erasure import Erasure
 from edge.health_feed import read_health
 from edge.inject.decide import REASONS
 from edge.outcomes import REASONS as DROP_REASONS
 from portal.accounts.oidc import GroupRole, SingleSignOn
 from portal.app import create_app
 from portal.config import PortalConfig
+from portal.data.certificates import Signer
+from portal.data.requests import Chosen
 from portal.database import Database
 from portal.mail import SendMail, smtp_sender
 from portal.models import Role
 from portal.pictures.known import forget_outdated
 from portal.serve import serve
-from portal.sites.erasing import due_erasures, forget_erasure
-from portal.sites.retention import end_round, forget_changes, is_round_due, outdated
+from portal.sites.retention import Outdated, end_round, forget_changes, is_round_due, outdated
 from portal.teams.members import end_due_teams, has_due_teams
 from statflow.accounts import open_accounts, publish_sites, send
+from statflow.archiving import archive_site
 from statflow.collector_client import CollectorClient
+from statflow.erasing import as_erasure, certify, count_chosen, send_due
 from statflow.explaining import Explainer
 from statflow.installation import operations
 from statflow.paths import Paths
@@ -46,7 +49,7 @@ from statflow.services import database_url, redis_url, secret_key, store_url
 from statflow.settings import PREFIX, Settings, SettingsError
 from statflow.upstream_problem import UpstreamProblem
 from statflow.verifying import Verifier
-from store.client import Store
+from store.client import Store, StoreError, StoreUnavailable
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 PUBLISH_CHECK_S = 1.0
@@ -75,7 +78,9 @@ def serve_portal(  # noqa: PLR0913 - one argument an option of the command
         app = create_app(config)
         keepers = [
             threading.Thread(
-                target=_keep_published, args=(settings, paths, database, stop), daemon=True
+                target=_keep_published,
+                args=(settings, paths, database, config.store, stop),
+                daemon=True,
             )
         ]
         if reports:
@@ -97,10 +102,11 @@ def serve_portal(  # noqa: PLR0913 - one argument an option of the command
 def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
     """Build the portal's surroundings."""
     public_url = settings.public_url or f"http://localhost:{port}"
+    store = Store(store_url(settings, paths))
     return PortalConfig(
         database_url=database_url(settings, paths),
         secret_key=secret_key(settings, paths),
-        store=Store(store_url(settings, paths)),
+        store=store,
         publish=partial(send, settings, paths),
         account=partial(read_account, redis_url(settings, paths)),
         drop_reasons={str(row.reason): row.meaning for row in DROP_REASONS},
@@ -115,6 +121,7 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         operations=operations(settings, paths),
         tries=SharedTries(redis_url(settings, paths), secret_key(settings, paths)),
         client_address=partial(forwarded_for, trusted=parse_networks(settings.trusted_proxies)),
+        count_chosen=partial(count_chosen, store),
         public_url=public_url,
         send_mail=_mail(settings, public_url),
         open_signup=settings.signup == "open",
@@ -172,10 +179,13 @@ def _mail(settings: Settings, public_url: str) -> SendMail | None:
 
 
 def _keep_published(
-    settings: Settings, paths: Paths, database: Database, stop: threading.Event
+    settings: Settings, paths: Paths, database: Database, store: Store, stop: threading.Event
 ) -> None:
-    """Publish again whenever Redis and the database differ: after an outage, a race, a restore."""
-    said = ""
+    """Publish again whenever Redis and the database differ: after an outage, a race, a restore.
+
+    What is to be erased is asked for here as well, and certified once it is done.
+    """
+    said, signer = "", Signer(secret_key(settings, paths))
     while not stop.wait(PUBLISH_CHECK_S):
         try:
             _end_teams(database)
@@ -188,33 +198,49 @@ def _keep_published(
         said = problem
         try:
             now = datetime.now(UTC)
-            erase_deleted(redis_url(settings, paths), database, now)
-            keep_retention(redis_url(settings, paths), database, settings.audit_days, now)
-        except BufferAwayError:
-            pass  # It is asked for again, and the sites' own problem says that Redis is away.
+            send_due(redis_url(settings, paths), database, now)
+            keep_retention(
+                redis_url(settings, paths),
+                database,
+                settings.audit_days,
+                now,
+                partial(archive_outdated, settings, store),
+            )
+            certify(store, database, signer)
+        except (BufferAwayError, StoreUnavailable):
+            pass  # It is asked for again, and others say that Redis or the store is away.
         except Exception:
             log.exception("numbers that are to go could not be erased")
 
 
-def erase_deleted(buffer_url: str, database: Database, now: datetime) -> None:
-    """Ask for the erasure of the numbers of deleted sites; what cannot be asked for now stays due.
+def archive_outdated(settings: Settings, store: Store, old: Outdated) -> bool:
+    """Write what is about to go of a site as sums that name nobody, if the operator keeps them.
 
-    Raises:
-        BufferAwayError: Redis is away.
+    False: it could not be written, and the numbers must stay for another day.
     """
-    with database.reading() as session:
-        due = due_erasures(session, now)
-    for site_id in due:
-        with open_beside(buffer_url) as redis:
-            send_erasure(redis, Erasure(site_id, round(now.timestamp() * 1000)))
-        with database.writing() as session:
-            forget_erasure(session, site_id)
+    if settings.archive_dir is None:
+        return True
+    folder = settings.archive_dir / str(old.site_id)
+    last = (old.before - timedelta(days=1)).date()
+    try:
+        archive_site(store, old.site_id, last, folder, settings.archive_k)
+    except (OSError, StoreError, StoreUnavailable):
+        log.exception("days of site %d could not be archived, so they stay", old.site_id)
+        return False
+    return True
 
 
-def keep_retention(buffer_url: str, database: Database, audit_days: int, now: datetime) -> None:
+def keep_retention(
+    buffer_url: str,
+    database: Database,
+    audit_days: int,
+    now: datetime,
+    archive: Callable[[Outdated], bool] = lambda _: True,
+) -> None:
     """Once a day, ask for the erasure of what sites no longer keep; forget old changes, pictures.
 
-    Several portals may both ask: to erase twice finds nothing the second time.
+    Several portals may both ask: to erase twice finds nothing the second time. ``archive`` is
+    called for each site before, and where it gives False the site waits for the next day.
 
     Raises:
         BufferAwayError: Redis is away; it is asked for again.
@@ -223,11 +249,10 @@ def keep_retention(buffer_url: str, database: Database, audit_days: int, now: da
         if not is_round_due(session, now):
             return
         due = outdated(session, now)
-    asked_ms = round(now.timestamp() * 1000)
-    for old in due:
-        before_ms = round(old.before.timestamp() * 1000)
+    for old in filter(archive, due):
+        older = Chosen(before_ms=round(old.before.timestamp() * 1000))
         with open_beside(buffer_url) as redis:
-            send_erasure(redis, Erasure(old.site_id, asked_ms, before_ms=before_ms))
+            send_erasure(redis, as_erasure(old.site_id, older, old.zone, now))
     with database.writing() as session:
         forget_changes(session, now, audit_days)
         forget_outdated(session, now)

@@ -10,6 +10,7 @@ import time
 
 from edge.buffer.beside import open_beside
 from edge.buffer.keys import ShardKeys
+from edge.buffer.opening import infos, time_ms
 from edge.sites import SHARDS
 from portal.install_assets import VENDOR
 from portal.mail import check_server
@@ -33,8 +34,9 @@ class WrongError(Exception):
 def check_redis_room(settings: Settings, paths: Paths) -> str:
     """Look at the buffer's memory: past 70 % edges keep events on their own disks."""
     with open_beside(redis_url(settings, paths)) as redis:
-        memory = redis.info("memory")
-    used, most = int(memory["used_memory"]), int(memory["maxmemory"])
+        memories = infos(redis, "memory")
+    rooms = [(int(memory["used_memory"]), int(memory["maxmemory"])) for memory in memories]
+    used, most = max(rooms, key=lambda room: room[0] / (room[1] or 1 << 62))
     if most and used > FULL * most:
         raise WrongError(
             f"{used // MB} of {most // MB} MB are used: edges keep events on their disks; see that "
@@ -58,8 +60,7 @@ def check_waiting(settings: Settings, paths: Paths) -> str:
 def check_clocks(settings: Settings, paths: Paths) -> str:
     """Compare this machine's clock with that of Redis: a visit's day depends on it."""
     with open_beside(redis_url(settings, paths)) as redis:
-        seconds, micros = redis.time()
-    skew_s = abs(time.time() - seconds - micros / 1e6)
+        skew_s = abs(time.time() - time_ms(redis) / 1000)
     if skew_s > MOST_SKEW_S:
         raise WrongError(
             f"this machine and Redis differ by {skew_s:.0f} s; let chrony or systemd-timesyncd "

@@ -48,6 +48,22 @@ def _count(text: str) -> int:
     return number
 
 
+def _shared_by(text: str) -> int:
+    number = int(text)
+    if number < 2:  # noqa: PLR2004 - one alone is named by a value of their own
+        raise ValueError("expected 2 or more")
+    return number
+
+
+def _buffer(text: str) -> str:
+    """Check the form of an address of Sentinels or a cluster; the client checks all others."""
+    if "+" in text.partition("://")[0]:
+        from edge.buffer.opening import parse_address  # noqa: PLC0415 - not for every command.
+
+        parse_address(text)
+    return text
+
+
 def _networks(text: str) -> str:
     """Check a list of networks; the edge that uses it reads it again."""
     if text:
@@ -136,8 +152,10 @@ SETTINGS: tuple[Setting, ...] = (
         "REDIS_URL",
         "",
         "URL",
-        "Buffer Redis (appendfsync always); empty: the embedded one of the data folder.",
-        str,
+        "Buffer Redis (appendfsync always); empty: the embedded one of the data folder. Also "
+        "redis+sentinel://HOST:PORT,…/NAME?replicas=1 and redis+cluster://HOST:PORT,… "
+        "(docs/scale.md).",
+        _buffer,
         secret=True,
     ),
     Setting(
@@ -350,6 +368,21 @@ SETTINGS: tuple[Setting, ...] = (
         _count,
     ),
     Setting(
+        "ARCHIVE_DIR",
+        "",
+        "folder",
+        "Where the portal writes sums of days that name nobody before a site's numbers go by age, "
+        "a folder a site (docs/data.md); empty: nowhere.",
+        _path,
+    ),
+    Setting(
+        "ARCHIVE_K",
+        "10",
+        "visitors",
+        "Visitors of a day that must share a value for an archive to name it; at least 2.",
+        _shared_by,
+    ),
+    Setting(
         "WEBHOOK_RANGES",
         "",
         "CIDR list",
@@ -440,6 +473,8 @@ class Settings:
     smtp_url: str
     mail_from: str
     audit_days: int
+    archive_dir: Path | None
+    archive_k: int
     webhook_ranges: str
     signup: str
     oidc_issuer: str

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from statflow.command import Context, command
-from statflow.erase_commands import WAIT, YES, erase_rows, reset_site
+from statflow.erase_commands import REASON, WAIT, YES, erase_rows, reset_site
 from statflow.output import print_json, print_table
 
 
@@ -125,11 +125,12 @@ def site_verify(context: Context, host: str, as_json: bool) -> None:
 @site.command("reset")
 @command
 @click.argument("host")
+@REASON
 @WAIT
 @YES
-def site_reset(context: Context, host: str, *, wait_s: float, yes: bool) -> None:
+def site_reset(context: Context, host: str, **options: Any) -> None:
     """Erase all numbers of HOST (or of a site's number); what comes later is kept."""
-    reset_site(context, host, wait_s=wait_s, yes=yes)
+    reset_site(context, host, **options)
 
 
 @click.command()
@@ -138,9 +139,10 @@ def site_reset(context: Context, host: str, *, wait_s: float, yes: bool) -> None
 @click.option("--before", metavar="TIME", help="Only what lies before; a day or a moment.")
 @click.option("--after", metavar="TIME", help="Only what lies at or after.")
 @click.option("--path", metavar="PATTERN", help="Only pages such as /admin/*.")
-@click.option("--property", "prop", metavar="NAME=VALUE", help="Only events with this property.")
+@click.option("--property", "prop", metavar="NAME[=VALUE]", help="Only events with this property.")
 @click.option("--visitor", type=int, help="Only this visitor's hash.")
 @click.option("--dry-run", is_flag=True, help="Count what would go, and erase nothing.")
+@REASON
 @WAIT
 @YES
 def erase(context: Context, host: str, **options: Any) -> None:

@@ -32,7 +32,8 @@ _AHEAD_S = 3600
 """Builders stay this far behind the clock: a writer's may differ, and what is built is marked."""
 DIMENSIONS_AT_ONCE = 6
 """Built by one statement: few inserts, and not too much memory for a large site's day."""
-_COLUMNS = sorted({name for names in INGREDIENTS.values() for name in names})
+COLUMNS = sorted({name for names in INGREDIENTS.values() for name in names})
+"""The figures of a day."""
 _DUE = """
 select site_id, local_day from (
     select distinct site_id, local_day from sessions where local_day <= {newest:Date}
@@ -74,7 +75,7 @@ def build_day(store: Store, site_id: int, day: date) -> None:
     """Build one day of one site."""
     build = time.time_ns()
     started = store.query("select toUnixTimestamp64Milli(now64(3))")[0][0]
-    for names in batched(_dimensions(), DIMENSIONS_AT_ONCE):
+    for names in batched(rolled_dimensions(), DIMENSIONS_AT_ONCE):
         sql, params = _statement(site_id, day, names, build)
         store.command(sql, params)
     row = {"site_id": [site_id], "local_day": [(day - date(1970, 1, 1)).days]}
@@ -82,7 +83,8 @@ def build_day(store: Store, site_id: int, day: date) -> None:
     store.insert("rollup_builds", row, token=f"build-{site_id}-{build}")
 
 
-def _dimensions() -> tuple[str, ...]:
+def rolled_dimensions() -> tuple[str, ...]:
+    """List what days are rolled up by; the empty one is the day as a whole."""
     return ("", *(entry.name for entry in DIMENSIONS if is_rolled(entry.name)))
 
 
@@ -95,7 +97,7 @@ def _ask(site_id: int, day: date, dimension: str) -> Ask:
     return Ask(scope, (dimension,) if dimension else (), (), bots=False)
 
 
-def _readings(dimension: str) -> list[Reading]:
+def readings_of(dimension: str) -> list[Reading]:
     """Return how a dimension is ever read; what tells events apart is never read of visits."""
     ask = _ask(0, date(2026, 1, 1), dimension)
     sources = [Source.MAIN, Source.ENTERED, Source.LEFT, Source.VIEWED]
@@ -114,9 +116,9 @@ def _statement(
     selects = [
         _select(_sharing(_ask(site_id, day, name), binder), reading)
         for name in dimensions
-        for reading in _readings(name)
+        for reading in readings_of(name)
     ]
-    columns = ", ".join(f"n_{name}" for name in _COLUMNS)
+    columns = ", ".join(f"n_{name}" for name in COLUMNS)
     constants = f"{binder.identity(site_id)}, {binder.day(day.isoformat())}"
     sql = (
         f"insert into rollups (site_id, local_day, build, reading, dimension, value, {columns})"
@@ -136,7 +138,7 @@ def _select(ask: Ask, reading: Reading) -> str:
     part = raw_part(reading, ask, set(names))
     value = "toString(d0)" if ask.dimensions else "''"
     dimension = ask.dimensions[0] if ask.dimensions else ""
-    sums = (f"toInt64({f'n_{name}' if name in names else '0'}) as n_{name}" for name in _COLUMNS)
+    sums = (f"toInt64({f'n_{name}' if name in names else '0'}) as n_{name}" for name in COLUMNS)
     return (
         f"select {binder.text(reading.key)} as reading, {binder.text(dimension)} as dimension,"
         f" {value} as value, {', '.join(sums)} from ({part})"

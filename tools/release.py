@@ -73,7 +73,7 @@ def build(root: Path, version: str, folder: Path) -> list[Path]:
     """Build wheel and source archive of the commit at hand into a folder; returns the two."""
     environment = {
         "PATH": os.environ["PATH"],
-        "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_STATFLOW": version,
+        "SETUPTOOLS_SCM_PRETEND_VERSION": version,
         "SOURCE_DATE_EPOCH": _git(root, "log", "-1", "--format=%ct"),
     }
     with tempfile.TemporaryDirectory(prefix="statflow-release-") as place:
@@ -84,7 +84,7 @@ def build(root: Path, version: str, folder: Path) -> list[Path]:
         subprocess.run(["tar", "-x", "-C", copy], input=archive.stdout, check=True)
         if (root / VENDOR).is_dir():
             shutil.copytree(root / VENDOR, copy / VENDOR)
-        command = [sys.executable, "-m", "hatchling", "build", "--directory", folder]
+        command = [sys.executable, "-m", "hatchling", "build", "--directory", str(folder)]
         subprocess.run(command, cwd=copy, env=environment, stdout=subprocess.DEVNULL, check=True)
     return sorted(folder.iterdir())
 
@@ -94,7 +94,8 @@ def bill_of_materials(root: Path, version: str) -> dict[str, Any]:
 
     Shapes: a document of CycloneDX 1.6.
     """
-    command = [Path(sys.executable).with_name("cyclonedx-py"), "requirements", "requirements.lock"]
+    program = str(Path(sys.executable).with_name("cyclonedx-py"))
+    command = [program, "requirements", "requirements.lock"]
     options = ["--pyproject", "pyproject.toml", "--mc-type", "application", "--sv", "1.6"]
     made = subprocess.run(
         [*command, *options, "--of", "JSON", "--output-reproducible"],

@@ -65,12 +65,11 @@ def _set_apart(markdown: str) -> str:
     lines: list[str] = []
     in_fence = False
     for line in markdown.splitlines():
+        in_fence ^= line.lstrip().startswith("```")
         before = lines[-1] if lines else ""
-        if line.lstrip().startswith("```"):
-            in_fence = not in_fence
-        elif not in_fence and before.strip() and _BLOCK.match(line):
-            if not _BLOCK.match(before) and not before.startswith((" ", "\t")):
-                lines.append("")
+        follows_text = before.strip() and not _BLOCK.match(before) and before == before.lstrip()
+        if _BLOCK.match(line) and follows_text and not in_fence:
+            lines.append("")
         lines.append(line)
     return "\n".join(lines) + "\n"
 

@@ -23,11 +23,11 @@ from typing import Any, Self
 
 import orjson
 from prometheus_client import Gauge
-from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from edge.buffer.keys import ShardKeys
+from edge.buffer.opening import open_sync
 from edge.buffer.scripts import connect
 from edge.sites import shard_of
 
@@ -224,9 +224,7 @@ def read_account(redis_url: str, site_id: int) -> dict[str, Any]:
         RedisError: Redis is away.
     """
     keys = ShardKeys.of(shard_of(site_id))
-    with SyncRedis.from_url(
-        redis_url, socket_connect_timeout=_SLOW_S, socket_timeout=_SLOW_S
-    ) as redis:
+    with open_sync(redis_url, timeout_s=_SLOW_S) as redis:
         pipe = redis.pipeline(transaction=True)
         pipe.hgetall(keys.counts)
         pipe.xlen(keys.events)

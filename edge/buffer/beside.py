@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from redis import Redis
 from redis.exceptions import RedisError
 
+from edge.buffer.opening import open_sync
+
 PATIENCE_S = 5.0
 
 
@@ -24,14 +26,14 @@ def open_beside(redis_url: str) -> Iterator[Redis]:
     Raises:
         BufferAwayError: Redis is away. What the block had done until then is done.
     """
-    redis: Redis = Redis.from_url(
-        redis_url, socket_connect_timeout=PATIENCE_S, socket_timeout=PATIENCE_S
-    )
+    redis: Redis | None = None
     try:
+        redis = open_sync(redis_url, timeout_s=PATIENCE_S)
         yield redis
     except (RedisError, OSError) as error:
         raise BufferAwayError(
             f"Redis does not answer ({type(error).__name__}); is `statflow up` running?"
         ) from error
     finally:
-        redis.close()
+        if redis is not None:
+            redis.close()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from redis import Redis
 
 from edge.buffer.keys import ShardKeys
+from edge.buffer.opening import time_ms
 from edge.sites import SHARDS
 
 
@@ -32,8 +33,8 @@ def read_queues(redis: Redis) -> list[ShardQueue]:
     Raises:
         RedisError: Redis is away.
     """
+    now_ms = time_ms(redis)
     pipe = redis.pipeline(transaction=False)
-    pipe.time()
     for keys in map(ShardKeys.of, range(SHARDS)):
         pipe.xlen(keys.events)
         pipe.xrange(keys.events, count=1)
@@ -41,7 +42,7 @@ def read_queues(redis: Redis) -> list[ShardQueue]:
         pipe.xlen(keys.hits)
         pipe.hmget(keys.lease, "owner", "until")
         pipe.exists(keys.counts)
-    (seconds, _), *answers = pipe.execute()
+    answers = pipe.execute()
     rows = [answers[i : i + 6] for i in range(0, len(answers), 6)]
     return [
         ShardQueue(
@@ -50,7 +51,7 @@ def read_queues(redis: Redis) -> list[ShardQueue]:
             oldest_ms=int(first[0][0].partition(b"-")[0]) if first else None,
             dead_letters=dead,
             hits=hits,
-            writer=owner.decode() if owner and int(until) > seconds * 1000 else "",
+            writer=owner.decode() if owner and int(until) > now_ms else "",
         )
         for shard, (waiting, first, dead, hits, (owner, until), known) in enumerate(rows)
         if known or waiting or dead or hits

@@ -29,7 +29,7 @@ from edge.buffer.durability import check_durability, read_memory_ratio
 from edge.buffer.keys import ShardKeys
 from edge.buffer.lanes import NEVER, Call, Lane
 from edge.buffer.protocol import BufferUnavailable
-from edge.buffer.scripts import APPEND, DRAIN, connect
+from edge.buffer.scripts import APPEND, DRAIN, check_held, connect, wait_words
 from edge.buffer.spool import Spool
 from edge.crash import place_of
 from edge.outcomes import DropReason
@@ -297,7 +297,7 @@ class RedisBuffer:
             for lane, args in lanes.items():
                 keys = self._keys(*lane)
                 pipe.execute_command("EVALSHA", DRAIN.digest, len(keys), *keys, *args)
-            replies = await pipe.execute(raise_on_error=False)
+            replies = await self._execute(pipe)
         if any(isinstance(reply, NoScriptError) for reply in replies):
             await self._redis.script_load(DRAIN.source)
         refused = {
@@ -346,7 +346,7 @@ class RedisBuffer:
                 assert group is not None
                 args = group.arguments(PRODUCER_KEPT_S)
                 pipe.execute_command("EVALSHA", APPEND.digest, len(lane.keys), *lane.keys, *args)
-            replies = await pipe.execute(raise_on_error=False)
+            replies = await self._execute(pipe)
         refused = {str(reply) for reply in replies if isinstance(reply, Exception)}
         if any(isinstance(reply, NoScriptError) for reply in replies):
             await self._redis.script_load(APPEND.source)
@@ -356,6 +356,20 @@ class RedisBuffer:
             if not isinstance(reply, Exception):
                 self._acknowledge(lane)
         return not refused
+
+    async def _execute(self, pipe: Any) -> list[Any]:
+        """Run a pipeline of scripts; the answers, once the replicas that must have it do.
+
+        Raises:
+            TooFewReplicasError: They do not: the same groups have to be sent again.
+        """
+        waiting = wait_words(self._redis)
+        if waiting:
+            pipe.execute_command(*waiting)
+        replies: list[Any] = await pipe.execute(raise_on_error=False)
+        if waiting:
+            check_held(waiting, replies.pop())
+        return replies
 
     def _acknowledge(self, lane: Lane) -> None:
         for call in lane.settle():

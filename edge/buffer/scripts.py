@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, RedisError
+
+from edge.buffer.opening import AssuredRedis, open_async
 
 _FOLDER = Path(__file__).parent
+WAIT_MS = 1_000
+"""How long replicas may take to have a write; less than any attempt's time-out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,7 @@ RESTORE = load_script("restore")
 
 def connect(url: str, *, timeout_s: float) -> Redis:
     """Make a client that repeats no command by itself: repeating is our protocol's business."""
-    redis: Redis = Redis.from_url(
-        url,
-        protocol=2,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
-        retry=Retry(NoBackoff(), 0),
-    )
+    redis = open_async(url, timeout_s=timeout_s)
     for name in ("XRANGE", "XREAD"):
         redis.set_response_callback(name, cast("Any", _as_it_is))
     return redis
@@ -64,9 +60,55 @@ async def send_command(redis: Redis, *words: Any) -> Any:
     return await redis.execute_command(*words)  # type: ignore[no-untyped-call]
 
 
+class TooFewReplicasError(RedisError):
+    """Too few replicas have a write; whether it will survive a failover is unknown."""
+
+
+def wait_words(redis: Redis) -> tuple[Any, ...]:
+    """Write the command that waits for the replicas that must have a write; empty for none.
+
+    It has to go over the connection that wrote, as the last of its pipeline.
+    """
+    needed = redis.assured_by if isinstance(redis, AssuredRedis) else 0
+    return ("WAIT", needed, WAIT_MS) if needed else ()
+
+
+def check_held(words: tuple[Any, ...], held: Any) -> None:
+    """Read the answer to ``wait_words``.
+
+    Raises:
+        TooFewReplicasError: Fewer replicas than needed have what was written before.
+    """
+    if isinstance(held, Exception) or int(held) < words[1]:
+        raise TooFewReplicasError(f"{held} of {words[1]} replicas have it")
+
+
 async def run_script(redis: Redis, script: Script, keys: list[str], args: list[Any]) -> Any:
-    """Run a script, teaching it to a Redis that was restarted since."""
+    """Run a script, teaching it to a Redis that was restarted since.
+
+    Raises:
+        RedisError: Outcome unknown, or too few replicas have it.
+    """
+    if waiting := wait_words(redis):
+        return await _run_assured(redis, script, [len(keys), *keys, *args], waiting)
     try:
         return await send_command(redis, "EVALSHA", script.digest, len(keys), *keys, *args)
     except NoScriptError:
         return await send_command(redis, "EVAL", script.source, len(keys), *keys, *args)
+
+
+async def _run_assured(
+    redis: Redis, script: Script, words: list[Any], waiting: tuple[Any, ...]
+) -> Any:
+    """Run a script and wait for replicas, over one connection."""
+    for name, what in (("EVALSHA", script.digest), ("EVAL", script.source)):
+        async with redis.pipeline(transaction=False) as pipe:
+            pipe.execute_command(name, what, *words)
+            pipe.execute_command(*waiting)
+            answer, held = await pipe.execute(raise_on_error=False)
+        if not isinstance(answer, NoScriptError):
+            break
+    if isinstance(answer, Exception):
+        raise answer
+    check_held(waiting, held)
+    return answer

@@ -1,13 +1,14 @@
 """Carry out an erasure in the tables, as the shard's one writer (INGESTION 5.5).
 
 Steps, each of which may be repeated as often as the writer dies in it:
-    1  count the events that will go, and record the plan with that number
+    1  count what will go, and record the plan with those numbers
     2  delete all rows of ``sessions`` of the visits touched; record that it is done
     3  write those visits anew, one +1 row each, from the events that stay
     4  delete the events, and rows of ``signals`` and ``hits`` where those have the columns; then
        imported totals of the days or pages, and the rollups of the days touched, which are marked
        before step 2 and once more here
-    5  a row of ``erasures``, the marker, and the commit with the states of the open visits
+    5  look again at what is left (``edge.forwarder.erase_counts``), a row of ``erasures`` with
+       that, the marker, and the commit with the states of the open visits
 
 In steps 1 to 3 the events are still there and say which visits are touched; step 3 is inserted
 under tokens of its own and never before step 2 is recorded, so no delete of ours ever meets its
@@ -29,6 +30,7 @@ from typing import Any
 
 from edge.event import ENGAGEMENT
 from edge.forwarder.batches import Columns
+from edge.forwarder.erase_counts import HOMELESS, Counts
 from edge.forwarder.erasure import Erasure
 from edge.forwarder.lease import Lease
 from edge.forwarder.plan import Plan
@@ -71,29 +73,14 @@ class Eraser:
     shard: int
     erasure: Erasure
 
+    @property
+    def counts(self) -> Counts:
+        """What goes and what is left, by table."""
+        return Counts(self.store, self.erasure)
+
     async def count(self, generation: int) -> int:
         """Count the events and signals of this life of the stream that will go: its account's."""
-        where, params = self.erasure.conditions()
-        gone = (
-            "select visit_id from events where site_id = {site_id:UInt32} and visit_id in"  # noqa: S608
-            f" (select visit_id from events where {where}) group by visit_id"
-            f" having countIf(name != {{engagement:String}} and not ({where})) = 0"
-        )
-        n = 0
-        for table in ("events", "signals"):
-            rows = await self._query(
-                f"select count() from {table} where site_id = {{site_id:UInt32}}"  # noqa: S608
-                " and shard = {shard:UInt8} and generation = {generation:UInt64}"
-                f" and (({await self._meant(table)}) or visit_id in ({gone}))",
-                {
-                    **params,
-                    "shard": self.shard,
-                    "generation": generation,
-                    "engagement": ENGAGEMENT,
-                },
-            )
-            n += int(rows[0][0])
-        return n
+        return await self.counts.of_account(self.shard, generation)
 
     async def delete_sessions(self) -> None:
         """Delete every row of the visits touched (step 2)."""
@@ -134,17 +121,14 @@ class Eraser:
     async def delete_events(self) -> None:
         """Delete the events, what has no visit any more, signals and hits (step 4)."""
         _, params = self.erasure.conditions()
-        homeless = (
-            "visit_id not in (select visit_id from sessions where site_id = {site_id:UInt32})"
-        )
         for table, also in (
-            ("signals", homeless),
+            ("signals", HOMELESS),
             ("hits", "false"),
-            ("events", f"name = {{engagement:String}} and {homeless}"),
+            ("events", f"name = {{engagement:String}} and {HOMELESS}"),
         ):
             sql = (
                 f"alter table {table} delete where site_id = {{site_id:UInt32}}"
-                f" and (({await self._meant(table)}) or ({also}))"
+                f" and (({await self.counts.meant(table)}) or ({also}))"
             )
             await self._mutate(table, sql, params | {"engagement": ENGAGEMENT})
 
@@ -188,16 +172,6 @@ class Eraser:
             f" and local_day in (select local_day {marked})"
         )
         await self._mutate("rollups", sql, params)
-
-    async def _meant(self, table: str) -> str:
-        """Write the conditions for a table; rows of one that lacks a column are not meant."""
-        rows = await self._query(
-            "select name from system.columns"
-            " where database = currentDatabase() and table = {table:String}",
-            {"table": table},
-        )
-        has_all = self.erasure.columns <= {name for (name,) in rows}
-        return self.erasure.conditions()[0] if has_all else "false"
 
     async def renew(self, kept: Iterable[Visit]) -> tuple[list[Visit], list[Visit]]:
         """Tell how open visits of the site stand in ``sessions`` by now: changed, and ended."""
@@ -270,31 +244,22 @@ def rebuilt_columns(rebuilt: list[Rebuilt]) -> Columns:
     return columns
 
 
-def erased_columns(plan: Plan, shard: int, erasure: Erasure, events: int) -> Columns:
+def erased_columns(
+    plan: Plan, shard: int, erasure: Erasure, events: int, left: Mapping[str, int]
+) -> Columns:
     """Make the row of ``erasures``."""
     values: dict[str, Any] = {
         "site_id": erasure.site_id,
         "asked_at": erasure.asked_ms,
         "kind": "reset" if erasure.is_reset else "erase",
+        "request": erasure.request or "",
         "chosen_by": erasure.chosen_by,
         "events": events,
+        "rows_erased": dict(plan.rows),
+        "rows_left": dict(left),
         "shard": shard,
         "generation": plan.generation,
         "stream_ms": plan.first.ms,
         "stream_seq": plan.first.seq,
     }
     return {name: [value] for name, value in values.items()}
-
-
-def count_matching(store: Store, erasure: Erasure) -> tuple[int, int]:
-    """Count the events that meet the conditions now, and the visits that they touch.
-
-    Raises:
-        StoreUnavailable, StoreError: It cannot be counted.
-    """
-    where, params = erasure.conditions()
-    ((events, visits),) = store.query(
-        f"select count(), uniqExact(visit_id) from events where {where}",  # noqa: S608
-        params,
-    )
-    return int(events), int(visits)

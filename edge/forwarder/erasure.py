@@ -8,6 +8,7 @@ Units: times are Unix milliseconds; ``after_ms`` is included, ``before_ms`` is n
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -25,9 +26,9 @@ ERASE = "erase"
 class Erasure:
     """Rows of one site. Without any condition it is the site as a whole: a reset.
 
-    ``path`` is a pattern in which ``*`` stands for any text; ``prop`` a name and a value;
-    ``visitor`` a hash as the tables hold it. ``zone`` tells to which days the times belong, where
-    only totals of days are kept.
+    ``path`` is a pattern in which ``*`` stands for any text; ``prop`` a name and a value, or None
+    for any; ``visitor`` a hash as the tables hold it. ``zone`` tells to which days the times
+    belong, where only totals of days are kept. ``request`` names the record of who asked.
     """
 
     site_id: int
@@ -35,9 +36,10 @@ class Erasure:
     after_ms: int | None = None
     before_ms: int | None = None
     path: str | None = None
-    prop: tuple[str, str] | None = None
+    prop: tuple[str, str | None] | None = None
     visitor: int | None = None
     zone: str | None = None
+    request: str | None = None
 
     @property
     def chosen_by(self) -> list[str]:
@@ -119,8 +121,9 @@ class Erasure:
             found.append(("path like {path:String}", {"path": _like(self.path)}))
         if self.prop is not None:
             name, value = self.prop
-            sql = "mapContains(props, {prop:String}) and props[{prop:String}] = {value:String}"
-            found.append((sql, {"prop": name, "value": value}))
+            found.append(("mapContains(props, {prop:String})", {"prop": name}))
+            if value is not None:
+                found.append(("props[{prop:String}] = {value:String}", {"value": value}))
         if self.visitor is not None:
             found.append(("visitor = {visitor:UInt64}", {"visitor": self.visitor}))
         return found
@@ -138,9 +141,13 @@ class Erasure:
             and (self.after_ms is None or event.ts_ms >= self.after_ms)
             and (self.before_ms is None or event.ts_ms < self.before_ms)
             and (self.path is None or self._path.fullmatch(event.path) is not None)
-            and (self.prop is None or event.props.get(self.prop[0]) == self.prop[1])
+            and (self.prop is None or self._has(event.props, *self.prop))
             and (self.visitor is None or event.visitor == self.visitor)
         )
+
+    @staticmethod
+    def _has(props: Mapping[str, str], name: str, value: str | None) -> bool:
+        return name in props and (value is None or props[name] == value)
 
     @cached_property
     def _path(self) -> re.Pattern[str]:

@@ -29,8 +29,8 @@ class Plan:
     ``suspect``: up to here the store refused a greater plan that began at or before ``first``.
     ``refused``: why the one entry of this plan is left out; empty where it is not.
     ``data``: the data epoch, which grows with every erasure in the shard.
-    ``phase``, ``erased``: of an erasure, how far it is and how many events it takes
-    (``edge.forwarder.erase``); 0 for a batch of events.
+    ``phase``, ``erased``, ``rows``: of an erasure, how far it is, how many events its account loses
+    and how many rows of each table go (``edge.forwarder.erase``); unset for a batch of events.
     """
 
     epoch: int
@@ -44,6 +44,7 @@ class Plan:
     data: int = 0
     phase: int = 0
     erased: int = 0
+    rows: tuple[tuple[str, int], ...] = ()
 
     def render(self) -> bytes:
         """Write the form in which it is recorded."""
@@ -63,7 +64,8 @@ class Plan:
             first, last = StreamId(*values.pop("first")), StreamId(*values.pop("last"))
             suspect = values.pop("suspect", None)
             suspect = suspect and StreamId(*suspect)
-            return cls(first=first, last=last, suspect=suspect, **values)
+            rows = tuple((str(table), int(n)) for table, n in values.pop("rows", ()))
+            return cls(first=first, last=last, suspect=suspect, rows=rows, **values)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"not a plan: {error}") from error
 

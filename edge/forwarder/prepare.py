@@ -4,6 +4,7 @@ The one invariant: the same plan, entries and states make the same rows.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from edge.forwarder.batches import (
@@ -53,7 +54,7 @@ def prepare(plan: Plan, recorded: bytes, raw: list[RawEntry], visits: Visits) ->
     return Prepared(plan, recorded, rows, outcome, is_repeat=False)
 
 
-def prepare_erased(
+def prepare_erased(  # noqa: PLR0913 - keyword-only past the first three
     plan: Plan,
     erasure: Erasure,
     visits: Visits,
@@ -61,6 +62,7 @@ def prepare_erased(
     changed: list[Visit],
     ended: list[Visit],
     letters: list[str],
+    left: Mapping[str, int],
 ) -> Prepared:
     """Make the end of an erasure whose rows are gone: its records, and the states after it."""
     batch = Batch(changed=changed, evicted=[visit.visit_id for visit in ended])
@@ -69,7 +71,7 @@ def prepare_erased(
         {f"{site}:control": -1, f"{site}:stored": -plan.erased, f"{site}:erased": plan.erased}
     )
     rows = {
-        "erasures": erased_columns(plan, visits.shard, erasure, plan.erased),
+        "erasures": erased_columns(plan, visits.shard, erasure, plan.erased, left),
         "batches": marker_columns(plan, visits.shard, 0, 0),
     }
     outcome = Outcome(plan.last, visits.watermark_ms, batch, [], plan.data + 1)

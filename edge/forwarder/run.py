@@ -18,12 +18,13 @@ from prometheus_client import Counter, Gauge, Histogram
 from redis.exceptions import RedisError
 
 from edge.buffer.keys import ShardKeys
-from edge.buffer.scripts import connect, send_command
+from edge.buffer.scripts import connect
 from edge.crash import place_of
 from edge.forwarder.checkpoint import ShardStopped
 from edge.forwarder.lease import Lease, LeaseLost
 from edge.forwarder.prepare import Prepared
 from edge.forwarder.shard import ShardWriter
+from edge.forwarder.stream import find_news
 from edge.outcomes import DropReason, count
 from store.client import Store, StoreError, StoreUnavailable
 
@@ -224,12 +225,10 @@ class Forwarder:
             if stop.is_set() or not idle:
                 await asyncio.sleep(WATCH_MS / 1000 / 5)
                 continue
-            shards = {ShardKeys.of(shard).events.encode(): shard for shard in idle}
-            ids = [str(writer.done) for writer, _ in idle.values()]
-            words = ["XREAD", "COUNT", 1, "BLOCK", WATCH_MS, "STREAMS", *shards, *ids]
+            done = {shard: str(writer.done) for shard, (writer, _) in idle.items()}
             try:
-                for key, _ in await send_command(self._redis, *words) or ():
-                    self._announce(shards[key])
+                for shard in await find_news(self._redis, done, WATCH_MS):
+                    self._announce(shard)
             except (RedisError, OSError):
                 await asyncio.sleep(HEARTBEAT_S)
 

@@ -211,8 +211,9 @@ class ShardWriter:
             data=self._data_epoch,
         )
         if is_control(raw[0]):
-            erased = await self._eraser(raw[0]).count(self._generation)
-            plan = replace(plan, phase=Phase.COUNTED, erased=erased)
+            eraser = self._eraser(raw[0])
+            erased, rows = await eraser.count(self._generation), await eraser.counts.before()
+            plan = replace(plan, phase=Phase.COUNTED, erased=erased, rows=tuple(rows.items()))
         return plan
 
     def _eraser(self, entry: RawEntry) -> Eraser:
@@ -241,7 +242,13 @@ class ShardWriter:
         self._visits = self._visits.without(site_id, left.values())
         letters = await self._stream.find_letters(eraser.erasure)
         return prepare_erased(
-            plan, eraser.erasure, self._visits, changed=changed, ended=ended, letters=letters
+            plan,
+            eraser.erasure,
+            self._visits,
+            changed=changed,
+            ended=ended,
+            letters=letters,
+            left=await eraser.counts.after(),
         )
 
     async def _go_on(self, plan: Plan, phase: Phase) -> Plan:

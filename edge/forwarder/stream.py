@@ -5,11 +5,14 @@ place among the events. Changing anything is ``checkpoint``'s. The one invariant
 answered with exactly its entries or not at all.
 """
 
+import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from redis.asyncio import Redis
 
 from edge.buffer.keys import ShardKeys
+from edge.buffer.opening import as_cluster
 from edge.buffer.scripts import send_command
 from edge.forwarder.checkpoint import ShardStopped
 from edge.forwarder.entries import RawEntry, decode_entries
@@ -36,6 +39,27 @@ def read_erasure(entry: RawEntry) -> Erasure:
         return Erasure.parse(entry[1][1])
     except ValueError as error:
         raise ShardStopped(f"update the forwarder: {error}") from error
+
+
+async def find_news(redis: Redis, done: Mapping[int, str], wait_ms: int) -> list[int]:
+    """Name the shards with entries behind ``done``, waiting up to ``wait_ms`` for the first.
+
+    Raises:
+        RedisError: Redis is away.
+    """
+    keys = {ShardKeys.of(shard).events.encode(): shard for shard in done}
+    if (cluster := as_cluster(redis)) is None:
+        words = ["XREAD", "COUNT", 1, "BLOCK", wait_ms, "STREAMS", *keys, *done.values()]
+        return [keys[key] for key, _ in await send_command(redis, *words) or ()]
+    # Streams of a cluster lie on several nodes, and no command waits on more than one.
+    async with cluster.pipeline(transaction=False) as pipe:
+        for shard, last in done.items():
+            pipe.execute_command("XRANGE", ShardKeys.of(shard).events, f"({last}", "+", "COUNT", 1)
+        found = await pipe.execute()
+    news = [shard for shard, entries in zip(done, found, strict=True) if entries]
+    if not news:
+        await asyncio.sleep(wait_ms / 1000)
+    return news
 
 
 class ShardStream:

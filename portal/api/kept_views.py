@@ -38,6 +38,7 @@ from portal.api.shapes import Body, TokenBody
 from portal.api.views import blueprint as questions
 from portal.commands import create_token
 from portal.config import here
+from portal.data.holds import HeldError
 from portal.models import ApiToken, Membership, Site, User
 from portal.needs import OfToken, needs
 from portal.properties.known import Wish, properties_of, say, wishes_of
@@ -63,6 +64,12 @@ def not_yours(_: NotYoursError) -> ResponseReturnValue:
     """Say that the right is lacking."""
     message = "The token's owner has no right to what belongs to the whole site or its team."
     return problem(403, "no_right", message)
+
+
+@blueprint.errorhandler(HeldError)
+def held(error: HeldError) -> ResponseReturnValue:
+    """Say that a legal hold stands before it."""
+    return problem(409, "held", str(error))
 
 
 @blueprint.errorhandler(FieldError)

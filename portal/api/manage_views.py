@@ -20,6 +20,7 @@ from portal.api.kept_views import read_body, site_row
 from portal.audit.recording import record_of_store
 from portal.commands import add_site, create_token, remove_site, update_aliases
 from portal.config import here
+from portal.data.holds import refuse_held
 from portal.models import ApiToken, ShareLink, Site, User
 from portal.needs import OfToken, needs
 from portal.sessions import end_reading, reading
@@ -222,6 +223,8 @@ def end_import(site: str, name: str) -> ResponseReturnValue:
     found = find_import(here().store, who.site.id, name)
     if found is None or found.removed:
         raise NotThereError
+    with here().database.reading() as session:
+        refuse_held(session, who.site.id, here().now())
     remove_import(here().store, found)
     with here().database.writing() as session:
         subject = f"{found.file} ({found.name})"

@@ -19,6 +19,7 @@ from portal.dashboard.look import Look
 from portal.dashboard.members import page_look
 from portal.dashboard.questions import Asker, base_question
 from portal.dashboard.state import State
+from portal.language import _
 from portal.models import Site
 from portal.sites.tabs import label_of
 from store.query.behaviour.questions import WIDTH_CLASSES
@@ -94,7 +95,7 @@ def read_asked(host: str, *own: str, dimensions: Dimensions = DIMENSIONS) -> Ask
         abort(redirect(with_added_filter(look, base, *own)))
     state = state_of(look, *own)
     chips = tuple(chip for chip in state.chips if _follows(chip.dimension, dimensions))
-    left_out = tuple(chip.label for chip in state.chips if chip not in chips)
+    left_out = tuple(_(chip.label) for chip in state.chips if chip not in chips)
     followed = replace(state, chips=chips)
     return Asked(look, followed, asker_of(look), base, dimensions, left_out)
 
@@ -113,7 +114,7 @@ def render_figures(template: str, asked: Asked, tab: str, **values: Any) -> str:
         **context,
         asked=asked,
         tab=tab,
-        title=label_of(tab),
+        title=_(label_of(tab)),
         left_out=asked.left_out,
         **values,
     )

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from portal.dashboard.figures import short
+from portal.language import N_, _
+from portal.writing import decimals, number
 
 type Value = float | int | str | None
 _SECOND_MS = 1_000
@@ -52,7 +54,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...] = ()
     help: str = ""
-    empty: str = "Nothing in this time."
+    empty: str = N_("Nothing in this time.")
     trouble: str = ""
 
 
@@ -90,7 +92,7 @@ def shown(value: Value, unit: str) -> str:
         case "ms":
             return _milliseconds(value)
         case "score":
-            return f"{value:.3f}".rstrip("0").rstrip(".")
+            return number(round(value, 3))
         case "bytes":
             return _bytes(value)
         case _:
@@ -98,12 +100,14 @@ def shown(value: Value, unit: str) -> str:
 
 
 def _milliseconds(value: float) -> str:
-    return f"{value / _SECOND_MS:.1f} s" if value >= _SECOND_MS else f"{value:g} ms"
+    if value >= _SECOND_MS:
+        return _("%(value)s s", value=decimals(value / _SECOND_MS, 1))
+    return _("%(value)s ms", value=number(value))
 
 
 def _bytes(value: float) -> str:
-    for unit in ("B", "KB", "MB", "GB", "TB"):
+    for unit in (N_("B"), N_("KB"), N_("MB"), N_("GB"), N_("TB")):
         if value < _KILO or unit == "TB":
-            return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
+            return f"{decimals(value, 0 if unit == 'B' else 1)} {_(unit)}"
         value /= _KILO
     raise AssertionError("unreachable")

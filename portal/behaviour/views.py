@@ -26,10 +26,12 @@ from portal.behaviour.tables import (
     shown,
 )
 from portal.config import here
+from portal.language import N_, _
 from portal.needs import needs
 from portal.pictures.known import picture_of
 from portal.sessions import reading
 from portal.teams.rights import Right
+from portal.writing import short_day
 from store.query.behaviour.questions import WIDTH_CLASSES
 from store.query.behaviour.vitals import THRESHOLDS, rating
 
@@ -38,54 +40,54 @@ blueprint = Blueprint("behaviour", __name__, url_prefix="/sites/<host>/behaviour
 MOST_ROWS = 100
 MAP_COLUMNS = 40
 ON_PAGES = (
-    Column("visitors", "Visitors"),
-    Column("time_on_page", "Time on page", "seconds"),
-    Column("scroll_depth", "Scroll depth", "percent"),
-    Column("clicks", "Clicks"),
-    Column("rage_clicks", "Rage"),
-    Column("dead_clicks", "Dead"),
-    Column("errors", "Errors"),
+    Column("visitors", N_("Visitors")),
+    Column("time_on_page", N_("Time on page"), "seconds"),
+    Column("scroll_depth", N_("Scroll depth"), "percent"),
+    Column("clicks", N_("Clicks")),
+    Column("rage_clicks", N_("Rage")),
+    Column("dead_clicks", N_("Dead")),
+    Column("errors", N_("Errors")),
     Column("lcp_p75", "LCP, p75", "ms"),
 )
 CLICKS = (
-    Column("clicks", "Clicks"),
-    Column("rage_clicks", "Rage"),
-    Column("dead_clicks", "Dead"),
-    Column("visits", "Visits"),
+    Column("clicks", N_("Clicks")),
+    Column("rage_clicks", N_("Rage")),
+    Column("dead_clicks", N_("Dead")),
+    Column("visits", N_("Visits")),
 )
 MAPS = {
-    "clicks": "Clicks",
-    "rage_clicks": "Rage clicks",
-    "dead_clicks": "Dead clicks",
-    "scroll": "Scroll",
+    "clicks": N_("Clicks"),
+    "rage_clicks": N_("Rage clicks"),
+    "dead_clicks": N_("Dead clicks"),
+    "scroll": N_("Scroll"),
 }
 VITAL_NAMES = {
-    "LCP": "Largest Contentful Paint",
-    "INP": "Interaction to Next Paint",
-    "CLS": "Cumulative Layout Shift",
-    "FCP": "First Contentful Paint",
-    "TTFB": "Time to First Byte",
+    "LCP": N_("Largest Contentful Paint"),
+    "INP": N_("Interaction to Next Paint"),
+    "CLS": N_("Cumulative Layout Shift"),
+    "FCP": N_("First Contentful Paint"),
+    "TTFB": N_("Time to First Byte"),
 }
-RATINGS = {"good": "good", "needs_work": "needs work", "poor": "poor"}
+RATINGS = {"good": N_("good"), "needs_work": N_("needs work"), "poor": N_("poor")}
 ERRORS = (
-    Column("count", "Times"),
-    Column("visits", "Visits"),
-    Column("pages", "Pages"),
-    Column("first_seen", "First seen"),
-    Column("last_seen", "Last seen"),
+    Column("count", N_("Times")),
+    Column("visits", N_("Visits")),
+    Column("pages", N_("Pages")),
+    Column("first_seen", N_("First seen")),
+    Column("last_seen", N_("Last seen")),
 )
 FORMS = (
-    Column("begun", "Begun"),
-    Column("submitted", "Submitted"),
-    Column("abandoned", "Abandoned"),
-    Column("abandonment_rate", "Left unfinished", "percent"),
-    Column("seconds", "Time to fill in", "seconds"),
+    Column("begun", N_("Begun")),
+    Column("submitted", N_("Submitted")),
+    Column("abandoned", N_("Abandoned")),
+    Column("abandonment_rate", N_("Left unfinished"), "percent"),
+    Column("seconds", N_("Time to fill in"), "seconds"),
 )
 FIELDS = (
-    Column("entered", "Filled in"),
-    Column("seconds", "Time in it", "seconds"),
-    Column("returned", "Came back to it"),
-    Column("left_at", "Left at it"),
+    Column("entered", N_("Filled in")),
+    Column("seconds", N_("Time in it"), "seconds"),
+    Column("returned", N_("Came back to it")),
+    Column("left_at", N_("Left at it")),
 )
 
 
@@ -105,8 +107,11 @@ def _render(template: str, asked: Asked, tab: str, **values: Any) -> str:
 def empty_of(asked: Asked, module: str) -> str:
     """Say why nothing is there: a module that is off, or nothing that happened."""
     if module in asked.site.modules:
-        return "Nothing in this time."
-    return f"The module {module} is off. Switch it on in the site's settings, under Also record."
+        return _("Nothing in this time.")
+    return _(
+        "The module %(module)s is off. Switch it on in the site's settings, under Also record.",
+        module=module,
+    )
 
 
 @blueprint.get("")
@@ -120,10 +125,12 @@ def pages(host: str) -> ResponseReturnValue:
         pagination={"limit": MOST_ROWS},
     )
     table = Table(
-        "Pages",
-        "Page",
+        _("Pages"),
+        _("Page"),
         ON_PAGES,
-        help="Time on page is engaged time: visible and with the focus. A page leads to its maps.",
+        help=_(
+            "Time on page is engaged time: visible and with the focus. A page leads to its maps."
+        ),
     )
 
     def row(found: dict[str, Any]) -> Row:
@@ -203,15 +210,19 @@ def _viewed_pages(asked: Asked) -> list[str]:
 def _elements(asked: Asked, order: str, by: list[str]) -> Table:
     """Rank elements; with the page among ``by`` each row leads to that page's map."""
     table = Table(
-        {"clicks": "Elements", "rage_clicks": "Clicked in anger", "dead_clicks": "Clicked in vain"}[
-            order
-        ],
-        "Element",
+        {
+            "clicks": _("Elements"),
+            "rage_clicks": _("Clicked in anger"),
+            "dead_clicks": _("Clicked in vain"),
+        }[order],
+        _("Element"),
         CLICKS,
         help={
-            "clicks": "An element is named by tags, positions and written ids, never by its text.",
-            "rage_clicks": "Three clicks within a second of each other at one place.",
-            "dead_clicks": "Clicks after which nothing on the page changed.",
+            "clicks": _(
+                "An element is named by tags, positions and written ids, never by its text."
+            ),
+            "rage_clicks": _("Three clicks within a second of each other at one place."),
+            "dead_clicks": _("Clicks after which nothing on the page changed."),
         }[order],
         empty=empty_of(asked, "clicks"),
     )
@@ -220,7 +231,7 @@ def _elements(asked: Asked, order: str, by: list[str]) -> Table:
         page = found.get("page", "")
         choices = {"page": page, "of": order, "width": asked.width}
         href = asked.to("behaviour.page_map", **choices) if page else ""
-        return Row(found["element"] or "(the page itself)", cells(CLICKS, found), page, href)
+        return Row(found["element"] or _("(the page itself)"), cells(CLICKS, found), page, href)
 
     return filled(table, asked.signals("clicks", by=by, order=order, limit=MOST_ROWS), row)
 
@@ -247,9 +258,9 @@ def vitals(host: str) -> ResponseReturnValue:
         Column("p75", "p75", unit),
         Column("p50", "p50", unit),
         Column("p95", "p95", unit),
-        Column("poor", "Poor"),
-        Column("needs_work", "Needs work"),
-        Column("count", "Measured"),
+        Column("poor", N_("Poor")),
+        Column("needs_work", N_("Needs work")),
+        Column("count", N_("Measured")),
     )
 
     def row(found: dict[str, Any]) -> Row:
@@ -260,7 +271,10 @@ def vitals(host: str) -> ResponseReturnValue:
         return Row(page, tuple(figures), href=href)
 
     table = Table(
-        f"Pages by {vital}", "Page", columns, help="The pages with the most poor views first."
+        _("Pages by %(vital)s", vital=vital),
+        _("Page"),
+        columns,
+        help=_("The pages with the most poor views first."),
     )
     by_page = asked.signals("vitals", by=["page"], vital=vital, limit=MOST_ROWS)
     return _render(
@@ -285,15 +299,15 @@ def errors(host: str) -> ResponseReturnValue:
     asked = read_asked(host, "order", "width")
     order = chosen("order", ["count", "visits", "last_seen", "first_seen"])
     table = Table(
-        "Errors that nobody caught",
-        "Error",
+        _("Errors that nobody caught"),
+        _("Error"),
         ERRORS,
-        help="Numbers, quoted text and words with digits are taken out of messages.",
+        help=_("Numbers, quoted text and words with digits are taken out of messages."),
         empty=empty_of(asked, "errors"),
     )
 
     def row(found: dict[str, Any]) -> Row:
-        where = f"{found['file']}:{found['line']}" if found["file"] else "in the page itself"
+        where = f"{found['file']}:{found['line']}" if found["file"] else _("in the page itself")
         seen_on = ", ".join(found["seen_on"]) + (
             " …" if found["pages"] > len(found["seen_on"]) else ""
         )
@@ -301,7 +315,8 @@ def errors(host: str) -> ResponseReturnValue:
             Cell(column.name, found[column.name], _moment(found[column.name]))
             for column in ERRORS[3:]
         )
-        return Row(f"{found['type']}: {found['message']}", figures, f"{where} · on {seen_on}")
+        note = _("%(where)s · on %(pages)s", where=where, pages=seen_on)
+        return Row(f"{found['type']}: {found['message']}", figures, note)
 
     answer = asked.signals("errors", order=order, limit=MOST_ROWS)
     return _render("tables", asked, "errors", tables=[filled(table, answer, row)], has_widths=True)
@@ -310,7 +325,7 @@ def errors(host: str) -> ResponseReturnValue:
 def _moment(text: str) -> str:
     """Write a moment in the site's own time, its year left out."""
     moment = datetime.fromisoformat(text)
-    return f"{moment.day} {moment:%b %H:%M}"
+    return f"{short_day(moment, with_year=False)} {moment:%H:%M}"
 
 
 @blueprint.get("/forms")
@@ -320,10 +335,10 @@ def forms(host: str) -> ResponseReturnValue:
     asked = read_asked(host, "width")
     answer = asked.signals("forms", limit=MOST_ROWS)
     whole = Table(
-        "Forms",
-        "Form",
+        _("Forms"),
+        _("Form"),
         FORMS,
-        help="Begun is a form of which a field was touched.",
+        help=_("Begun is a form of which a field was touched."),
         empty=empty_of(asked, "forms"),
     )
     found = [] if isinstance(answer, str) else answer["results"]
@@ -332,8 +347,8 @@ def forms(host: str) -> ResponseReturnValue:
     ]
     tables += [
         Table(
-            f"{form['form']} on {form['page']}",
-            "Field",
+            _("%(form)s on %(page)s", form=form["form"], page=form["page"]),
+            _("Field"),
             FIELDS,
             tuple(Row(field["field"], cells(FIELDS, field)) for field in form["fields"]),
         )

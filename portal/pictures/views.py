@@ -18,6 +18,7 @@ from wtforms import BooleanField, StringField
 
 from portal.accounts.signin import me
 from portal.config import here
+from portal.language import N_, _
 from portal.models import PagePicture, Site
 from portal.needs import needs
 from portal.pictures.known import (
@@ -45,9 +46,9 @@ _HOST = re.compile(r"[a-z0-9.-]{1,253}(?::\d{1,5})?")
 class PictureForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """Which page, and what of it."""
 
-    page = StringField("Page")
-    address = StringField("Its address")
-    hides_words = BooleanField("Hide words, numbers and images")
+    page = StringField(N_("Page"))
+    address = StringField(N_("Its address"))
+    hides_words = BooleanField(N_("Hide words, numbers and images"))
 
 
 @blueprint.before_request
@@ -89,11 +90,20 @@ def add(host: str) -> ResponseReturnValue:
     path = (form.page.data or "").strip().replace("\0", "")[:_LONGEST]
     address = _plain_address(form.address.data or "")
     if not path:
-        complain(form, "page", "Name the page as the lists do, such as /pricing.")
+        complain(form, "page", _("Name the page as the lists do, such as /pricing."))
     if urlsplit(address).hostname not in {site.host, *site.aliases}:
-        complain(form, "address", f"An address of {site.host}, such as https://{site.host}/.")
+        complain(
+            form, "address", _("An address of %(host)s, such as https://%(host)s/.", host=site.host)
+        )
     if len(kept_pictures(reading(), site.id, here().now())) >= MOST_OF_A_SITE:
-        complain(form, "page", f"A site keeps {MOST_OF_A_SITE} pictures. Delete some first.")
+        complain(
+            form,
+            "page",
+            _(
+                "A site keeps %(most_of_a_site)s pictures. Delete some first.",
+                most_of_a_site=MOST_OF_A_SITE,
+            ),
+        )
     if form.errors:
         return _page(site, form)
     who, wish = me().email, Wish(path, address, bool(form.hides_words.data))
@@ -135,7 +145,7 @@ def keep_it(host: str, picture_id: int) -> ResponseReturnValue:
     site, row = _found(host, picture_id)
     found = _fetch(row) if row.taken_at is None else None
     if found is None:
-        flash("There is no picture to keep: its time is over. Take it again.", "bad")
+        flash(_("There is no picture to keep: its time is over. Take it again."), "bad")
         return redirect(url_for("pictures.page", host=site.host, page=row.page))
     chosen = set(request.form.getlist("hosts"))
     hosts = [name for name in found["hosts"] if name in chosen and _HOST.fullmatch(name)]
@@ -145,7 +155,7 @@ def keep_it(host: str, picture_id: int) -> ResponseReturnValue:
         kept = session.get_one(PagePicture, number)
         keep(session, kept, found["html"], found["path"], hosts, here().now())
     _forget(site.id, nonce)
-    flash("The picture is kept. Clicks and scrolling are drawn over it.", "good")
+    flash(_("The picture is kept. Clicks and scrolling are drawn over it."), "good")
     return redirect(url_for("behaviour.page_map", host=site.host, page=path))
 
 
@@ -159,7 +169,7 @@ def delete(host: str, picture_id: int) -> ResponseReturnValue:
     with here().database.writing() as session:
         session.delete(session.get_one(PagePicture, number))
     _forget(site.id, nonce)
-    flash("The picture is gone.", "good")
+    flash(_("The picture is gone."), "good")
     return redirect(url_for("pictures.page", host=site.host))
 
 

@@ -12,45 +12,46 @@ from flask_login import login_required
 
 from portal.behaviour.asking import OF_DOCUMENTS, Asked, read_asked, render_figures
 from portal.behaviour.tables import Cell, Column, Row, Table, cell, filled, metric_cells
+from portal.language import N_, _
 from portal.needs import needs
 from portal.teams.rights import Right
 
 blueprint = Blueprint("served", __name__, url_prefix="/sites/<host>/edge")
 
 MOST_ROWS = 50
-HITS_OFF = "This site keeps no rows of the documents served. Switch that on in its settings."
+HITS_OFF = N_("This site keeps no rows of the documents served. Switch that on in its settings.")
 PURPOSES = {
-    "search": "Search",
-    "ai_training": "AI, training",
-    "ai_search": "AI, search",
-    "ai_assistant": "AI, a person's question",
-    "seo": "SEO tool",
-    "monitor": "Monitoring",
-    "social_preview": "Link preview",
-    "feed": "Feed reader",
-    "library": "Program",
-    "automation": "Automated browser",
-    "scanner": "Scanner",
-    "unknown": "Not known",
+    "search": N_("Search"),
+    "ai_training": N_("AI, training"),
+    "ai_search": N_("AI, search"),
+    "ai_assistant": N_("AI, a person's question"),
+    "seo": N_("SEO tool"),
+    "monitor": N_("Monitoring"),
+    "social_preview": N_("Link preview"),
+    "feed": N_("Feed reader"),
+    "library": N_("Program"),
+    "automation": N_("Automated browser"),
+    "scanner": N_("Scanner"),
+    "unknown": N_("Not known"),
 }
 BY_OPERATOR = (
-    Column("crawled_pages", "Pages taken"),
-    Column("share", "Share", "percent"),
-    Column("crawl_to_visit_ratio", "Pages a visit", "ratio"),
+    Column("crawled_pages", N_("Pages taken")),
+    Column("share", N_("Share"), "percent"),
+    Column("crawl_to_visit_ratio", N_("Pages a visit"), "ratio"),
 )
-BY_PURPOSE = (Column("crawled_pages", "Pages taken"), Column("share", "Share", "percent"))
-TAKEN = (Column("crawled_pages", "Pages taken"), Column("visits", "Visits of people"))
+BY_PURPOSE = (Column("crawled_pages", N_("Pages taken")), Column("share", N_("Share"), "percent"))
+TAKEN = (Column("crawled_pages", N_("Pages taken")), Column("visits", N_("Visits of people")))
 STATUSES = (
-    Column("hits", "Documents"),
-    Column("share", "Share", "percent"),
-    Column("ttfb_p50", "First byte, p50", "ms"),
-    Column("bytes", "Sent", "bytes"),
+    Column("hits", N_("Documents")),
+    Column("share", N_("Share"), "percent"),
+    Column("ttfb_p50", N_("First byte, p50"), "ms"),
+    Column("bytes", N_("Sent"), "bytes"),
 )
-BROKEN = (Column("hits", "Times"),)
+BROKEN = (Column("hits", N_("Times")),)
 SLOW = (
-    Column("ttfb_p95", "First byte, p95", "ms"),
+    Column("ttfb_p95", N_("First byte, p95"), "ms"),
     Column("ttfb_p50", "p50", "ms"),
-    Column("hits", "Documents"),
+    Column("hits", N_("Documents")),
 )
 
 
@@ -71,7 +72,7 @@ def _render(asked: Asked, tab: str, tiles: list[tuple[str, Cell]], tables: list[
 def crawlers(host: str) -> ResponseReturnValue:
     """Show who crawls the site, what for, and how many visits come back for it."""
     asked = read_asked(host, dimensions=OF_DOCUMENTS)
-    columns = (*TAKEN, Column("crawl_to_visit_ratio", "Pages taken for each visit", "ratio"))
+    columns = (*TAKEN, Column("crawl_to_visit_ratio", N_("Pages taken for each visit"), "ratio"))
     whole = asked.query([column.name for column in columns])
     total = 0 if isinstance(whole, str) else whole["results"][0]["metrics"][0]
 
@@ -89,18 +90,22 @@ def crawlers(host: str) -> ResponseReturnValue:
     tables = [
         filled(
             Table(
-                "Who takes pages, and what comes back",
-                "Operator",
+                _("Who takes pages, and what comes back"),
+                _("Operator"),
                 BY_OPERATOR,
-                help="Pages a visit: pages taken for each visit that the operator's search or "
-                "assistants sent. A dash: none came.",
-                empty="No crawler took a page in this time.",
+                help=_(
+                    "Pages a visit: pages taken for each visit that the operator's search or "
+                    "assistants sent. A dash: none came."
+                ),
+                empty=_("No crawler took a page in this time."),
             ),
             _taken(by_operator),
             lambda found: Row(_operator(found["dimensions"][0]), shared(found, BY_OPERATOR)),
         ),
         filled(
-            Table("What for", "Operator and purpose", BY_PURPOSE, empty="No crawler came."),
+            Table(
+                _("What for"), _("Operator and purpose"), BY_PURPOSE, empty=_("No crawler came.")
+            ),
             by_purpose,
             lambda found: Row(
                 _operator(found["dimensions"][0]),
@@ -109,7 +114,7 @@ def crawlers(host: str) -> ResponseReturnValue:
             ),
         ),
         filled(
-            Table("Pages taken most", "Page", TAKEN, empty="No page was taken."),
+            Table(_("Pages taken most"), _("Page"), TAKEN, empty=_("No page was taken.")),
             _taken(by_page),
             lambda found: Row(found["dimensions"][0], metric_cells(TAKEN, found["metrics"])),
         ),
@@ -125,7 +130,7 @@ def _taken(answer: dict[str, Any] | str) -> dict[str, Any] | str:
 
 
 def _operator(name: str) -> str:
-    return "Not known" if name == "(not set)" else name
+    return _("Not known") if name == "(not set)" else name
 
 
 def _share(part: int, whole: int) -> float | None:
@@ -145,10 +150,10 @@ def answers(host: str) -> ResponseReturnValue:
     """Show how people's requests were answered: statuses, broken links, slow pages."""
     asked = read_asked(host, dimensions=OF_DOCUMENTS)
     columns = (
-        Column("hits", "Documents served to people"),
-        Column("ttfb_p50", "First byte, p50", "ms"),
-        Column("ttfb_p95", "First byte, p95", "ms"),
-        Column("bytes", "Sent", "bytes"),
+        Column("hits", N_("Documents served to people")),
+        Column("ttfb_p50", N_("First byte, p50"), "ms"),
+        Column("ttfb_p95", N_("First byte, p95"), "ms"),
+        Column("bytes", N_("Sent"), "bytes"),
     )
     whole = asked.query([column.name for column in columns])
     total = 0 if isinstance(whole, str) else whole["results"][0]["metrics"][0]
@@ -170,28 +175,30 @@ def answers(host: str) -> ResponseReturnValue:
         )
 
     tables = [
-        filled(Table("Statuses", "Status", STATUSES), statuses, status),
+        filled(Table(_("Statuses"), _("Status"), STATUSES), statuses, status),
         filled(
             Table(
-                "Broken links",
-                "Address that is not there",
+                _("Broken links"),
+                _("Address that is not there"),
                 BROKEN,
-                help="Answered 404 or 410. Direct: typed, a bookmark, or a page that says nothing.",
-                empty="Nobody met a missing page.",
+                help=_(
+                    "Answered 404 or 410. Direct: typed, a bookmark, or a page that says nothing."
+                ),
+                empty=_("Nobody met a missing page."),
             ),
             broken,
             lambda found: Row(
                 found["dimensions"][0],
                 metric_cells(BROKEN, found["metrics"]),
-                f"linked from {found['dimensions'][1]}",
+                _("linked from %(page)s", page=found["dimensions"][1]),
             ),
         ),
         filled(
             Table(
-                "Slowest pages",
-                "Page",
+                _("Slowest pages"),
+                _("Page"),
                 SLOW,
-                help="Until the site gave the edge the first byte of the answer.",
+                help=_("Until the site gave the edge the first byte of the answer."),
             ),
             slow,
             lambda found: Row(found["dimensions"][0], metric_cells(SLOW, found["metrics"])),

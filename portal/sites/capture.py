@@ -17,9 +17,11 @@ from flask_login import login_required
 from portal.behaviour.asking import Asked, read_asked, render_figures
 from portal.dashboard.periods import Days
 from portal.dashboard.places import shown as place_name
+from portal.language import N_, _
 from portal.models import Site
 from portal.needs import needs
 from portal.teams.rights import Right
+from portal.writing import weekday
 from store.client import StoreError, StoreUnavailable
 from store.query.capture import By, Capture, capture_report
 from store.query.ranges import midnight
@@ -28,10 +30,10 @@ log = logging.getLogger(__name__)
 blueprint = Blueprint("capture", __name__)
 
 TABS = {
-    By.DAY: "Days",
-    By.PAGES: "Pages",
-    By.BROWSER: "Browsers",
-    By.COUNTRY: "Countries",
+    By.DAY: N_("Days"),
+    By.PAGES: N_("Pages"),
+    By.BROWSER: N_("Browsers"),
+    By.COUNTRY: N_("Countries"),
 }
 
 
@@ -45,32 +47,46 @@ class Part:
 
 
 PARTS = (
-    Part("confirmed", "Confirmed", "The script reported the view."),
+    Part("confirmed", N_("Confirmed"), N_("The script reported the view.")),
     Part(
         "not_fetched",
-        "Script never ran",
-        "The visitor's browser did not fetch the script that day and sent nothing: a filter list, "
-        "no JavaScript, or a program that looks like a browser.",
+        N_("Script never ran"),
+        N_(
+            "The visitor's browser did not fetch the script that day and sent nothing: a filter "
+            "list, no JavaScript, or a program that looks like a browser."
+        ),
     ),
     Part(
         "no_beacon",
-        "No report",
-        "The browser has the script, and no view arrived: a filter list that stops the report, a "
-        "visitor who left at once, a line that broke.",
+        N_("No report"),
+        N_(
+            "The browser has the script, and no view arrived: a filter list that stops the report, "
+            "a visitor who left at once, a line that broke."
+        ),
     ),
     Part(
         "meta_policy",
-        "Barred by the page",
-        "A Content Security Policy in the page's own markup forbids the report.",
+        N_("Barred by the page"),
+        N_("A Content Security Policy in the page's own markup forbids the report."),
     ),
-    Part("refused", "Asked not to be counted", "Do Not Track, Global Privacy Control, opt-out."),
+    Part(
+        "refused",
+        N_("Asked not to be counted"),
+        N_("Do Not Track, Global Privacy Control, opt-out."),
+    ),
     Part(
         "cacheable",
-        "Not measurable",
-        "A cache may show the page again without asking, or it came over plain HTTP: whether this "
-        "very view was reported cannot be told.",
+        N_("Not measurable"),
+        N_(
+            "A cache may show the page again without asking, or it came over plain HTTP: whether "
+            "this very view was reported cannot be told."
+        ),
     ),
-    Part("untagged", "Without the script", "The edge did not put it in; the Edge page says why."),
+    Part(
+        "untagged",
+        N_("Without the script"),
+        N_("The edge did not put it in; the Edge page says why."),
+    ),
 )
 
 
@@ -131,7 +147,7 @@ def moments_of(site: Site, days: Days) -> tuple[datetime, datetime]:
 
 def _shown(by: By, key: str) -> str:
     if by is By.DAY:
-        return f"{date.fromisoformat(key):%a %d %b}"
+        return weekday(date.fromisoformat(key))
     if by is By.COUNTRY and key:
         return place_name("country", key)
-    return key or "Unknown"
+    return key or _("Unknown")

@@ -141,5 +141,5 @@ def end_of_day(day: date, timezone: str, field: str) -> datetime:
         FieldError: It lies too far away for clocks to know it.
     """
     if not 2000 <= day.year <= 2099:  # noqa: PLR2004 - as store.query.parse
-        raise FieldError(field, "A day lies between 2000 and 2099.")
+        raise FieldError(field, _("A day lies between 2000 and 2099."))
     return datetime.combine(day + timedelta(days=1), datetime.min.time(), ZoneInfo(timezone))

@@ -14,6 +14,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from portal.audit.recording import UNAUDITED
+from portal.data.holds import held_sites
 from portal.models import AuditEntry, Setting, Site
 
 _ROUND = "retention_round"
@@ -24,6 +25,7 @@ class Outdated:
     """What lies before a moment, of one site."""
 
     site_id: int
+    zone: str
     before: datetime
 
 
@@ -45,11 +47,17 @@ def _day(now: datetime) -> str:
 
 
 def outdated(session: Session, now: datetime) -> list[Outdated]:
-    """List what is to go of each site that keeps numbers for a time: whole days of its own."""
+    """List what is to go of each site that keeps numbers for a time: whole days of its own.
+
+    A site under a legal hold keeps all of it; what has grown old meanwhile goes in the first round
+    after its end.
+    """
     query = select(Site.id, Site.timezone, Site.retention_days).where(Site.retention_days > 0)
+    held = held_sites(session, now)
     return [
-        Outdated(site_id, oldest_kept(now, zone, days))
+        Outdated(site_id, zone, oldest_kept(now, zone, days))
         for site_id, zone, days in session.execute(query.order_by(Site.id))
+        if site_id not in held
     ]
 
 

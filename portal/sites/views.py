@@ -17,6 +17,7 @@ from portal.accounts.signin import me
 from portal.commands import add_site, remove_site, update_aliases
 from portal.config import here
 from portal.dashboard.glance import render_glance
+from portal.data.holds import hold_of
 from portal.language import _
 from portal.models import Site, Team
 from portal.needs import Who, needs
@@ -120,6 +121,7 @@ def settings(host: str) -> ResponseReturnValue:
         site=site,
         form=form,
         may_delete=may_delete,
+        hold=hold_of(reading(), site.id, here().now()),
         scripts=here().config.scripts(site_payload(site)),
         move_to=_move_to(site),
         timezones=timezones(),
@@ -229,13 +231,18 @@ def delete(host: str) -> ResponseReturnValue:
     if request.form.get("name", "").strip().lower() != site.host:
         flash(_("Nothing was deleted: type %(host)s to delete it.", host=site.host), "bad")
         return redirect(url_for("sites.settings", host=site.host))
-    with here().database.writing() as session:
-        remove_site(session, session.get_one(Site, site.id), here().now())
+    team_id = site.team_id
+    try:
+        with here().database.writing() as session:
+            key = remove_site(session, session.get_one(Site, site.id), here().now())
+    except FieldError as error:
+        flash(str(error), "bad")
+        return redirect(url_for("sites.settings", host=site.host))
     _say(
         publish_sites(),
         _("%(host)s is deleted, the edge no longer serves it, and its numbers go.", host=site.host),
     )
-    return redirect(url_for("sites.index"))
+    return redirect(url_for("certificates.of_team", team_id=team_id, key=key))
 
 
 def _show(form: FlaskForm, error: FieldError) -> None:

@@ -7,12 +7,13 @@ two people change it at once: they take turns at the team's row (``hold_team``).
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import Select, delete, exists, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.commands import DEFAULT_TEAM, CommandError, remove_site
+from portal.data.holds import in_force, refuse_held
 from portal.language import N_, _
-from portal.models import Guest, Membership, Role, Site, Team, User
+from portal.models import Guest, LegalHold, Membership, Role, Site, Team, User
 from portal.teams.rights import GUEST_ROLES, RIGHTS, Right, roles_given_by
 
 WAITING = timedelta(days=7)
@@ -222,17 +223,20 @@ def is_last_owner(session: Session, member: Membership) -> bool:
     return session.scalar(owners) == 1
 
 
-def end_team(team: Team, typed: str, now: datetime) -> None:
+def end_team(session: Session, team: Team, typed: str, now: datetime) -> None:
     """Let a team end after the waiting period, if its name was typed.
 
     Raises:
         CommandError: The name differs, or it is the first team.
+        HeldError: A site of it is under a legal hold.
     """
     if team.name == DEFAULT_TEAM:
         raise CommandError(
             "name",
             _("The team %(default_team)s stays: commands use it.", default_team=DEFAULT_TEAM),
         )
+    for site in team.sites:
+        refuse_held(session, site.id, now)
     if " ".join(typed.split()) != team.name:
         raise CommandError(
             "name", _("Nothing was deleted: type %(name)s to delete it.", name=team.name)
@@ -240,17 +244,23 @@ def end_team(team: Team, typed: str, now: datetime) -> None:
     team.ends_at = team.ends_at or now + WAITING
 
 
+def _due_teams(now: datetime) -> Select[Team]:
+    """Say which teams' waiting period is over; one with a site under a legal hold waits on."""
+    held = select(Site.team_id).join(LegalHold).where(in_force(now))
+    return select(Team).where(Team.ends_at <= now, Team.id.not_in(held))
+
+
 def has_due_teams(session: Session, now: datetime) -> bool:
     """Tell whether a team's waiting period is over."""
-    return bool(session.scalar(select(exists().where(Team.ends_at <= now))))
+    return session.scalar(_due_teams(now).limit(1)) is not None
 
 
 def end_due_teams(session: Session, now: datetime) -> list[str]:
     """End the teams whose waiting period is over, with their sites; list their names."""
-    due = list(session.scalars(select(Team).where(Team.ends_at <= now)))
+    due = list(session.scalars(_due_teams(now)))
     for team in due:
         for site in list(team.sites):
-            remove_site(session, site)
+            remove_site(session, site, now)
         session.delete(team)
     session.flush()
     return [team.name for team in due]

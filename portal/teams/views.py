@@ -17,7 +17,7 @@ from portal.accounts.mailing import Topic, mail_wait_s, writing_to
 from portal.accounts.signin import freshly, lead, me
 from portal.commands import CommandError
 from portal.config import here
-from portal.language import _
+from portal.language import N_, _
 from portal.models import Role, Site, Team
 from portal.needs import Who, declared_right, needs
 from portal.sessions import end_reading, reading
@@ -37,7 +37,7 @@ from portal.teams.rights import (
 )
 
 blueprint = Blueprint("teams", __name__)
-SLOW = "Too many invitations. Wait {seconds} seconds, then try again."
+SLOW = N_("Too many invitations. Wait %(seconds)s seconds, then try again.")
 
 
 @blueprint.before_request
@@ -122,7 +122,7 @@ def invitations(team_id: int) -> ResponseReturnValue:
         abort(403)
     send, email = here().config.send_mail, (form.email.data or "").strip().lower()
     if send is not None and (wait_s := mail_wait_s(me().id, Topic.INVITATION, email)):
-        form.email.errors = [SLOW.format(seconds=wait_s)]
+        form.email.errors = [_(SLOW, seconds=wait_s)]
         return _show(team, form), 429
     try:
         with here().database.writing() as writing:
@@ -164,7 +164,7 @@ def _change(team_id: int, done: str, do: Callable[[Session], object]) -> Respons
             if declared_right() not in rights_in(writing, me().id, team_id):
                 abort(403)  # It was taken away a moment ago.
             do(writing)
-    except CommandError as error:
+    except FieldError as error:
         flash(str(error), "bad")
     else:
         flash(done, "good")
@@ -312,7 +312,7 @@ def delete(team_id: int) -> ResponseReturnValue:
     return _change(
         team_id,
         _("The team and its sites go in seven days. Until then you can keep it."),
-        lambda writing: members.end_team(writing.get_one(Team, team_id), typed, now),
+        lambda writing: members.end_team(writing, writing.get_one(Team, team_id), typed, now),
     )
 
 

@@ -87,11 +87,19 @@ class Ledger:
             for visit_id, values in self.sessions.items()
         }
 
-    def judge(self, sent: dict[int, Sent], tally: Tally, *, steady_clock: bool = True) -> Judgement:
+    def judge(
+        self,
+        sent: dict[int, Sent],
+        tally: Tally,
+        *,
+        steady_clock: bool = True,
+        slack_ms: int = 0,
+    ) -> Judgement:
         """Hold what is stored of ``sent`` against what the clients were told.
 
         ``steady_clock``: engagement may be homeless only where no visit was near it, and an event's
         time is when it was sent, less its age; once a clock jumped nothing can be said of either.
+        ``slack_ms``: how far the salt Redis's clock, which edges go by, may be from the clients'.
         """
         rows = [row for row in self.rows if row.number in sent]
         stored = Counter(row.number for row in rows)
@@ -106,7 +114,7 @@ class Ledger:
             doubled=[number for number, times in stored.items() if times > 1],
             lost=lost,
             altered=[row.number for row in rows if not _is_as_sent(row, sent[row.number])]
-            + (_mistimed(rows, tally) if steady_clock else []),
+            + (_mistimed(rows, tally, slack_ms) if steady_clock else []),
             wrong_visits=self.wrong_visits(sent.keys()),
             homeless=len(missing) - len(lost),
             unknown=len(unknown),
@@ -165,10 +173,13 @@ def _is_as_sent(row: Row, event: Sent) -> bool:
     return kept == (event.name, event.path, event.interactive, event.engaged_ms)
 
 
-def _mistimed(rows: list[Row], tally: Tally) -> list[int]:
+def _mistimed(rows: list[Row], tally: Tally, slack_ms: int) -> list[int]:
     """Find events whose time is not between sending and answer, less the age they had."""
     spans = {
-        event.number: (batch.sent_ms - event.age_ms, batch.answered_ms - event.age_ms)
+        event.number: (
+            batch.sent_ms - event.age_ms - slack_ms,
+            batch.answered_ms - event.age_ms + slack_ms,
+        )
         for batch in tally.acknowledged
         for event in batch.events
     }

@@ -16,7 +16,9 @@ from edge.sites import shard_of
 from portal.commands import add_site, ensure_default_team, remove_site, site_named
 from portal.database import Database
 from portal.sites.switches import change_site
-from statflow.role_portal import erase_deleted, keep_retention
+from statflow.erasing import send_due
+from statflow.paths import Paths
+from statflow.role_portal import keep_retention
 from tests.statflow.test_cli import data, printed, run
 from tests.support.redis_server import RedisServer
 
@@ -84,7 +86,7 @@ def test_the_command_waits_until_the_writer_has_come_past(server: RedisServer, s
     [
         (("erase", "a.example", "--yes"), "say what"),
         (("erase", "a.example", "--before", "yesterday", "--yes"), "expected 2026-01-31"),
-        (("erase", "a.example", "--property", "plan", "--yes"), "expected NAME=VALUE"),
+        (("erase", "a.example", "--property", "=gold", "--yes"), "expected NAME or NAME=VALUE"),
         (("erase", "b.example", "--path", "/", "--yes"), "There is no site b.example."),
         (("site", "reset", "b.example", "--yes"), "There is no site b.example."),
     ],
@@ -105,10 +107,37 @@ def test_nothing_is_erased_without_a_yes(server: RedisServer, site: Path) -> Non
     assert asked(server) == []
 
 
-def test_a_redis_that_is_away_is_a_sentence(server: RedisServer, site: Path) -> None:
+def test_a_redis_that_is_away_is_a_sentence_and_the_request_stands(
+    server: RedisServer, site: Path
+) -> None:
     server.stop()
     refused = give(server, site, "site", "reset", "a.example", "--yes")
     assert "Redis does not answer" in refused.stderr
+    assert "stands, and is sent once it does" in refused.stderr
+    server.start()
+    database = Database(f"sqlite:///{Paths(site).accounts}")
+    send_due(server.url, database, datetime.now(UTC))
+    database.close()
+    (erasure,) = asked(server)
+    assert erasure.is_reset
+
+
+def test_under_a_hold_nothing_is_asked_for(server: RedisServer, site: Path) -> None:
+    held = ("hold", "set", "a.example", "--until", "2030-01-01", "--reason", "A claim")
+    number = printed(give(server, site, *held))["id"]
+    for command in (("site", "reset", "1"), ("erase", "a.example", "--path", "/")):
+        refused = give(server, site, *command, "--yes", "--wait", "0")
+        assert refused.exit_code == 1
+        assert "A claim" in refused.stderr
+    assert asked(server) == []
+    assert (
+        printed(give(server, site, "hold", "lift", "a.example", str(number)))["in_force"] is False
+    )
+    assert [
+        row["id"] for row in json.loads(give(server, site, "hold", "list", "a.example").stdout)
+    ] == [number]
+    printed(give(server, site, "erase", "a.example", "--path", "/", "--yes", "--wait", "0"))
+    assert len(asked(server)) == 1
 
 
 def test_the_numbers_of_a_deleted_site_go_once_no_edge_takes_more(
@@ -123,15 +152,15 @@ def test_the_numbers_of_a_deleted_site_go_once_no_edge_takes_more(
     with database.writing() as session:
         remove_site(session, site_named(session, "a.example"), deleted_at)
     shard = shard_of(site_id)
-    erase_deleted(server.url, database, deleted_at.replace(second=5))
+    send_due(server.url, database, deleted_at.replace(second=5))
     assert asked(server, shard) == []
     later = deleted_at.replace(second=30)
     server.stop()
     with pytest.raises(Exception, match="Redis does not answer"):
-        erase_deleted(server.url, database, later)
+        send_due(server.url, database, later)
     server.start()
     for _ in range(2):
-        erase_deleted(server.url, database, later)
+        send_due(server.url, database, later)
     (erasure,) = asked(server, shard)
     assert (erasure.site_id, erasure.is_reset) == (site_id, True)
     database.close()
@@ -173,6 +202,7 @@ def test_what_would_go_is_counted(server: RedisServer, site: Path) -> None:
     file.write_bytes(orjson.dumps(line) + b"\n")
     assert printed(run(site, "import", "a.example", str(file)))["events"] == 1
     answer = printed(give(server, site, "erase", "a.example", "--path", "/x", "--dry-run"))
+    assert answer.pop("rows")["sessions"] == 1
     assert answer == {"site_id": 1, "events": 1, "visits": 1, "erased": False}
     assert (
         json.loads(give(server, site, "erase", "1", "--path", "/y", "--dry-run").stdout)["events"]

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0044"
-down_revision = "0036"
+down_revision = "0043"
 branch_labels = None
 depends_on = None
 
@@ -17,3 +17,8 @@ def upgrade() -> None:
     op.add_column(
         "recipients", sa.Column("language", sa.String(8), nullable=False, server_default="en")
     )
+
+
+def downgrade() -> None:
+    op.drop_column("recipients", "language")
+    op.drop_column("users", "language")

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from edge.event import Event
 from edge.forwarder.checkpoint import ShardStopped
-from edge.forwarder.erase import count_matching
 from edge.forwarder.erasure import CONTROL, Erasure
 from edge.importer import count_resets, import_events, import_number
 from store.client import Store
@@ -74,6 +73,7 @@ CONDITIONS: list[dict[str, Any]] = [
     {"after_ms": NOON + 4 * MINUTE},
     {"after_ms": NOON + MINUTE, "before_ms": NOON + 2 * MINUTE},
     {"prop": ("plan", "gold")},
+    {"prop": ("plan", None)},
     {"visitor": 3},
     {"visitor": 3, "path": "/nowhere"},
 ]
@@ -341,24 +341,13 @@ async def test_a_message_of_a_newer_release_stops_the_shard(
             await bench.forward()
 
 
-async def test_what_would_go_can_be_counted(redis_server: RedisServer, store: Store) -> None:
-    async with Bench(redis_server, store) as bench:
-        await bench.append(*a_day())
-        await bench.forward()
-        for conditions in CONDITIONS:
-            erasure = Erasure(1, 0, **conditions)
-            meant = [event for _, event in bench.appended if erasure.matches(event)]
-            visits = {event.visitor for event in meant}
-            assert count_matching(store, erasure) == (len(meant), len(visits)), conditions
-
-
 @given(
     st.builds(
         Erasure,
         st.integers(1, 9),
         st.integers(0, 2**50),
         path=st.none() | st.text("/ab*%_\\", max_size=6),
-        prop=st.none() | st.tuples(st.text(max_size=3), st.text(max_size=3)),
+        prop=st.none() | st.tuples(st.text(max_size=3), st.none() | st.text(max_size=3)),
         visitor=st.none() | st.integers(0, 2**64 - 1),
     )
 )

@@ -26,6 +26,8 @@ PUBLIC_HOSTS = {OWN: OPEN_HOST, FOREIGN: "own.example", MISSING: "nowhere.exampl
 LINKS = {OWN: "slug-of-own", FOREIGN: "slug-that-ended", MISSING: "slug-of-nobody"}
 """A link is whoever's that has it, so the foreign one is one that no longer opens."""
 
+CERTIFICATES = {OWN: "own-certificate", FOREIGN: "foreign-certificate", MISSING: "none"}
+
 MINE = "mine"
 """What belongs to the caller alone; ``Caller.own`` has its number."""
 FOREIGN_EMAIL = "owner@quetzal.test"
@@ -67,6 +69,7 @@ VALUES: dict[str, Values] = {
     "alert_id": IDS,
     "recipient_id": IDS,
     "passkey_id": IDS | {OWN: MINE},
+    "key": CERTIFICATES,
     "email": {OWN: "guest@own.example", FOREIGN: FOREIGN_EMAIL, MISSING: "nobody@no.example"},
 }
 """By the name in the address."""
@@ -85,6 +88,7 @@ OF_ROUTE: dict[tuple[str, str], Values] = {
     ("leaving.ask", "token"): same("no-token"),
     ("leaving.end", "token"): same("no-token"),
     ("forgotten.confirm", "token"): {OWN: MINE, FOREIGN: "confirm-token", MISSING: "no-token"},
+    ("privacy.page", "host"): PUBLIC_HOSTS,
 }
 """Where a route means something else by a name."""
 
@@ -122,6 +126,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "pictures.add": {"page": "/", "address": "https://own.example/"},
     "sites.injection": {"state": "on", "back": "own.example"},
     "sites.delete": {"name": "own.example"},
+    "data.erase": {"path": "/x", "confirm": Slot("host")},
+    "data.hold": {"until": "2026-12-24", "reason": "A claim"},
+    "privacy.settings": {"privacy_contact": "Own Ltd"},
     "rules.change": {"act": "text", "text": "[]", "seen": "4f53cda18c2baa0c"},
     "sharing_settings.add": {"name": "Press", "segment_id": Slot("segment_id")},
     "sharing_settings.change": {"name": "Press", "segment_id": Slot("segment_id")},

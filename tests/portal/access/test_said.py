@@ -37,7 +37,7 @@ DATA = {
     *("Slack, Mattermost, Rocket.Chat", "Discord", "Telegram", "User-Agent: …"),
     *("X-Forwarded-For", "Forwarded", "CF-Connecting-IP (Cloudflare)", "True-Client-IP"),
     *("English", "Français", "Esperanto", "UTC", "EUR", "FR", "DE", "CSV", "JSON", "XLSX"),
-    *("stats:read", "sites:read", "preview", "live", "staging", "buy", "numbers"),
+    *("LCP", "stats:read", "sites:read", "preview", "live", "staging", "buy", "numbers"),
 }
 """Names of the world that is walked, examples of what to type, words that are data or the same in
 every language."""

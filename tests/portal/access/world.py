@@ -18,7 +18,9 @@ from portal.commands import SCOPES, hash_secret
 from portal.models import (
     AlertRule,
     ApiToken,
+    ErasureRequest,
     Guest,
+    LegalHold,
     Membership,
     OneTimeLink,
     PagePicture,
@@ -38,7 +40,16 @@ from portal.models import (
 )
 from portal.teams.rights import GUEST_RIGHTS, RIGHTS, Right
 from store.client import Store, StoreUnavailable
-from tests.portal.access.slots import FOREIGN, IDS, LINKS, OPEN_HOST, OWN, SITES
+from tests.portal.access.slots import (
+    CERTIFICATES,
+    FOREIGN,
+    HOSTS,
+    IDS,
+    LINKS,
+    OPEN_HOST,
+    OWN,
+    SITES,
+)
 from tests.portal.conftest import NOW, PASSWORD, Person, Portal, new_portal
 from tests.support.pictures import MemoryPictures
 
@@ -50,6 +61,13 @@ _SITE = re.compile(r"site_id = \{(\w+):UInt32\}")
 _USE = {("user_sessions", "seen_at"), ("api_tokens", "last_used_at")}
 _USE |= {("share_links", "views"), ("share_links", "last_viewed_at")}
 """Columns that only say that something was used."""
+
+
+_CERTIFICATE = (
+    '{"certificate": "x", "complete": true, "conditions": {}, "erased": "everything",'
+    ' "public_key": "", "reason": "%s", "site": {"id": 1, "host": "x"}, "asked_at": "",'
+    ' "asked_by": "", "carried_out_at": "", "tables": {}}'
+)
 
 
 @dataclass
@@ -200,6 +218,7 @@ def _teams(session: Session) -> None:
                 created_at=NOW,
                 upstreams=["http://203.0.113.9"],
                 public=number == OPEN_SITE,
+                privacy_page=number == OPEN_SITE,
                 hosts=[SiteHost(host=host)],
             )
         )
@@ -242,6 +261,24 @@ def _things(session: Session, place: str) -> None:
             role=Role.VIEWER,
             created_at=NOW,
             expires_at=NOW + timedelta(days=1),
+        )
+    )
+    session.add(
+        LegalHold(id=number, site_id=site, reason=named, set_at=NOW, until=NOW, set_by=named)
+    )
+    session.add(
+        ErasureRequest(
+            key=CERTIFICATES[place],
+            site_id=site,
+            team_id=number,
+            host=HOSTS[place],
+            asked_by=f"owner@{named}.test",
+            via="portal",
+            asked_at=NOW,
+            due_at=NOW,
+            chosen={"path": f"/{named}"},
+            statement=_CERTIFICATE % named,
+            signature=named,
         )
     )
     at_site = {"id": number, "site_id": site, "created_at": NOW}

@@ -186,6 +186,7 @@ def older(method: str, path: str, **data: str) -> Act:
 
 OLDER_GOAL = older("PUT", "/goals", goal_type="event", event_name="Signup")
 OLDER_GUEST = older("PUT", "/guests", role="viewer", email="g@b.c")
+HOLD = form(f"{SITE}/data/hold", until="2026-12-24", reason="A claim")
 LINK = api("POST", "links", {"name": "Press"})
 INVITATION = api("POST", "invitations", {"email": "n@b.c", "role": "viewer"})
 
@@ -354,6 +355,14 @@ MUTATING: dict[tuple[str, str], Act] = {
         form(f"{SITE}/reports/alerts", what="broken", quiet_h="1"),
         form(f"{SITE}/reports/alerts/1/remove"),
     ),
+    ("POST", "/sites/<host>/data/erase"): form(
+        f"{SITE}/data/erase", path="/x", confirm="own.example"
+    ),
+    ("POST", "/sites/<host>/data/hold"): HOLD,
+    ("POST", "/sites/<host>/data/hold/<int:row_id>/lift"): after(
+        HOLD, form(f"{SITE}/data/hold/1/lift")
+    ),
+    ("POST", "/sites/<host>/privacy"): form(f"{SITE}/privacy", privacy_contact="Own Ltd"),
     ("POST", "/tokens"): form("/tokens", name="Report", host="own.example", scopes=["stats:read"]),
     ("POST", "/tokens/<int:token_id>/end"): form("/tokens/1/end"),
     ("POST", "/api/v2/sites/<site>/tokens"): api("POST", "tokens", {"scopes": ["stats:read"]}),

@@ -1,0 +1,105 @@
+"""The forms of a site's data: what to erase, how long to hold, what the public page says."""
+
+import re
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, StringField
+
+from portal.data.requests import MAX_REASON, Chosen
+from portal.sites.fields import FieldError
+
+MAX_TEXT = 2_000
+_VISITOR = re.compile(r"[0-9]{1,20}")
+_UNTIL_2_64 = 1 << 64
+
+
+class EraseForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
+    """What is to go: all conditions that are filled in must be met."""
+
+    first = StringField("From the day")
+    last = StringField("To the day")
+    path = StringField("Pages")
+    prop = StringField("Property")
+    value = StringField("Its value")
+    visitor = StringField("Visitor number")
+    everything = BooleanField("All of it: every number of this site")
+    reason = StringField("Why")
+
+
+class HoldForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
+    """Until when nothing may go, and why."""
+
+    until = StringField("Hold through the day")
+    reason = StringField("Why")
+
+
+class PrivacyForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
+    """What a site owner adds to the public page, and whether there is one."""
+
+    privacy_page = BooleanField("Publish the page")
+    privacy_contact = StringField("Who is responsible")
+    privacy_processors = StringField("Processors")
+    privacy_basis = StringField("Legal basis")
+
+
+def read_chosen(form: EraseForm, zone: str) -> Chosen:
+    """Read the conditions; days are whole days of the site.
+
+    Raises:
+        FieldError: One is wrong, none is filled in, or one beside everything.
+    """
+    first, last = _day(form, "first"), _day(form, "last")
+    if first and last and last < first:
+        raise FieldError("last", "The last day comes before the first.")
+    prop, value = _text(form, "prop", 300), _text(form, "value", 2_000)
+    if value and not prop:
+        raise FieldError("prop", "Type the property's name as well.")
+    visitor = _text(form, "visitor", 20)
+    if visitor and (not _VISITOR.fullmatch(visitor) or int(visitor) >= _UNTIL_2_64):
+        raise FieldError("visitor", "Type the number as the opt-out page shows it.")
+    if len(_text(form, "reason", MAX_REASON)) > MAX_REASON:
+        raise FieldError("reason", f"At most {MAX_REASON} characters.")
+    chosen = Chosen(
+        after_ms=_midnight_ms(first, zone) if first else None,
+        before_ms=_midnight_ms(last + timedelta(days=1), zone) if last else None,
+        path=_text(form, "path", 2_000) or None,
+        prop=prop or None,
+        value=value or None,
+        visitor=int(visitor) if visitor else None,
+    )
+    if chosen.is_all and not form.everything.data:
+        raise FieldError("first", "Say what shall go: fill in at least one of these.")
+    if form.everything.data and not chosen.is_all:
+        raise FieldError("first", "Everything goes, or what meets the conditions: not both.")
+    return chosen
+
+
+def _text(form: EraseForm, name: str, most: int) -> str:
+    text = (form[name].data or "").strip()
+    if len(text) > most:
+        raise FieldError(name, f"At most {most} characters.")
+    return text
+
+
+def _day(form: EraseForm, name: str) -> date | None:
+    text = (form[name].data or "").strip()
+    return read_day(name, text) if text else None
+
+
+def read_day(name: str, text: str) -> date:
+    """Read a day as browsers write it.
+
+    Raises:
+        FieldError: It is none.
+    """
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise FieldError(name, "Type a day such as 2026-11-28.") from None
+
+
+def _midnight_ms(day: date, zone: str) -> int:
+    midnight = datetime.combine(day, datetime.min.time(), ZoneInfo(zone))
+    return round(midnight.timestamp() * 1000)

@@ -30,7 +30,7 @@ def install_packing(app: Flask) -> None:
             return response
         response.vary.add("Accept-Encoding")
         whole = response.status_code == _OK and request.method == "GET"
-        if not whole or "Range" in request.headers or "gzip" not in request.accept_encodings:
+        if not whole or "Range" in request.headers or not request.accept_encodings.quality("gzip"):
             return response
         response.direct_passthrough = False
         raw = response.get_data()

@@ -32,12 +32,12 @@ from store.stored import Stored, stored_rows
 blueprint = Blueprint("data", __name__, url_prefix="/sites/<host>/data")
 log = logging.getLogger(__name__)
 _WORDS = {
-    "after_ms": "first day",
-    "before_ms": "last day",
-    "path": "pages",
-    "prop": "property",
-    "value": "its value",
-    "visitor": "visitor",
+    "after_ms": N_("first day"),
+    "before_ms": N_("last day"),
+    "path": N_("pages"),
+    "prop": N_("property"),
+    "value": N_("its value"),
+    "visitor": N_("visitor"),
 }
 
 
@@ -67,7 +67,7 @@ def _page(site: Site, erase: EraseForm, hold: HoldForm, **more: Any) -> Response
         may_erase=_may_erase(site),
         now=now,
         last_day=lambda held: last_day_of(held, site.timezone),
-        by=lambda asked: ", ".join(_WORDS[name] for name in asked.chosen),
+        by=lambda asked: ", ".join(_(_WORDS[name]) for name in asked.chosen),
         erase_form=erase,
         hold_form=hold,
         **more,

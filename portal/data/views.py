@@ -18,7 +18,7 @@ from portal.data.certificates import TABLES
 from portal.data.forms import EraseForm, HoldForm, read_chosen, read_day
 from portal.data.holds import hold_of, holds_of, last_day_of, lift_hold, refuse_held, set_hold
 from portal.data.requests import Chosen, ask_erasure, requests_of
-from portal.language import _
+from portal.language import N_, _
 from portal.models import Site
 from portal.needs import needs
 from portal.sessions import end_reading, reading

@@ -74,3 +74,27 @@ def test_of_a_start_the_longest_task_of_ours_counts() -> None:
     assert task.what == "EvaluateScript, FunctionCall"
     with pytest.raises(ValueError, match="nothing of ours"):
         longest_task(events[4:6])
+
+
+@pytest.mark.timeout(240)
+def test_the_bench_of_questions_asks_all_of_them(tmp_path: Path) -> None:
+    """A hundred events a day: what it measures means nothing, but every question is answered."""
+    command = [sys.executable, "-m", "tests.bench.query", "--events", "200", "--days", "2"]
+    done = subprocess.run(
+        [*command, "--rounds", "1"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=220,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    document = json.loads((tmp_path / "build/bench/query.json").read_text())
+    asked = {(row["shape"], row["filtered"], row["question"]) for row in document["rows"]}
+    assert {
+        ("ours", "page", "pages: exit"),
+        ("raw", "", "headline"),
+        ("plain", "country", "by day"),
+    } <= asked
+    assert "all of the first page, ms" in document["ratios"]

@@ -29,8 +29,8 @@ from portal.imports.uploads import (
     uploads_of,
     want,
 )
-from portal.models import Site, Upload
 from portal.language import N_, _
+from portal.models import Site, Upload
 from portal.needs import needs
 from portal.sessions import end_reading, reading
 from portal.sites.access import site_or_stop

@@ -323,7 +323,7 @@ def _total(whole: Ask) -> str:
 
 
 def _ordered(ask: Ask, query: Query) -> str:
-    keys = {}
+    keys: dict[str, str] = {}
     for order in query.order_by:
         direction = "desc" if order.descending else "asc"
         column = _column(order.key, query)

@@ -32,6 +32,7 @@ from portal.messages import leaving
 from portal.messages import views as message_views
 from portal.metrics import install_metrics
 from portal.notes import views as note_views
+from portal.packing import install_packing
 from portal.page import install_page
 from portal.pictures import views as picture_views
 from portal.properties import views as property_views
@@ -63,6 +64,7 @@ def create_app(config: PortalConfig) -> Flask:
     install_login(app)
     close_after_requests(app)
     install_language(app)
+    install_packing(app)
     install_page(app)
     install_errors(app)
     of_api = (api_views, older, older_sites, kept_views, manage_views, people_views)

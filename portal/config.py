@@ -93,7 +93,8 @@ class PortalConfig:
     pieces; ``answers_fresh_s`` is how old an answer may be that is remembered; ``uploads`` is
     the folder for files to import, of ``upload_bytes`` at most; ``gallery`` opens the page of
     components; ``sso`` is the provider of single sign-on; ``ways`` sends reports and alerts,
-    without it nothing is sent; ``pictures`` are taken by the edges, without it there are none.
+    without it nothing is sent; ``pictures`` are taken by the edges, without it there are none;
+    ``read_only`` refuses every change, for a portal beside a replica of the accounts database.
     """
 
     database_url: str
@@ -129,6 +130,7 @@ class PortalConfig:
     uploads: Path | None = None
     upload_bytes: int = 0
     gallery: bool = False
+    read_only: bool = False
     now: Callable[[], datetime] = _utc_now
 
     @property
@@ -142,7 +144,9 @@ class Surroundings:
 
     def __init__(self, config: PortalConfig) -> None:
         self.config = config
-        self.database = Database(config.database_url, acting, config.now)
+        self.database = Database(
+            config.database_url, acting, config.now, read_only=config.read_only
+        )
         self.provider = Provider(config.sso) if config.sso is not None else None
         self.login_by_email = self._limit("login", burst=8, per_hour=60)
         self.login_by_device = self._limit("login at a device", burst=8, per_hour=60)

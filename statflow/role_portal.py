@@ -28,7 +28,7 @@ from portal.pictures.known import forget_outdated
 from portal.serve import serve
 from portal.sites.retention import Outdated, end_round, forget_changes, is_round_due, outdated
 from portal.teams.members import end_due_teams, has_due_teams
-from statflow.accounts import open_accounts, publish_sites, send
+from statflow.accounts import open_accounts, open_to_read, publish_sites, send
 from statflow.archiving import archive_site
 from statflow.collector_client import CollectorClient
 from statflow.erasing import as_erasure, certify, count_chosen, send_due
@@ -70,22 +70,22 @@ def serve_portal(  # noqa: PLR0913 - one argument an option of the command
 ) -> None:
     """Serve the portal until it is stopped, and keep the published sites true to the database.
 
-    With ``reports`` it also takes part in sending reports and alerts.
+    With ``reports`` it also takes part in sending reports and alerts. One that is read-only does
+    nothing of that: it shows.
     """
     stop = threading.Event()
-    with open_accounts(settings, paths) as database:
+    opened = open_to_read if settings.read_only else open_accounts
+    with opened(settings, paths) as database:
         config = portal_config(settings, paths, port)
         refuse_other_release(config.store)
         app = create_app(config)
-        keepers = [
-            threading.Thread(
-                target=_keep_published,
-                args=(settings, paths, database, config.store, stop),
-                daemon=True,
-            ),
-            threading.Thread(target=Uploads(paths, database).keep, args=(stop,), daemon=True),
-        ]
-        if reports:
+        keepers = []
+        if not settings.read_only:
+            kept = (settings, paths, database, config.store, stop)
+            keepers.append(threading.Thread(target=_keep_published, args=kept, daemon=True))
+            uploads = Uploads(paths, database)
+            keepers.append(threading.Thread(target=uploads.keep, args=(stop,), daemon=True))
+        if reports and not settings.read_only:
             told = (settings, paths, database, config.public_url, stop)
             keepers.append(threading.Thread(target=keep_reporting, args=told, daemon=True))
         for keeper in keepers:
@@ -135,6 +135,7 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         gallery=settings.debug,
         sso=_single_sign_on(settings),
         ways=ways_out(settings, paths, public_url),
+        read_only=settings.read_only,
         pictures=EdgePictures(settings, paths).ways(),
     )
 

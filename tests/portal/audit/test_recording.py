@@ -356,7 +356,7 @@ MUTATING: dict[tuple[str, str], Act] = {
         form(f"{SITE}/reports/alerts/1/remove"),
     ),
     ("POST", "/sites/<host>/data/erase"): form(
-        f"{SITE}/data/erase", path="/x", confirm="own.example"
+        f"{SITE}/data/erase", everything="y", confirm="own.example"
     ),
     ("POST", "/sites/<host>/data/hold"): HOLD,
     ("POST", "/sites/<host>/data/hold/<int:row_id>/lift"): after(

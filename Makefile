@@ -211,6 +211,10 @@ $(NPM)/clients/installed.json: $(VENV)/.npm $(VENV)/.run tests/support/npm_clien
 screenshots: setup ## start the demo and write a picture of every view into docs/images
 	$(BIN)/python -m tests.screenshots.take
 
+.PHONY: lighthouse
+lighthouse: setup ## start the demo and let Lighthouse look at its overview, as a desktop and as a phone
+	$(BIN)/python -m tests.screenshots.lighthouse
+
 # --- tracker ------------------------------------------------------------------------------------------
 
 .PHONY: tracker

@@ -395,7 +395,10 @@ def token_create(context: Context, email: str, host: str, scope: str) -> None:
     default="statflow", show_default=True,
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Check and count only.")
-def import_file(context: Context, host: str, file: Path, form: str, dry_run: bool) -> None:
+@click.option("--counts", is_flag=True, help="Write how many rows are in, a line each time.")
+def import_file(
+    context: Context, host: str, file: Path, form: str, dry_run: bool, counts: bool
+) -> None:
     """Import FILE into HOST; the same file twice changes nothing. Prints JSON.
 
     FILE is NDJSON, or an export of another product: Plausible's archive, Umami's website_event.csv,
@@ -403,9 +406,15 @@ def import_file(context: Context, host: str, file: Path, form: str, dry_run: boo
     """
     from statflow.importing import import_events_file
 
+    def show(done: int, _what: str) -> None:
+        click.echo(done, err=True)
+
     print_json(
-        import_events_file(context.settings, context.paths, host, file, form, dry_run=dry_run)
-    )
+        import_events_file(
+            context.settings, context.paths, host, file, form, dry_run=dry_run,
+            show=show if counts else None,
+        )
+    )  # fmt: skip
 
 
 @main.group()

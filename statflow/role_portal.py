@@ -47,6 +47,7 @@ from statflow.role_reports import (
 from statflow.scripts import SiteScripts
 from statflow.services import database_url, redis_url, secret_key, store_url
 from statflow.settings import PREFIX, Settings, SettingsError
+from statflow.uploading import Uploads
 from statflow.upstream_problem import UpstreamProblem
 from statflow.verifying import Verifier
 from store.client import Store, StoreError, StoreUnavailable
@@ -82,6 +83,8 @@ def serve_portal(  # noqa: PLR0913 - one argument an option of the command
         if not settings.read_only:
             kept = (settings, paths, database, config.store, stop)
             keepers.append(threading.Thread(target=_keep_published, args=kept, daemon=True))
+            uploads = Uploads(paths, database)
+            keepers.append(threading.Thread(target=uploads.keep, args=(stop,), daemon=True))
         if reports and not settings.read_only:
             told = (settings, paths, database, config.public_url, stop)
             keepers.append(threading.Thread(target=keep_reporting, args=told, daemon=True))
@@ -90,7 +93,7 @@ def serve_portal(  # noqa: PLR0913 - one argument an option of the command
         private = PrivateThread(partial(check_services, database, config.store))
         private.start(settings.private_bind, private_port, private_socket)
         try:
-            serve(app, bind, port, threads)
+            serve(app, bind, port, threads, settings.upload_bytes)
         finally:
             private.stop()
             stop.set()
@@ -127,6 +130,8 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         upstream_problem=UpstreamProblem(settings.upstream_ranges),
         own_hosts=_own_hosts(settings),
         trusted_hosts=_trusted_hosts(settings),
+        uploads=paths.uploads,
+        upload_bytes=settings.upload_bytes,
         gallery=settings.debug,
         sso=_single_sign_on(settings),
         ways=ways_out(settings, paths, public_url),

@@ -412,6 +412,13 @@ SETTINGS: tuple[Setting, ...] = (
         str,
     ),
     Setting(
+        "UPLOAD_BYTES",
+        str(2 << 30),
+        "bytes",
+        "Largest file that may be uploaded into the portal to be imported; 0: none may.",
+        _count,
+    ),
+    Setting(
         "AUDIT_DAYS",
         "730",
         "days",
@@ -527,6 +534,7 @@ class Settings:
     public_url: str
     smtp_url: str
     mail_from: str
+    upload_bytes: int
     audit_days: int
     archive_dir: Path | None
     archive_k: int

@@ -47,7 +47,7 @@ def short_number(value: float) -> str:
 
 def decimals(value: float, digits: int) -> str:
     """Write a number with so many decimals, trailing zeros too: ``1.50``."""
-    pattern = "#,##0." + "0" * digits if digits else "#,##0"
+    pattern = "0." + "0" * digits if digits else "0"
     return format_decimal(Decimal(f"{value:.{digits}f}"), format=pattern, locale=locale())
 
 

@@ -165,6 +165,10 @@ bench: $(VENV)/.dev nginx-server wrk ## fronts, collector, forwarder, spool besi
 	$(BIN)/python -m tests.bench.forwarder --rounds $(ROUNDS)
 	$(BIN)/python -m tests.bench.spool --rounds $(ROUNDS)
 
+.PHONY: bench-scale
+bench-scale: $(VENV)/.dev ## many edges against one and several Redis, forwarded into ClickHouse (docs/scale.md)
+	$(BIN)/python -m tests.bench.scale
+
 EVENTS ?= 10000000
 DAYS ?= 90
 
@@ -206,6 +210,10 @@ $(NPM)/clients/installed.json: $(VENV)/.npm $(VENV)/.run tests/support/npm_clien
 .PHONY: screenshots
 screenshots: setup ## start the demo and write a picture of every view into docs/images
 	$(BIN)/python -m tests.screenshots.take
+
+.PHONY: lighthouse
+lighthouse: setup ## start the demo and let Lighthouse look at its overview, as a desktop and as a phone
+	$(BIN)/python -m tests.screenshots.lighthouse
 
 # --- tracker ------------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from portal.errors import install_errors
 from portal.funnels import settings as funnel_settings
 from portal.funnels import views as funnel_views
 from portal.goals import views as goal_views
+from portal.imports import views as import_views
 from portal.journeys import views as journey_views
 from portal.language import install_language
 from portal.live import views as live_views
@@ -31,6 +32,7 @@ from portal.messages import leaving
 from portal.messages import views as message_views
 from portal.metrics import install_metrics
 from portal.notes import views as note_views
+from portal.packing import install_packing
 from portal.page import install_page
 from portal.pictures import views as picture_views
 from portal.properties import views as property_views
@@ -62,6 +64,7 @@ def create_app(config: PortalConfig) -> Flask:
     install_login(app)
     close_after_requests(app)
     install_language(app)
+    install_packing(app)
     install_page(app)
     install_errors(app)
     of_api = (api_views, older, older_sites, kept_views, manage_views, people_views)
@@ -81,6 +84,7 @@ def create_app(config: PortalConfig) -> Flask:
         data_views,
         certificate_views,
         privacy_views,
+        import_views,
     )
     counted = (goal_views, property_views, funnel_settings, segment_views, note_views)
     reports = (live_views, funnel_views, journey_views, retention_views)

@@ -39,7 +39,7 @@ _IMAGE_DATA = re.compile(
 )
 _WORD = re.compile(r"[A-Za-z_-]{0,30}")
 _LIVELY_CSS = re.compile(
-    r"expression\s*\(|javascript\s*:|vbscript\s*:|-moz-binding|behaviou?r\s*:", re.IGNORECASE
+    r"expression\s*\(|javascript\s*:|vbscript\s*:|-moz-binding|behavior\s*:\s*url", re.IGNORECASE
 )
 _LETTER = re.compile(r"[^\W\d_]")
 _DIGIT = re.compile(r"\d")

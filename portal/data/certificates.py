@@ -25,13 +25,13 @@ from portal.models import ErasureRequest
 FORMAT = "statflow-erasure-certificate/1"
 _PURPOSE = b"statflow certificates of erasures"
 TABLES: dict[str, str] = {
-    "events": N_("Events: page views, engagement, custom events"),
-    "sessions": N_("Visits, deleted or counted anew"),
-    "signals": N_("What modules saw: clicks, measurements, errors, forms"),
-    "hits": N_("Documents that the edge served"),
+    "events": N_("Events"),
+    "sessions": N_("Visits"),
+    "signals": N_("Signals of modules"),
+    "hits": N_("Documents served"),
     "rollups": N_("Sums of days"),
-    "imported_totals": N_("Sums that were imported"),
-    "imports": N_("The list of imports"),
+    "imported_totals": N_("Imported sums"),
+    "imports": N_("List of imports"),
 }
 """Every table that holds something of a site, in order, as people read it."""
 

@@ -53,8 +53,8 @@ def device_facts(site: Site) -> list[Fact]:
         "page is counted, and are stored nowhere."
     )
     number = _(
-        "They are turned into a number with a random secret that lasts %(period)s and is then "
-        "destroyed, so that the number can no longer be traced back. %(again)s",
+        "Address and browser make a number with a random secret that lasts %(period)s and is "
+        "then destroyed, so that it can no longer be traced back. %(again)s",
         period=_(period),
         again=_(again),
     )

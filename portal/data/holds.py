@@ -46,6 +46,11 @@ def held_sites(session: Session, now: datetime) -> set[int]:
     return set(session.scalars(select(LegalHold.site_id).where(in_force(now))))
 
 
+def last_day_of(hold: LegalHold, zone: str) -> date:
+    """Tell the last day of a hold by a site's clock."""
+    return (hold.until - timedelta(seconds=1)).astimezone(ZoneInfo(zone)).date()
+
+
 def refuse_held(session: Session, site_id: int, now: datetime) -> None:
     """Refuse to go on where a site is held.
 
@@ -55,9 +60,7 @@ def refuse_held(session: Session, site_id: int, now: datetime) -> None:
     hold = hold_of(session, site_id, now)
     if hold is None:
         return
-    site = session.get(Site, site_id)
-    zone = ZoneInfo(site.timezone) if site else ZoneInfo("UTC")
-    last = (hold.until - timedelta(seconds=1)).astimezone(zone).date()
+    last = last_day_of(hold, session.get_one(Site, site_id).timezone)
     told = {"day": last.isoformat(), "reason": hold.reason, "who": hold.set_by}
     if not hold.set_by:
         raise HeldError(

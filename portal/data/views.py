@@ -16,9 +16,9 @@ from portal.accounts.signin import me
 from portal.config import here
 from portal.data.certificates import TABLES
 from portal.data.forms import EraseForm, HoldForm, read_chosen, read_day
-from portal.data.holds import hold_of, holds_of, lift_hold, refuse_held, set_hold
+from portal.data.holds import hold_of, holds_of, last_day_of, lift_hold, refuse_held, set_hold
 from portal.data.requests import Chosen, ask_erasure, requests_of
-from portal.language import _
+from portal.language import N_, _
 from portal.models import Site
 from portal.needs import needs
 from portal.sessions import end_reading, reading
@@ -31,6 +31,14 @@ from store.stored import Stored, stored_rows
 
 blueprint = Blueprint("data", __name__, url_prefix="/sites/<host>/data")
 log = logging.getLogger(__name__)
+_WORDS = {
+    "after_ms": N_("first day"),
+    "before_ms": N_("last day"),
+    "path": N_("pages"),
+    "prop": N_("property"),
+    "value": N_("its value"),
+    "visitor": N_("visitor"),
+}
 
 
 @blueprint.before_request
@@ -58,6 +66,8 @@ def _page(site: Site, erase: EraseForm, hold: HoldForm, **more: Any) -> Response
         requests=requests_of(reading(), site.id),
         may_erase=_may_erase(site),
         now=now,
+        last_day=lambda held: last_day_of(held, site.timezone),
+        by=lambda asked: ", ".join(_(_WORDS[name]) for name in asked.chosen),
         erase_form=erase,
         hold_form=hold,
         **more,
@@ -72,7 +82,8 @@ def _may_erase(site: Site) -> bool:
 def _stored(site: Site) -> list[Stored] | None:
     """Count what is kept; None while the store does not answer."""
     try:
-        return stored_rows(here().store, site.id)
+        found = {row.table: row for row in stored_rows(here().store, site.id)}
+        return [found[name] for name in TABLES if name in found]
     except (StoreError, StoreUnavailable):
         log.warning("what is kept of a site cannot be counted")
         return None

@@ -91,19 +91,20 @@ def _take_all(
     browser: Browser, portal: str, login: dict[str, str], folder: Path, only: str
 ) -> list[int]:
     sizes = []
-    with _signed_in(browser, portal, login, {}) as page:
-        _wait_for_the_past(page)
+    with signed_in(browser, portal, login, {}) as page:
+        wait_for_the_past(page)
     for kind, device in _KINDS.items():
-        with _signed_in(browser, portal, login, device) as page:
+        with signed_in(browser, portal, login, device) as page:
             wanted = [v for v in VIEWS if kind in v.kinds and v.name.startswith(only)]
             sizes += [_take(page, view, folder / f"{view.name}-{kind}.webp") for view in wanted]
     return sizes
 
 
 @contextmanager
-def _signed_in(
+def signed_in(
     browser: Browser, portal: str, login: dict[str, str], device: dict[str, object]
 ) -> Iterator[Page]:
+    """Sign in to the demo for a block."""
     context: BrowserContext = browser.new_context(
         base_url=portal, reduced_motion="reduce", **device
     )
@@ -121,7 +122,7 @@ def _signed_in(
     context.close()
 
 
-def _wait_for_the_past(page: Page) -> None:
+def wait_for_the_past(page: Page) -> None:
     """Wait until the seeding is over: it goes from the oldest day to today."""
     deadline, before = time.monotonic() + SEEDED_S, 0
     while time.monotonic() < deadline:

@@ -80,6 +80,7 @@ def install_page(app: Flask) -> None:
         moment=writing.moment,
         short_day=writing.short_day,
         decimals=writing.decimals,
+        size=writing.size,
     )
     app.jinja_env.globals.update(
         asset=asset,

@@ -45,6 +45,8 @@ CALLERS = (
 )
 """Who walks; a new kind of caller is added in ``world.build``."""
 OPEN_TO_FRAMES = {"Content-Security-Policy", "X-Frame-Options"}
+OF_A_PICTURE = OPEN_TO_FRAMES | {"Referrer-Policy", "Cross-Origin-Opener-Policy"}
+"""A picture has a policy of its own: tests/portal/pictures/test_views.py."""
 WITHOUT_A_FORM = {"events.take", "leaving.end"}
 """Events of other trackers, and the one click by which mail programs unsubscribe (RFC 8058)."""
 EVENTS = "events.take"
@@ -123,7 +125,8 @@ def header_problems(ask: Ask, answer: TestResponse) -> Iterator[str]:
     """Say which of the headers that every answer has are missing or others."""
     framed = ask.endpoint.startswith("sharing.framed") and answer.status_code in {200, 503}
     for name, value in HEADERS.items():
-        if framed and name in OPEN_TO_FRAMES:
+        pictured = ask.endpoint == "pictures.document" and answer.status_code == 200
+        if (framed and name in OPEN_TO_FRAMES) or (pictured and name in OF_A_PICTURE):
             continue
         if answer.headers.get(name) != value and not (
             ask.endpoint == EVENTS and name == "Cross-Origin-Resource-Policy"

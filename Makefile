@@ -165,6 +165,10 @@ bench: $(VENV)/.dev nginx-server wrk ## fronts, collector, forwarder, spool besi
 	$(BIN)/python -m tests.bench.forwarder --rounds $(ROUNDS)
 	$(BIN)/python -m tests.bench.spool --rounds $(ROUNDS)
 
+.PHONY: bench-scale
+bench-scale: $(VENV)/.dev ## many edges against one and several Redis, forwarded into ClickHouse (docs/scale.md)
+	$(BIN)/python -m tests.bench.scale
+
 EVENTS ?= 10000000
 DAYS ?= 90
 

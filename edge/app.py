@@ -44,6 +44,7 @@ from edge.request_log import RequestLog
 from edge.sites import EMPTY, Site
 from edge.sites_feed import SitesFeed
 from edge.snippet import Snippets
+from edge.traces import both, traced
 from edge.upstream_ranges import UpstreamRanges
 from rules.ranges import read_ranges
 
@@ -182,7 +183,7 @@ def _operating(
         acme_dir=config.acme_dir,
         https_port=config.tls_port,
         allowed=UpstreamRanges(config.upstream_ranges),
-        on_answered=requests,
+        on_answered=both(requests, traced(config.trace_ratio) if config.trace_ratio else None),
         proxy_protocol=config.proxy_protocol,
         control=control,
     )

@@ -68,6 +68,8 @@ class EdgeConfig:
     spool_dir: Path | None = None
     spool_mb: int = 0
     hits_socket: Path | None = None
+    trace_ratio: float = 0.0
+    """Share of the requests that are told as spans; 0: none, and nobody listens."""
 
     @property
     def hosts(self) -> list[str]:

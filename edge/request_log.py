@@ -19,10 +19,9 @@ import orjson
 from prometheus_client import Counter
 
 from edge.fronts.operating import Answered
+from store.tracing import METHODS
 
 _WAITING_LINES = 10_000
-_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
-"""Any other is a client's own word, and not repeated."""
 
 _DROPPED = Counter(
     "statflow_request_log_dropped_total", "Lines of the request log that nobody read in time."
@@ -35,7 +34,7 @@ def render_line(answered: Answered, at: datetime) -> bytes:
         "at": at.astimezone(UTC).isoformat(timespec="milliseconds"),
         "kind": "request",
         "site": answered.site_id,
-        "method": answered.method if answered.method in _METHODS else "other",
+        "method": answered.method if answered.method in METHODS else "other",
         "status": answered.status,
         "bytes": answered.sent_bytes,
         "ms": round(answered.duration_ms, 1),

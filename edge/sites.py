@@ -154,6 +154,7 @@ class Site:
     id: int
     host: str
     origins: tuple[Origin, ...]
+    """Where the pages come from; none: no page is served, and only events are taken."""
     public_key: str
     timezone: str = "UTC"
     aliases: tuple[str, ...] = ()
@@ -427,10 +428,7 @@ def _former(value: Any) -> FormerNames:
 
 
 def _origins(value: Any) -> tuple[Origin, ...]:
-    origins = tuple(Origin.parse(_text(url)) for url in _list(value))
-    if not origins:
-        raise ValueError("expected at least one upstream")
-    return origins
+    return tuple(Origin.parse(_text(url)) for url in _list(value))
 
 
 _FORMER: dict[str, Any] = {
@@ -476,7 +474,7 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "rules": ("rules", parse_rules),
     "write_tokens": ("write_tokens", lambda v: tuple(_digest(token) for token in _list(v))),
     "modules": ("modules", lambda v: tuple(Module(name) for name in _list(v))),
-    "guarded_upstreams": ("guarded", lambda v: tuple(Origin.parse(_text(url)) for url in _list(v))),
+    "guarded_upstreams": ("guarded", _origins),
     "former_names": ("former_names", lambda v: tuple(_former(names) for names in _list(v))),
 }
 """Field in the snapshot → attribute of Site and the reader that checks it."""

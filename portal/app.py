@@ -24,6 +24,7 @@ from portal.errors import install_errors
 from portal.funnels import settings as funnel_settings
 from portal.funnels import views as funnel_views
 from portal.goals import views as goal_views
+from portal.imports import views as import_views
 from portal.journeys import views as journey_views
 from portal.language import install_language
 from portal.live import views as live_views
@@ -83,6 +84,7 @@ def create_app(config: PortalConfig) -> Flask:
         data_views,
         certificate_views,
         privacy_views,
+        import_views,
     )
     counted = (goal_views, property_views, funnel_settings, segment_views, note_views)
     reports = (live_views, funnel_views, journey_views, retention_views)

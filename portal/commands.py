@@ -165,6 +165,8 @@ def add_site(  # noqa: PLR0913 - keyword-only past the first three
 ) -> Site:
     """Add a site to a team; its names must be nobody else's.
 
+    Without an upstream the edge serves no page of it and takes its events alone.
+
     Raises:
         FieldError: A field is wrong, a name is taken, or there is no such team.
     """
@@ -181,7 +183,7 @@ def add_site(  # noqa: PLR0913 - keyword-only past the first three
         timezone=read_timezone(timezone),
         hosts=[SiteHost(host=name, position=i) for i, name in enumerate(names)],
     )
-    put_upstreams(site, [read_upstream(upstream)], "upstream")
+    put_upstreams(site, [read_upstream(upstream)] if upstream.strip() else [], "upstream")
     session.add(site)
     session.flush()
     return site
@@ -273,7 +275,7 @@ def site_row(site: Site) -> dict[str, Any]:
         "id": site.id,
         "host": site.host,
         "public_key": site.public_key,
-        "upstream": site.upstreams[0],
+        "upstream": next(iter(site.upstreams), ""),
         "timezone": site.timezone,
     }
 

@@ -7,6 +7,7 @@ outside (store, edges, clock) comes in through ``PortalConfig``.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 from flask import Flask, current_app
@@ -25,7 +26,7 @@ from portal.pictures.ways import Pictures
 from portal.sites.payload import Publication
 from portal.sites.verification import Check
 from store.client import Store
-from store.query.remembered import Answers, Remembering
+from store.query.remembered import FRESH_S, Answers, Remembering
 
 _KEY = "statflow"
 
@@ -89,9 +90,11 @@ class PortalConfig:
     at an upstream, ``own_hosts`` are names that no site may have, and ``trusted_hosts`` those under
     which the portal is asked for (none: any); ``live_streams`` are the most live pages that are fed
     at once, each of which holds a thread of the server, ``live_every_s`` the seconds between two
-    pieces; ``gallery`` opens the page of components; ``sso`` is the provider of single sign-on;
-    ``ways`` sends reports and alerts, without it nothing is sent; ``pictures`` are taken by the
-    edges, without it there are none.
+    pieces; ``answers_fresh_s`` is how old an answer may be that is remembered; ``uploads`` is
+    the folder for files to import, of ``upload_bytes`` at most; ``gallery`` opens the page of
+    components; ``sso`` is the provider of single sign-on; ``ways`` sends reports and alerts,
+    without it nothing is sent; ``pictures`` are taken by the edges, without it there are none;
+    ``read_only`` refuses every change, for a portal beside a replica of the accounts database.
     """
 
     database_url: str
@@ -123,7 +126,11 @@ class PortalConfig:
     api_per_hour: int = 600
     live_streams: int = 3
     live_every_s: float = 4.0
+    answers_fresh_s: float = FRESH_S
+    uploads: Path | None = None
+    upload_bytes: int = 0
     gallery: bool = False
+    read_only: bool = False
     now: Callable[[], datetime] = _utc_now
 
     @property
@@ -137,7 +144,9 @@ class Surroundings:
 
     def __init__(self, config: PortalConfig) -> None:
         self.config = config
-        self.database = Database(config.database_url, acting, config.now)
+        self.database = Database(
+            config.database_url, acting, config.now, read_only=config.read_only
+        )
         self.provider = Provider(config.sso) if config.sso is not None else None
         self.login_by_email = self._limit("login", burst=8, per_hour=60)
         self.login_by_device = self._limit("login at a device", burst=8, per_hour=60)
@@ -148,7 +157,7 @@ class Surroundings:
         self.mail_by_network = Limit(burst=20, per_hour=20)
         self.mail_by_person = self._limit("mail of a person", burst=50, per_hour=50)
         self.background = Background()
-        self.answers = Answers()
+        self.answers = Answers(fresh_s=config.answers_fresh_s)
         self.live_seats = Seats(config.live_streams)
         self.verify_limit = self._limit("verify", burst=10, per_hour=60)
         self.test_messages = self._limit("test", burst=5, per_hour=30)

@@ -15,6 +15,7 @@ from time import monotonic, sleep
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.script.revision import ResolutionError
 from alembic.util import CommandError
@@ -34,6 +35,10 @@ _MIGRATION_LOCK = 5_417_032_519_011
 """Key of PostgreSQL's advisory lock; any number that nobody else uses."""
 
 
+class ReadOnlyError(Exception):
+    """This portal only reads; the message says so to a person."""
+
+
 class DatabaseAwayError(Exception):
     """The accounts database does not answer; the message says so to a person."""
 
@@ -47,15 +52,21 @@ def _utc_now() -> datetime:
 
 
 class Database:
-    """One engine for a process, and the two kinds of transaction; ``acting`` tells who writes."""
+    """One engine for a process, and the two kinds of transaction; ``acting`` tells who writes.
+
+    With ``read_only`` nothing is ever written, as beside a replica that could not take it.
+    """
 
     def __init__(
         self,
         url: str,
         acting: Callable[[], Actor] = lambda: COMMAND,
         now: Callable[[], datetime] = _utc_now,
+        *,
+        read_only: bool = False,
     ) -> None:
-        self.engine = _open(make_url(url))
+        self.engine = _open(make_url(url), read_only=read_only)
+        self.read_only = read_only
         self._acting = acting
         self._now = now
 
@@ -67,7 +78,13 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """Open a transaction that commits when the block ends well."""
+        """Open a transaction that commits when the block ends well.
+
+        Raises:
+            ReadOnlyError: This process only reads.
+        """
+        if self.read_only:
+            raise ReadOnlyError("This portal only shows; nothing can be changed here.")
         engine = self.engine.execution_options(writes=True)
         with Session(engine, expire_on_commit=False) as session:
             watch(session, self._acting, self._now)
@@ -137,6 +154,16 @@ class Database:
         """Whether it is a file of ours, and no server's."""
         return self.engine.dialect.name == "sqlite"
 
+    def revision(self) -> str:
+        """Tell the revision of the tables; empty where there are none.
+
+        Raises:
+            DatabaseAwayError: The server does not answer.
+        """
+        self._meet()
+        with self.engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision() or ""
+
     def ping(self) -> bool:
         """Tell whether the database answers."""
         with self.engine.connect() as connection:
@@ -173,11 +200,12 @@ def _told_of_newer() -> Iterator[None]:
         ) from None
 
 
-def _open(url: URL) -> Engine:
+def _open(url: URL, *, read_only: bool) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
+        options = {"options": "-c default_transaction_read_only=on"} if read_only else {}
+        return create_engine(url, pool_pre_ping=True, connect_args=options)
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", _only_query if read_only else _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -191,6 +219,16 @@ def _prepare_sqlite(raw: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
     _use_wal(cursor)
     cursor.execute("pragma synchronous = normal")
     cursor.execute("pragma foreign_keys = on")
+    cursor.close()
+
+
+def _only_query(raw: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    """Refuse every write; the journal stays as whoever writes has set it."""
+    del entry
+    raw.isolation_level = None
+    cursor = raw.cursor()
+    cursor.execute(f"pragma busy_timeout = {BUSY_TIMEOUT_MS}")
+    cursor.execute("pragma query_only = on")
     cursor.close()
 
 

@@ -2,8 +2,9 @@
 
 It works on every database that the portal does, so what was read from one can be written to
 another. Sessions and one-time links are left out: to bring them back would let somebody in whom
-their owner has thrown out since. The one invariant: what is written back replaces everything in one
-transaction, so that whatever happens there is the old or the new, whole.
+their owner has thrown out since; so are uploads, as their files are not in it. The one invariant:
+what is written back replaces everything in one transaction, so that whatever happens there is the
+old or the new, whole.
 """
 
 import base64
@@ -33,7 +34,7 @@ from portal.data.requests import ask_orphans
 from portal.database import Database, revisions
 from portal.models import Base, Site, User
 
-LEFT_OUT = frozenset({"user_sessions", "one_time_links"})
+LEFT_OUT = frozenset({"user_sessions", "one_time_links", "uploads"})
 _ROWS_AT_ONCE = 500
 
 

@@ -10,7 +10,9 @@ from flask import Flask, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from portal.api.errors import http_problem
+from portal.api.errors import http_problem, problem
+from portal.config import here
+from portal.database import ReadOnlyError
 from portal.language import N_
 from portal.security import MisdirectedError, request_id
 
@@ -18,6 +20,8 @@ log = logging.getLogger(__name__)
 
 _READERS = ("/share/", "/public/", "/embed/")
 """Where people without an account read: an error there sets no cookie either."""
+_HARMLESS = frozenset({"accounts.theme", "sharing.shared"})
+"""Forms that only set a cookie."""
 TITLES = {
     400: (N_("That did not go through"), N_("Go back, reload the page and try once more.")),
     403: (
@@ -35,6 +39,10 @@ TITLES = {
         N_("Open it at the address that its operator gave it (STATFLOW_PUBLIC_URL)."),
     ),
     429: (N_("Too many requests"), N_("Wait a little, then try again.")),
+    503: (
+        N_("This portal only shows"),
+        N_("Nothing can be changed here, and nobody signs in. Use the main portal for that."),
+    ),
     500: (
         N_("Something went wrong on our side"),
         N_("Try again. If it stays, tell your operator the request id below."),
@@ -45,7 +53,14 @@ TITLES = {
 def install_errors(app: Flask) -> None:
     """Answer every error with a page, or with JSON below ``/api/``."""
     app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(ReadOnlyError, _read_only)
     app.register_error_handler(Exception, _crash)
+
+    @app.before_request
+    def refuse_changes() -> None:
+        """Refuse what may change something, wherever it would; questions change nothing."""
+        if here().database.read_only and not _only_asks():
+            raise ReadOnlyError
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
@@ -63,6 +78,23 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
         reader=request.path.startswith(_READERS) or code == MisdirectedError.code,
     )
     return page, code
+
+
+def _only_asks() -> bool:
+    if request.method in {"GET", "HEAD", "OPTIONS"} or request.endpoint is None:
+        return True
+    return request.blueprint == "api" or request.endpoint in _HARMLESS
+
+
+def _read_only(_: ReadOnlyError) -> ResponseReturnValue:
+    if request.path.startswith("/api/"):
+        return problem(503, "read_only", "This portal only reads. Send changes to the main one.")
+    title, advice = TITLES[503]
+    reader = request.path.startswith(_READERS)
+    page = render_template(
+        "error.html", title=title, advice=advice, request_id=request_id(), reader=reader
+    )
+    return page, 503
 
 
 def _crash(error: Exception) -> ResponseReturnValue:

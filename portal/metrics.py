@@ -8,6 +8,8 @@ from time import perf_counter
 from flask import Flask, Response, g, request
 from prometheus_client import Histogram
 
+from store import tracing
+
 SECONDS = Histogram(
     "statflow_portal_request_seconds",
     "Seconds from a request to its answer, by endpoint and class of status.",
@@ -29,5 +31,13 @@ def install_metrics(app: Flask) -> None:
         if began_s is not None:
             status = f"{response.status_code // 100}xx"
             taken_s = perf_counter() - began_s
-            SECONDS.labels(request.endpoint or "none", status).observe(taken_s)
+            endpoint = request.endpoint or "none"
+            SECONDS.labels(endpoint, status).observe(taken_s)
+            tracing.record(
+                "portal.request",
+                taken_s,
+                endpoint=endpoint,
+                method=request.method if request.method in tracing.METHODS else "other",
+                status=response.status_code,
+            )
         return response

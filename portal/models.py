@@ -593,6 +593,30 @@ class Delivery(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class Upload(Base):
+    """A file that was uploaded to be imported into a site (``portal.imports.uploads``).
+
+    ``place`` names its folder; ``done`` are the rows brought in so far, ``report`` is what the
+    trial run or the import found.
+    """
+
+    __tablename__ = "uploads"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    who: Mapped[str] = mapped_column(String(254))
+    name: Mapped[str] = mapped_column(String(200))
+    form: Mapped[str] = mapped_column(String(16))
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    place: Mapped[str] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(16))
+    problem: Mapped[str] = mapped_column(String(1000), default="")
+    done: Mapped[int] = mapped_column(BigInteger, default=0)
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class Lease(Base):
     """Who alone does some work, and until when unless it is renewed."""
 

@@ -139,9 +139,12 @@ def _named_by(authority: str) -> str | None:
         return None
 
 
+_TAKE_FILES = frozenset({"imports.add"})
+
+
 def _refuse_files() -> None:
-    """No form of ours takes a file, and no field is to be given one."""
-    if request.files:
+    """Only one form of ours takes a file, and no field of others is to be given one."""
+    if request.endpoint not in _TAKE_FILES and request.files:
         abort(400)
 
 

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 
 from edge.sites_feed import PublishError, publish_snapshot
 from portal.commands import ensure_default_team
-from portal.database import Database
+from portal.database import Database, revisions
 from portal.sites.payload import Publication, publication
 from statflow import __version__
 from statflow.paths import Paths
 from statflow.services import database_url, redis_url, secret_key
-from statflow.settings import Settings
+from statflow.settings import Settings, SettingsError
 
 
 @contextmanager
@@ -27,6 +27,27 @@ def open_accounts(settings: Settings, paths: Paths) -> Iterator[Database]:
         database.migrate()
         with database.writing() as session:
             ensure_default_team(session)
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def open_to_read(settings: Settings, paths: Paths) -> Iterator[Database]:
+    """Open the accounts database, or a replica of it, without changing anything.
+
+    Raises:
+        SettingsError: Its tables are not those of this release.
+        DatabaseAwayError: It does not answer.
+    """
+    database = Database(database_url(settings, paths), read_only=True)
+    try:
+        found, wanted = database.revision(), revisions()[-1]
+        if found != wanted:
+            raise SettingsError(
+                f"STATFLOW_READ_ONLY: the accounts database is at revision {found or 'none'}, and "
+                f"this release needs {wanted}: start the main portal of this release first"
+            )
         yield database
     finally:
         database.close()

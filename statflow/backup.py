@@ -78,7 +78,7 @@ def _write(
             "key": fingerprint(secret_key(settings, paths)),
         }
         with open_store(settings, paths) as store:
-            migrate(store)
+            migrate(store, settings.clickhouse_cluster)
             manifest["analytics"] = _write_analytics(store, archive, progress)
         # After the numbers, so that every site that has some is in it.
         manifest["accounts"] = _write_accounts(settings, paths, archive)

@@ -138,12 +138,14 @@ def edge(context: Context, workers: int, **options: Any) -> None:
     log_json_lines()
     from edge.app import run_edge
     from statflow.role_edge import edge_config, workers_plan
+    from statflow.telemetry import traced
     from statflow.workers import run_workers
 
     hangup = asyncio.Event()
     config = edge_config(context.settings, context.paths, **options)
     if workers == 1:
-        _serve(lambda stop: run_edge(config, stop, hangup), uvloop=True, hangup=hangup)
+        with traced(context.settings, "edge"):
+            _serve(lambda stop: run_edge(config, stop, hangup), uvloop=True, hangup=hangup)
         return
     plan = workers_plan(config, context.paths, workers)
     _serve(lambda stop: run_workers(plan, stop, hangup), hangup=hangup)
@@ -159,18 +161,12 @@ def forwarder(
 ) -> None:
     """Run the forwarder: from Redis Streams to ClickHouse, exactly once."""
     from statflow.role_forwarder import forwarder_config, serve_forwarder
+    from statflow.telemetry import traced
 
     config = forwarder_config(context.settings, context.paths, shards)
-    _serve(
-        lambda stop: serve_forwarder(
-            config,
-            stop,
-            bind=context.settings.private_bind,
-            port=private_port,
-            path=private_socket,
-        ),
-        uvloop=True,
-    )
+    at: dict[str, Any] = {"bind": context.settings.private_bind, "port": private_port}
+    with traced(context.settings, "forwarder"):
+        _serve(lambda stop: serve_forwarder(config, stop, **at, path=private_socket), uvloop=True)
 
 
 @main.command()
@@ -189,8 +185,10 @@ def forwarder(
 def portal(context: Context, **options: Any) -> None:
     """Run the portal: accounts, sites, dashboards, API."""
     from statflow.role_portal import serve_portal
+    from statflow.telemetry import traced
 
-    serve_portal(context.settings, context.paths, **options)
+    with traced(context.settings, "portal"):
+        serve_portal(context.settings, context.paths, **options)
 
 
 @main.command()
@@ -265,7 +263,7 @@ def migrate(context: Context) -> None:
     from store.migrate import migrate as migrate_store
 
     with open_store(context.settings, context.paths) as opened:
-        applied = migrate_store(opened)
+        applied = migrate_store(opened, context.settings.clickhouse_cluster)
     with open_accounts(context.settings, context.paths):
         pass
     click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
@@ -397,7 +395,10 @@ def token_create(context: Context, email: str, host: str, scope: str) -> None:
     default="statflow", show_default=True,
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Check and count only.")
-def import_file(context: Context, host: str, file: Path, form: str, dry_run: bool) -> None:
+@click.option("--counts", is_flag=True, help="Write how many rows are in, a line each time.")
+def import_file(
+    context: Context, host: str, file: Path, form: str, dry_run: bool, counts: bool
+) -> None:
     """Import FILE into HOST; the same file twice changes nothing. Prints JSON.
 
     FILE is NDJSON, or an export of another product: Plausible's archive, Umami's website_event.csv,
@@ -405,9 +406,15 @@ def import_file(context: Context, host: str, file: Path, form: str, dry_run: boo
     """
     from statflow.importing import import_events_file
 
+    def show(done: int, _what: str) -> None:
+        click.echo(done, err=True)
+
     print_json(
-        import_events_file(context.settings, context.paths, host, file, form, dry_run=dry_run)
-    )
+        import_events_file(
+            context.settings, context.paths, host, file, form, dry_run=dry_run,
+            show=show if counts else None,
+        )
+    )  # fmt: skip
 
 
 @main.group()

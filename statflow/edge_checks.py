@@ -33,7 +33,7 @@ async def _try_site(site: Site, origins: Origins) -> str:
         if not problem:
             return ""
         problems.append(f"{origin} {problem}")
-    return f"{site.host}: {', '.join(problems)}"
+    return f"{site.host}: {', '.join(problems)}" if problems else ""
 
 
 async def _try_origin(origin: Origin, origins: Origins, *, guarded: bool) -> str:

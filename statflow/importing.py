@@ -46,6 +46,7 @@ from statflow.settings import Settings
 from store.client import Store
 from store.imports import Import, Kind, count_removed, note_import
 
+type Show = Callable[[int, str], None]
 type Convert = Callable[[Path, Counter[str]], Iterator[dict[str, Any]]]
 LINES: dict[str, Convert] = {"umami": umami.lines, "ga4": ga4.lines, "matomo": matomo.lines}
 """Formats whose events become lines of ours."""
@@ -59,15 +60,24 @@ DEMO_SEED = 7
 DEMO_HITS_AT_ONCE = 20_000
 
 
-def import_events_file(
-    settings: Settings, paths: Paths, host: str, file: Path, form: str, *, dry_run: bool = False
+def import_events_file(  # noqa: PLR0913 - one argument an option of the command
+    settings: Settings,
+    paths: Paths,
+    host: str,
+    file: Path,
+    form: str,
+    *,
+    dry_run: bool = False,
+    show: Show | None = None,
 ) -> dict[str, Any]:
     """Import a file of ``form`` into the site ``host``; returns what was done, or would be.
+
+    ``show`` is told how many rows are in, and of what kind.
 
     Raises:
         ImportFileError: No such site, or a line cannot be imported; nothing was written.
     """
-    site = find_site(settings, paths, host)
+    site, show = find_site(settings, paths, host), show or _show
     named = f"{file.name} is no export of {PRODUCTS.get(form, 'ours')}"
     try:
         if form in TOTALS or (form == "ga4" and _is_table(file)):
@@ -75,15 +85,17 @@ def import_events_file(
             with open_store(settings, paths) as store:
                 return import_totals(
                     store, site, file, form=form, make_reader=reader, dry_run=dry_run,
-                    progress=lambda rows: _show(rows, "totals"),
+                    progress=lambda rows: show(rows, "totals"),
                 )  # fmt: skip
         if form == "statflow":
-            return _import_lines(settings, paths, site, file, (form, file.name), dry_run=dry_run)
+            return _import_lines(
+                settings, paths, site, file, (form, file.name), show, dry_run=dry_run
+            )
         with TemporaryDirectory(prefix="import-", dir=paths.data) as folder:
             lines = Path(folder) / "lines.ndjson"
             skipped = _convert(LINES[form], file, lines, site)
             named_as = (form, file.name)
-            done = _import_lines(settings, paths, site, lines, named_as, dry_run=dry_run)
+            done = _import_lines(settings, paths, site, lines, named_as, show, dry_run=dry_run)
             return done | {"skipped": dict(skipped)}
     except NoExportError as error:
         raise ImportFileError(f"{named}: {error}") from None
@@ -120,12 +132,13 @@ def _can_be_imported(line: dict[str, Any], site: Site, skipped: Counter[str]) ->
     return True
 
 
-def _import_lines(
+def _import_lines(  # noqa: PLR0913 - what is imported, where, and who is told
     settings: Settings,
     paths: Paths,
     site: Site,
     file: Path,
     named: tuple[str, str],
+    show: Show,
     *,
     dry_run: bool,
 ) -> dict[str, Any]:
@@ -149,7 +162,7 @@ def _import_lines(
         with open_store(settings, paths) as store:
             found = _as_import(store, site, digest.hexdigest(), order, named)
             note_import(store, "begun", found, digest.hexdigest())
-            summary = import_events(store, found.id, events(), lambda s: _show(s.events, "events"))
+            summary = import_events(store, found.id, events(), lambda s: show(s.events, "events"))
             note_import(store, "added", found, digest.hexdigest())
     return _answer(found.id, summary)
 

@@ -64,6 +64,11 @@ class Paths:
         return self.data / "accounts.sqlite3"
 
     @property
+    def uploads(self) -> Path:
+        """Files that were uploaded to be imported, each in a folder of its own."""
+        return self.data / "uploads"
+
+    @property
     def secret_key(self) -> Path:
         """The portal's signing key, made once."""
         return self.data / "secret_key"

@@ -48,6 +48,11 @@ def restore_backup(
     Raises:
         RestoreError: The file or the installation is not as it must be.
     """
+    if settings.clickhouse_cluster:
+        raise RestoreError(
+            "STATFLOW_CLICKHOUSE_CLUSTER is set: restore into one node, and add replicas to it."
+            " Nothing was changed."
+        )
     with _stopped(paths), _opened(file) as archive:
         manifest = _read_manifest(archive, file)
         _check_versions(manifest)

@@ -48,6 +48,7 @@ def edge_config(  # noqa: PLR0913 - one argument an option of the command
         acme_dir=settings.acme_dir,
         proxy_protocol=settings.proxy_protocol,
         log_requests=settings.log_requests,
+        trace_ratio=settings.trace_ratio if settings.otlp_endpoint else 0.0,
         spool_dir=settings.spool_dir or paths.spool,
         spool_mb=settings.spool_mb,
         hits_socket=settings.hits_socket,

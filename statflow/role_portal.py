@@ -28,7 +28,7 @@ from portal.pictures.known import forget_outdated
 from portal.serve import serve
 from portal.sites.retention import Outdated, end_round, forget_changes, is_round_due, outdated
 from portal.teams.members import end_due_teams, has_due_teams
-from statflow.accounts import open_accounts, publish_sites, send
+from statflow.accounts import open_accounts, open_to_read, publish_sites, send
 from statflow.archiving import archive_site
 from statflow.collector_client import CollectorClient
 from statflow.erasing import as_erasure, certify, count_chosen, send_due
@@ -47,6 +47,7 @@ from statflow.role_reports import (
 from statflow.scripts import SiteScripts
 from statflow.services import database_url, redis_url, secret_key, store_url
 from statflow.settings import PREFIX, Settings, SettingsError
+from statflow.uploading import Uploads
 from statflow.upstream_problem import UpstreamProblem
 from statflow.verifying import Verifier
 from store.client import Store, StoreError, StoreUnavailable
@@ -69,21 +70,22 @@ def serve_portal(  # noqa: PLR0913 - one argument an option of the command
 ) -> None:
     """Serve the portal until it is stopped, and keep the published sites true to the database.
 
-    With ``reports`` it also takes part in sending reports and alerts.
+    With ``reports`` it also takes part in sending reports and alerts. One that is read-only does
+    nothing of that: it shows.
     """
     stop = threading.Event()
-    with open_accounts(settings, paths) as database:
+    opened = open_to_read if settings.read_only else open_accounts
+    with opened(settings, paths) as database:
         config = portal_config(settings, paths, port)
         refuse_other_release(config.store)
         app = create_app(config)
-        keepers = [
-            threading.Thread(
-                target=_keep_published,
-                args=(settings, paths, database, config.store, stop),
-                daemon=True,
-            )
-        ]
-        if reports:
+        keepers = []
+        if not settings.read_only:
+            kept = (settings, paths, database, config.store, stop)
+            keepers.append(threading.Thread(target=_keep_published, args=kept, daemon=True))
+            uploads = Uploads(paths, database)
+            keepers.append(threading.Thread(target=uploads.keep, args=(stop,), daemon=True))
+        if reports and not settings.read_only:
             told = (settings, paths, database, config.public_url, stop)
             keepers.append(threading.Thread(target=keep_reporting, args=told, daemon=True))
         for keeper in keepers:
@@ -91,7 +93,7 @@ def serve_portal(  # noqa: PLR0913 - one argument an option of the command
         private = PrivateThread(partial(check_services, database, config.store))
         private.start(settings.private_bind, private_port, private_socket)
         try:
-            serve(app, bind, port, threads)
+            serve(app, bind, port, threads, settings.upload_bytes)
         finally:
             private.stop()
             stop.set()
@@ -128,9 +130,12 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         upstream_problem=UpstreamProblem(settings.upstream_ranges),
         own_hosts=_own_hosts(settings),
         trusted_hosts=_trusted_hosts(settings),
+        uploads=paths.uploads,
+        upload_bytes=settings.upload_bytes,
         gallery=settings.debug,
         sso=_single_sign_on(settings),
         ways=ways_out(settings, paths, public_url),
+        read_only=settings.read_only,
         pictures=EdgePictures(settings, paths).ways(),
     )
 

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 PREFIX = "STATFLOW_"
+OTEL_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -53,6 +54,25 @@ def _shared_by(text: str) -> int:
     if number < 2:  # noqa: PLR2004 - one alone is named by a value of their own
         raise ValueError("expected 2 or more")
     return number
+
+
+def _receiver(text: str) -> str:
+    if text and not text.startswith(("http://", "https://")):
+        raise ValueError("expected http:// or https://")
+    return text
+
+
+def _share(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise ValueError("expected a number from 0 to 1")
+    return number
+
+
+def _cluster(text: str) -> str:
+    from store.clustered import check_cluster  # noqa: PLC0415 - not for every command.
+
+    return check_cluster(text)
 
 
 def _buffer(text: str) -> str:
@@ -147,6 +167,14 @@ SETTINGS: tuple[Setting, ...] = (
         "ClickHouse's HTTP interface; empty: the embedded store of the data folder.",
         str,
         secret=True,
+    ),
+    Setting(
+        "CLICKHOUSE_CLUSTER",
+        "",
+        "name",
+        "Name of a ClickHouse cluster of one shard, on whose every node `migrate` makes replicated "
+        "tables; empty: one node (docs/scale.md).",
+        _cluster,
     ),
     Setting(
         "REDIS_URL",
@@ -297,6 +325,21 @@ SETTINGS: tuple[Setting, ...] = (
         _flag,
     ),
     Setting(
+        "OTLP_ENDPOINT",
+        "",
+        "URL",
+        "OpenTelemetry receiver (OTLP over HTTP), such as http://collector:4318, for spans; empty: "
+        "OTEL_EXPORTER_OTLP_ENDPOINT, else no traces (docs/metrics.md).",
+        _receiver,
+    ),
+    Setting(
+        "TRACE_RATIO",
+        "0.01",
+        "0 to 1",
+        "Share of an edge's requests that are traced, where anything is.",
+        _share,
+    ),
+    Setting(
         "HITS_SOCKET",
         "",
         "file",
@@ -343,6 +386,14 @@ SETTINGS: tuple[Setting, ...] = (
         "0.0.0.0 in a container. Keep them away from the Internet.",
         str,
     ),
+    Setting(
+        "READ_ONLY",
+        "0",
+        "0 or 1",
+        "A portal that only shows: it changes nothing and signs nobody in, so DATABASE_URL may be "
+        "a replica (docs/scale.md).",
+        _flag,
+    ),
     Setting("PUBLIC_URL", "", "URL", "Address of the portal as people reach it, for links.", str),
     Setting(
         "SMTP_URL",
@@ -359,6 +410,13 @@ SETTINGS: tuple[Setting, ...] = (
         "address",
         "Sender of mail; empty: statflow@ and the host of PUBLIC_URL.",
         str,
+    ),
+    Setting(
+        "UPLOAD_BYTES",
+        str(2 << 30),
+        "bytes",
+        "Largest file that may be uploaded into the portal to be imported; 0: none may.",
+        _count,
     ),
     Setting(
         "AUDIT_DAYS",
@@ -441,6 +499,7 @@ class Settings:
     data_dir: Path
     database_url: str
     clickhouse_url: str
+    clickhouse_cluster: str
     redis_url: str
     salt_url: str
     salt_assured: bool
@@ -462,6 +521,8 @@ class Settings:
     upstream_ranges: str
     proxy_protocol: bool
     log_requests: bool
+    otlp_endpoint: str
+    trace_ratio: float
     hits_socket: Path | None
     spool_dir: Path | None
     spool_mb: int
@@ -469,9 +530,11 @@ class Settings:
     debug: bool
     collector_url: str
     private_bind: str
+    read_only: bool
     public_url: str
     smtp_url: str
     mail_from: str
+    upload_bytes: int
     audit_days: int
     archive_dir: Path | None
     archive_k: int
@@ -505,6 +568,8 @@ def read_settings(
     environ = os.environ if environ is None else environ
     _refuse_unknown(environ)
     values = {row.name.lower(): _read(row, environ) for row in SETTINGS}
+    # The name that every program with traces knows counts where ours says nothing.
+    values["otlp_endpoint"] = values["otlp_endpoint"] or environ.get(OTEL_ENDPOINT, "")
     if data_dir is not None:
         values["data_dir"] = data_dir.expanduser().absolute()
     return Settings(**{field.name: values[field.name] for field in fields(Settings)})

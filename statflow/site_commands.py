@@ -40,7 +40,7 @@ def site_add(context: Context, host: str, upstream: str, timezone: str, team: st
                 "id": added.id,
                 "host": added.host,
                 "public_key": added.public_key,
-                "upstream": added.upstreams[0],
+                "upstream": upstream,
                 "timezone": added.timezone,
             }
         print_json(answer)

@@ -163,6 +163,9 @@ class _Look:
 
     def _upstreams(self) -> Iterator[Check]:
         """Ask each upstream for the first page, as the edge would, and explain what it would do."""
+        if not self._payload["upstreams"]:
+            said = "No upstream: the edge serves no pages of the site, and takes events alone."
+            yield Check("Upstream", Found.NOTE, "no_upstream", said)
         for url in self._payload["upstreams"]:
             what = f"Upstream {url}"
             try:

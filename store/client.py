@@ -32,6 +32,8 @@ from clickhouse_connect.driver.exceptions import (
 from clickhouse_connect.driver.exceptions import Error as DriverError
 from clickhouse_connect.driver.insert import InsertContext
 
+from store import tracing
+
 # The driver imports pandas and numpy at the first insert to see whether it is given a data frame or
 # an array: seconds and 60 MB for questions whose answer is no. chdb brings both, so they are there
 # to be found.
@@ -228,7 +230,10 @@ class Store:
         rows = _count_rows(columns)
         if rows == 0:
             return 0
-        with _told_apart(inserting=True):
+        with (
+            tracing.span("store.insert", table=table, rows=rows),
+            _told_apart(inserting=True),
+        ):
             client, types = self._client(), self._column_types(table, list(columns))
             try:
                 context = client.create_insert_context(

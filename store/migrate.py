@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from store.client import Store
+from store.clustered import clustered
 
 LOCK_LIFE_S = 900
 LOCK_WAIT_S = 60.0
@@ -80,28 +81,33 @@ def read_migrations() -> list[Migration]:
     return found
 
 
-def migrate(store: Store) -> list[str]:
-    """Bring a store up to this release; return the names of the files applied now.
+def migrate(store: Store, cluster: str = "") -> list[str]:
+    """Bring a store, or every node of its cluster, up to this release.
+
+    Returns the names of the files applied now.
 
     Raises:
         MigrationError: An applied file has changed, or another migrate holds the lock.
         StoreUnavailable, StoreError: As the store says.
     """
-    return apply_migrations(store, read_migrations())
+    return apply_migrations(store, read_migrations(), cluster)
 
 
-def apply_migrations(store: Store, migrations: list[Migration]) -> list[str]:
-    """Apply those of ``migrations`` that are not recorded yet, under the lock."""
+def apply_migrations(store: Store, migrations: list[Migration], cluster: str = "") -> list[str]:
+    """Apply those of ``migrations`` that are not recorded yet, under the lock.
+
+    The lock is of one node: whoever migrates a cluster does it through the same one.
+    """
     with _locked(store) as check_lock:
         for statement in migrations[0].statements:
-            store.command(statement)
+            store.command(clustered(statement, cluster))
         applied = _read_applied(store)
         _refuse_newer(migrations, applied)
         pending = find_pending(migrations, applied)
         for migration in pending:
             for statement in migration.statements:
                 check_lock()
-                store.command(statement)
+                store.command(clustered(statement, cluster))
             _record(store, migration)
     return [migration.name for migration in pending]
 

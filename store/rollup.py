@@ -17,14 +17,14 @@ from zoneinfo import ZoneInfo
 from store.client import Store
 from store.dirty_days import RAW_DAYS
 from store.query.conditions import Scope
-from store.query.dimensions import DIMENSIONS, ROLE_COLUMNS
+from store.query.dimensions import DIMENSIONS
 from store.query.fragments import Binder, Fragment
 from store.query.metrics import Source
 from store.query.model import QuerySite
 from store.query.parts import Ask
 from store.query.plan import Reading, raw_part, reading_of
 from store.query.ranges import Period
-from store.query.rolled import INGREDIENTS, is_rolled
+from store.query.rolled import INGREDIENTS, is_rolled, tells_visits
 
 log = logging.getLogger(__name__)
 
@@ -103,8 +103,7 @@ def readings_of(dimension: str) -> list[Reading]:
     sources = [Source.MAIN, Source.ENTERED, Source.LEFT, Source.VIEWED]
     if dimension == "event:page":
         sources.append(Source.ENGAGED)
-    pages = {name for name, _ in ROLE_COLUMNS}
-    if dimension.startswith("event:") and dimension not in pages:
+    if not tells_visits(dimension):
         sources = [Source.MAIN]
     return list(dict.fromkeys(reading_of(source, ask) for source in sources))
 

@@ -26,6 +26,7 @@ from edge.forwarder.prepare import Prepared
 from edge.forwarder.shard import ShardWriter
 from edge.forwarder.stream import find_news
 from edge.outcomes import DropReason, count
+from store import tracing
 from store.client import Store, StoreError, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -187,7 +188,9 @@ class Forwarder:
     async def _write(self, writer: ShardWriter) -> Prepared | None:
         async with self._slots:
             began_s = time.monotonic()
-            prepared = await writer.forward()
+            with tracing.span("forwarder.batch", shard=writer.shard) as told:
+                prepared = await writer.forward()
+                told.note(events=prepared.plan.count if prepared else 0)
         if prepared is not None:
             now_s = time.monotonic()
             self.states[writer.shard].last_commit_at_s = now_s

@@ -114,6 +114,8 @@ def _listen(options: NginxOptions, port: int, extra: str) -> Lines:
 
 
 def _site_body(snapshot: Snapshot, site: Site, options: NginxOptions) -> Lines:
+    if not site.origins:
+        return _events_only_body(site, options)
     touched = snapshot.injection and site.mode is not Mode.OFF and site.measure is not Measure.EDGE
     hsts = site.https is Https.REDIRECT_HSTS
     real_ip = _REAL_IP_HEADERS.get(site.client_ip) if options.trusted else None
@@ -132,6 +134,19 @@ def _site_body(snapshot: Snapshot, site: Site, options: NginxOptions) -> Lines:
         *_stream_location(site),
         *block("location @failed", ["return 502;"]),
         *_error_location(hsts=hsts),
+    ]
+
+
+def _events_only_body(site: Site, options: NginxOptions) -> Lines:
+    """Let the edge take a site's events; it has no upstream, so there are no pages."""
+    real_ip = _REAL_IP_HEADERS.get(site.client_ip) if options.trusted else None
+    return [
+        "client_max_body_size 0;",
+        *([f"real_ip_header {real_ip};"] if real_ip else []),
+        *_acme_location(options),
+        *block("location /", [*_check_host(), *error_pages(), *_to_edge_of(site)]),
+        *block("location @origin", ["return 421;"]),
+        *_error_location(hsts=False),
     ]
 
 

@@ -33,7 +33,8 @@ def render_upstreams(snapshot: Snapshot, options: NginxOptions) -> Lines:
             "keepalive_requests 100000;",
         ],
     )
-    return [*edge, *(line for site in snapshot.sites for line in _upstream(site))]
+    sites = [site for site in snapshot.sites if site.origins]
+    return [*edge, *(line for site in sites for line in _upstream(site))]
 
 
 def _upstream(site: Site) -> Lines:

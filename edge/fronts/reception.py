@@ -151,6 +151,8 @@ class Reception:
         first = self._before_origin(incoming, site, authority, path, secure=secure)
         if first is not None:
             return first
+        if not site.origins:
+            return UNKNOWN_HOST
         if 0 < site.max_body_bytes < _length(incoming.headers):
             return TOO_LARGE
         headers = _for_origin(incoming, site, authority=authority, trusted=trusted, secure=secure)

@@ -107,7 +107,7 @@ def find_signed_in(text: str) -> SignedIn | None:
     found = find_session(reading(), int(number), key, now)
     if found is None or found.user.session_key != session_key or found.user.disabled:
         return None
-    if now - found.seen_at > SEEN_STEP:
+    if now - found.seen_at > SEEN_STEP and not here().database.read_only:
         with here().database.writing() as writing:
             note_seen(writing, found.id, now)
     return SignedIn(found.user, key, found)

@@ -24,7 +24,9 @@ class SiteBody(Body):
     """A new site: in the team of the token's site."""
 
     host: Host = Field(description="the name that visitors use")
-    upstream: Text = Field(description="address the pages come from")
+    upstream: Text = Field(
+        "", description="address the pages come from; empty: the edge takes events alone"
+    )
     timezone: Text = Field("UTC", description="IANA name; days begin and end by it")
     aliases: list[Host] = Field([], max_length=_MOST_NAMES, description="further names")
 

@@ -124,6 +124,8 @@ def _note_use(token: ApiToken) -> None:
     now = here().now()
     if token.last_used_at is not None and now - token.last_used_at < _USED_AT_STEP:
         return
+    if here().database.read_only:
+        return
     with here().database.writing() as session:
         session.execute(
             update(ApiToken).where(ApiToken.id == token.id).values(last_used_at=now),

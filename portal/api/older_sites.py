@@ -97,7 +97,7 @@ def add() -> ResponseReturnValue:
     domain = _sent("domain")
     fields = {
         "host": domain,
-        "upstream": _sent("upstream", required=False) or f"https://{domain}",
+        "upstream": _sent("upstream", required=False),
         "timezone": _sent("timezone", required=False) or "UTC",
     }
     body = SiteBody.model_validate(fields)

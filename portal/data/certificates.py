@@ -19,18 +19,19 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from portal.language import N_
 from portal.models import ErasureRequest
 
 FORMAT = "statflow-erasure-certificate/1"
 _PURPOSE = b"statflow certificates of erasures"
 TABLES: dict[str, str] = {
-    "events": "Events: page views, engagement, custom events",
-    "sessions": "Visits, deleted or counted anew",
-    "signals": "What modules saw: clicks, measurements, errors, forms",
-    "hits": "Documents that the edge served",
-    "rollups": "Sums of days",
-    "imported_totals": "Sums that were imported",
-    "imports": "The list of imports",
+    "events": N_("Events"),
+    "sessions": N_("Visits"),
+    "signals": N_("Signals of modules"),
+    "hits": N_("Documents served"),
+    "rollups": N_("Sums of days"),
+    "imported_totals": N_("Imported sums"),
+    "imports": N_("List of imports"),
 }
 """Every table that holds something of a site, in order, as people read it."""
 

@@ -8,6 +8,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, StringField
 
 from portal.data.requests import MAX_REASON, Chosen
+from portal.language import N_, _
 from portal.sites.fields import FieldError
 
 MAX_TEXT = 2_000
@@ -18,30 +19,30 @@ _UNTIL_2_64 = 1 << 64
 class EraseForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """What is to go: all conditions that are filled in must be met."""
 
-    first = StringField("From the day")
-    last = StringField("To the day")
-    path = StringField("Pages")
-    prop = StringField("Property")
-    value = StringField("Its value")
-    visitor = StringField("Visitor number")
-    everything = BooleanField("All of it: every number of this site")
-    reason = StringField("Why")
+    first = StringField(N_("From the day"))
+    last = StringField(N_("To the day"))
+    path = StringField(N_("Pages"))
+    prop = StringField(N_("Property"))
+    value = StringField(N_("Its value"))
+    visitor = StringField(N_("Visitor number"))
+    everything = BooleanField(N_("All of it: every number of this site"))
+    reason = StringField(N_("Why"))
 
 
 class HoldForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """Until when nothing may go, and why."""
 
-    until = StringField("Hold through the day")
-    reason = StringField("Why")
+    until = StringField(N_("Hold through the day"))
+    reason = StringField(N_("Why"))
 
 
 class PrivacyForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """What a site owner adds to the public page, and whether there is one."""
 
-    privacy_page = BooleanField("Publish the page")
-    privacy_contact = StringField("Who is responsible")
-    privacy_processors = StringField("Processors")
-    privacy_basis = StringField("Legal basis")
+    privacy_page = BooleanField(N_("Publish the page"))
+    privacy_contact = StringField(N_("Who is responsible"))
+    privacy_processors = StringField(N_("Processors"))
+    privacy_basis = StringField(N_("Legal basis"))
 
 
 def read_chosen(form: EraseForm, zone: str) -> Chosen:
@@ -52,15 +53,15 @@ def read_chosen(form: EraseForm, zone: str) -> Chosen:
     """
     first, last = _day(form, "first"), _day(form, "last")
     if first and last and last < first:
-        raise FieldError("last", "The last day comes before the first.")
+        raise FieldError("last", _("The last day comes before the first."))
     prop, value = _text(form, "prop", 300), _text(form, "value", 2_000)
     if value and not prop:
-        raise FieldError("prop", "Type the property's name as well.")
+        raise FieldError("prop", _("Type the property's name as well."))
     visitor = _text(form, "visitor", 20)
     if visitor and (not _VISITOR.fullmatch(visitor) or int(visitor) >= _UNTIL_2_64):
-        raise FieldError("visitor", "Type the number as the opt-out page shows it.")
+        raise FieldError("visitor", _("Type the number as the opt-out page shows it."))
     if len(_text(form, "reason", MAX_REASON)) > MAX_REASON:
-        raise FieldError("reason", f"At most {MAX_REASON} characters.")
+        raise FieldError("reason", _("At most %(max_reason)s characters.", max_reason=MAX_REASON))
     chosen = Chosen(
         after_ms=_midnight_ms(first, zone) if first else None,
         before_ms=_midnight_ms(last + timedelta(days=1), zone) if last else None,
@@ -70,16 +71,16 @@ def read_chosen(form: EraseForm, zone: str) -> Chosen:
         visitor=int(visitor) if visitor else None,
     )
     if chosen.is_all and not form.everything.data:
-        raise FieldError("first", "Say what shall go: fill in at least one of these.")
+        raise FieldError("first", _("Say what shall go: fill in at least one of these."))
     if form.everything.data and not chosen.is_all:
-        raise FieldError("first", "Everything goes, or what meets the conditions: not both.")
+        raise FieldError("first", _("Everything goes, or what meets the conditions: not both."))
     return chosen
 
 
 def _text(form: EraseForm, name: str, most: int) -> str:
     text = (form[name].data or "").strip()
     if len(text) > most:
-        raise FieldError(name, f"At most {most} characters.")
+        raise FieldError(name, _("At most %(most)s characters.", most=most))
     return text
 
 
@@ -97,7 +98,7 @@ def read_day(name: str, text: str) -> date:
     try:
         return date.fromisoformat(text.strip())
     except ValueError:
-        raise FieldError(name, "Type a day such as 2026-11-28.") from None
+        raise FieldError(name, _("Type a day such as 2026-11-28.")) from None
 
 
 def _midnight_ms(day: date, zone: str) -> int:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from portal.audit.actors import acting
+from portal.language import _
 from portal.models import LegalHold, Site
 from portal.sites.fields import FieldError
 
@@ -45,6 +46,11 @@ def held_sites(session: Session, now: datetime) -> set[int]:
     return set(session.scalars(select(LegalHold.site_id).where(in_force(now))))
 
 
+def last_day_of(hold: LegalHold, zone: str) -> date:
+    """Tell the last day of a hold by a site's clock."""
+    return (hold.until - timedelta(seconds=1)).astimezone(ZoneInfo(zone)).date()
+
+
 def refuse_held(session: Session, site_id: int, now: datetime) -> None:
     """Refuse to go on where a site is held.
 
@@ -54,14 +60,24 @@ def refuse_held(session: Session, site_id: int, now: datetime) -> None:
     hold = hold_of(session, site_id, now)
     if hold is None:
         return
-    site = session.get(Site, site_id)
-    zone = ZoneInfo(site.timezone) if site else ZoneInfo("UTC")
-    last = (hold.until - timedelta(seconds=1)).astimezone(zone).date()
-    by = f" by {hold.set_by}" if hold.set_by else ""
+    last = last_day_of(hold, session.get_one(Site, site_id).timezone)
+    told = {"day": last.isoformat(), "reason": hold.reason, "who": hold.set_by}
+    if not hold.set_by:
+        raise HeldError(
+            "hold",
+            _(
+                "Nothing of this site may be erased up to %(day)s: a legal hold was set "
+                "(%(reason)s). Lift the hold first.",
+                **told,
+            ),
+        )
     raise HeldError(
         "hold",
-        f"Nothing of this site may be erased up to {last.isoformat()}: a legal hold was set{by}"
-        f" ({hold.reason}). Lift the hold first.",
+        _(
+            "Nothing of this site may be erased up to %(day)s: a legal hold was set by %(who)s "
+            "(%(reason)s). Lift the hold first.",
+            **told,
+        ),
     )
 
 
@@ -73,13 +89,16 @@ def set_hold(session: Session, site: Site, last: date, reason: str, now: datetim
     """
     said = " ".join(reason.split())
     if not said:
-        raise FieldError("reason", "Say why: whoever is refused by the hold reads it.")
+        raise FieldError("reason", _("Say why: whoever is refused by the hold reads it."))
     if len(said) > MAX_REASON:
-        raise FieldError("reason", f"At most {MAX_REASON} characters.")
+        raise FieldError("reason", _("At most %(max_reason)s characters.", max_reason=MAX_REASON))
     zone = ZoneInfo(site.timezone)
     today = now.astimezone(zone).date()
     if not today <= last <= today + timedelta(days=366 * MOST_YEARS):
-        raise FieldError("until", f"Type a day from today to {MOST_YEARS} years ahead.")
+        raise FieldError(
+            "until",
+            _("Type a day from today to %(most_years)s years ahead.", most_years=MOST_YEARS),
+        )
     until = datetime.combine(last + timedelta(days=1), datetime.min.time(), zone)
     hold = LegalHold(
         site_id=site.id, reason=said, set_by=acting().who, set_at=now, until=until, lifted_by=""
@@ -98,6 +117,6 @@ def lift_hold(session: Session, site_id: int, number: int, now: datetime) -> Non
     named = select(LegalHold).where(LegalHold.site_id == site_id, LegalHold.id == number)
     hold = session.scalar(named.where(in_force(now)))
     if hold is None:
-        raise FieldError("hold", "There is no such hold in force.")
+        raise FieldError("hold", _("There is no such hold in force."))
     hold.lifted_at, hold.lifted_by = now, acting().who
     session.flush()

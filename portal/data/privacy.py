@@ -11,6 +11,7 @@ from flask_login import login_required
 from portal.config import here
 from portal.data.facts import collected_facts, device_facts, kept_facts, opt_out_url
 from portal.data.forms import MAX_TEXT, PrivacyForm
+from portal.language import _
 from portal.models import Site, SiteHost
 from portal.needs import Who, needs
 from portal.sessions import end_reading, reading
@@ -53,7 +54,8 @@ def settings(host: str) -> ResponseReturnValue:
     form = PrivacyForm(obj=site)
     if form.is_submitted() and _saved(form, site.id):
         flash(
-            "The page is public." if form.privacy_page.data else "Saved. No page is public.", "good"
+            _("The page is public.") if form.privacy_page.data else _("Saved. No page is public."),
+            "good",
         )
         return redirect(url_for("privacy.settings", host=site.host))
     base = here().config.public_url.rstrip("/")
@@ -66,9 +68,9 @@ def _saved(form: PrivacyForm, site_id: int) -> bool:
     texts = {name: (form[name].data or "").strip() for name in _TEXTS}
     for name, text in texts.items():
         if len(text) > MAX_TEXT:
-            complain(form, name, f"At most {MAX_TEXT} characters.")
+            complain(form, name, _("At most %(max_text)s characters.", max_text=MAX_TEXT))
     if form.privacy_page.data and not texts["privacy_contact"]:
-        complain(form, "privacy_contact", "Say who is responsible and how they are reached.")
+        complain(form, "privacy_contact", _("Say who is responsible and how they are reached."))
     if form.errors:
         return False
     with here().database.writing() as session:

@@ -16,8 +16,9 @@ from portal.accounts.signin import me
 from portal.config import here
 from portal.data.certificates import TABLES
 from portal.data.forms import EraseForm, HoldForm, read_chosen, read_day
-from portal.data.holds import hold_of, holds_of, lift_hold, refuse_held, set_hold
+from portal.data.holds import hold_of, holds_of, last_day_of, lift_hold, refuse_held, set_hold
 from portal.data.requests import Chosen, ask_erasure, requests_of
+from portal.language import N_, _
 from portal.models import Site
 from portal.needs import needs
 from portal.sessions import end_reading, reading
@@ -30,6 +31,14 @@ from store.stored import Stored, stored_rows
 
 blueprint = Blueprint("data", __name__, url_prefix="/sites/<host>/data")
 log = logging.getLogger(__name__)
+_WORDS = {
+    "after_ms": N_("first day"),
+    "before_ms": N_("last day"),
+    "path": N_("pages"),
+    "prop": N_("property"),
+    "value": N_("its value"),
+    "visitor": N_("visitor"),
+}
 
 
 @blueprint.before_request
@@ -57,6 +66,8 @@ def _page(site: Site, erase: EraseForm, hold: HoldForm, **more: Any) -> Response
         requests=requests_of(reading(), site.id),
         may_erase=_may_erase(site),
         now=now,
+        last_day=lambda held: last_day_of(held, site.timezone),
+        by=lambda asked: ", ".join(_(_WORDS[name]) for name in asked.chosen),
         erase_form=erase,
         hold_form=hold,
         **more,
@@ -71,7 +82,8 @@ def _may_erase(site: Site) -> bool:
 def _stored(site: Site) -> list[Stored] | None:
     """Count what is kept; None while the store does not answer."""
     try:
-        return stored_rows(here().store, site.id)
+        found = {row.table: row for row in stored_rows(here().store, site.id)}
+        return [found[name] for name in TABLES if name in found]
     except (StoreError, StoreUnavailable):
         log.warning("what is kept of a site cannot be counted")
         return None
@@ -91,7 +103,9 @@ def erase(host: str) -> ResponseReturnValue:
     if "confirm" not in request.form:
         return _preview(site, form, chosen)
     if request.form["confirm"].strip().lower() != site.host:
-        return _preview(site, form, chosen, problem=f"Nothing was erased: type {site.host}.")
+        return _preview(
+            site, form, chosen, problem=_("Nothing was erased: type %(host)s.", host=site.host)
+        )
     return _ask(site, chosen, form.reason.data or "")
 
 
@@ -100,7 +114,9 @@ def _preview(site: Site, form: EraseForm, chosen: Chosen, problem: str = "") -> 
         counts = here().config.count_chosen(site.id, site.timezone, chosen, here().now())
     except Exception:
         log.exception("what would be erased cannot be counted")
-        flash("What would go cannot be counted just now, so nothing was erased. Try again.", "bad")
+        flash(
+            _("What would go cannot be counted just now, so nothing was erased. Try again."), "bad"
+        )
         return redirect(url_for("data.page", host=site.host))
     shown = render_template(
         "data/preview.html",
@@ -123,7 +139,8 @@ def _ask(site: Site, chosen: Chosen, reason: str) -> ResponseReturnValue:
         flash(str(error), "bad")
         return redirect(url_for("data.page", host=site.host))
     flash(
-        "It is asked for. The certificate is here once it is done, in seconds or minutes.", "good"
+        _("It is asked for. The certificate is here once it is done, in seconds or minutes."),
+        "good",
     )
     return redirect(url_for("certificates.of_team", team_id=site.team_id, key=key))
 
@@ -141,7 +158,14 @@ def hold(host: str) -> ResponseReturnValue:
     except FieldError as error:
         complain(form, error.field, str(error))
         return _page(site, EraseForm(formdata=None), form)
-    flash(f"Held: nothing of {site.host} goes up to {last.isoformat()}.", "good")
+    flash(
+        _(
+            "Held: nothing of %(host)s goes up to %(isoformat)s.",
+            host=site.host,
+            isoformat=last.isoformat(),
+        ),
+        "good",
+    )
     return redirect(url_for("data.page", host=site.host, _anchor="hold"))
 
 
@@ -156,6 +180,6 @@ def lift(host: str, row_id: int) -> ResponseReturnValue:
     except FieldError as error:
         flash(str(error), "bad")
     else:
-        flash("The hold is lifted: what is too old goes within a day.", "good")
+        flash(_("The hold is lifted: what is too old goes within a day."), "good")
     end_reading()
     return redirect(url_for("data.page", host=site.host, _anchor="hold"))

@@ -5,7 +5,7 @@ from wtforms import FloatField, IntegerField, SelectField, SelectMultipleField, 
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from portal.alerts.kinds import KINDS as ALERT_KINDS
-from portal.language import LANGUAGES, N_
+from portal.language import LANGUAGES, N_, SOURCE
 from portal.messages.message import TOPICS
 from portal.messages.recipients import KINDS, Kind, Wanted
 
@@ -19,7 +19,7 @@ class RecipientForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     address = StringField(N_("Address"), [InputRequired(N_("Type an address.")), Length(max=2000)])
     key = StringField(N_("Bot token"), [Length(max=200)])
     gets = SelectMultipleField(N_("Gets"), choices=TOPICS)
-    language = SelectField(N_("Language"), choices=LANGUAGES)
+    language = SelectField(N_("Language"), choices=LANGUAGES, default=SOURCE)
 
     def wanted(self) -> Wanted:
         """Give what was typed."""
@@ -36,7 +36,7 @@ class GetsForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """What a recipient gets."""
 
     gets = SelectMultipleField(N_("Gets"), choices=TOPICS)
-    language = SelectField(N_("Language"), choices=LANGUAGES)
+    language = SelectField(N_("Language"), choices=LANGUAGES, default=SOURCE)
 
 
 class AlertForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types

@@ -97,6 +97,8 @@ def _count(slug: str) -> None:
     """Count an opening; what a page loads of itself is none."""
     if "HX-Request" in request.headers or "inline" in request.args:
         return
+    if here().database.read_only:
+        return
     link_id = _link(slug).id
     end_reading()
     with here().database.writing() as session:

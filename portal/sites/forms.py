@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, Form, SelectMultipleField, StringField, TextAreaField
-from wtforms.validators import InputRequired, ValidationError
+from wtforms.validators import InputRequired, Optional, ValidationError
 
 from portal.language import N_, _
 from portal.models import Site
@@ -44,20 +44,14 @@ class AddSiteForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
         N_("Host name"),
         [InputRequired(N_("Type the host name that visitors use.")), _reads(read_host)],
     )
-    upstream = StringField(
-        N_("Upstream"),
-        [InputRequired(N_("Type the address the pages come from.")), _reads(read_upstream)],
-    )
+    upstream = StringField(N_("Upstream"), [Optional(), _reads(read_upstream)])
     timezone = StringField(N_("Time zone"), [_reads(read_timezone)], default="UTC")
 
 
 class SiteSettingsForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """What can be changed of a site; but for the aliases, fields have the names of ``SWITCHES``."""
 
-    upstreams = TextAreaField(
-        N_("Upstream"),
-        [InputRequired(N_("Type the address the pages come from.")), _switch("upstreams")],
-    )
+    upstreams = TextAreaField(N_("Upstream"), [_switch("upstreams")])
     aliases = TextAreaField(N_("Further host names"), [_read_all])
     upstream_host = StringField(N_("Host name for the upstream"), [_switch("upstream_host")])
     client_ip = StringField(N_("Header with the visitor's address"), [_switch("client_ip")])

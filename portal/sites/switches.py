@@ -193,15 +193,17 @@ def _host_or_none(field: str) -> Callable[[str], str]:
 
 def _upstreams(text: str) -> list[str]:
     upstreams = [read_upstream(url) for url in text.replace(",", " ").split()]
-    if not upstreams:
-        raise FieldError("upstreams", _("upstreams: type at least one address."))
     return list(dict.fromkeys(upstreams))
 
 
 SWITCHES: dict[str, Switch] = {
     switch.name: switch
     for switch in (
-        Switch("upstreams", _upstreams, "addresses of the pages; the first healthy one is used"),
+        Switch(
+            "upstreams",
+            _upstreams,
+            "addresses of the pages, the first healthy one is used; none: events alone are taken",
+        ),
         Switch("timezone", read_timezone, "IANA name; days begin and end by it"),
         Switch("mode", read_mode, "off, shadow, canary or on"),
         Switch("canary_percent", _number("canary_percent", 100), "share of pages in canary mode"),

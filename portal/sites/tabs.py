@@ -81,6 +81,7 @@ GROUPS: tuple[Group, ...] = (
             TabPage("notes", N_("Notes"), "notes.page"),
             TabPage("sharing", N_("Sharing"), "sharing_settings.page", edits=True),
             TabPage("reports", N_("Reports"), "messages.page", edits=True),
+            TabPage("imports", N_("Imports"), "imports.page", edits=True),
             TabPage("data", N_("Data"), "data.page", edits=True),
             TabPage("privacy", N_("Privacy page"), "privacy.settings", edits=True),
         ),

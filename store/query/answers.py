@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from store.query.conditions import Imported, Rolled
+from store.query.conditions import Imported, Rolled, names_in
 from store.query.dimensions import GOAL
 from store.query.metrics import REVENUE_METRICS, Value
 from store.query.model import Metric, Query, QuerySite
@@ -33,6 +33,11 @@ _PERIODS: dict[str, _Known] = {
     "month": _Known("month", "months", frozenset({"time:hour", "time:day", "time:month"})),
 }
 
+_TITLE = "event:title"
+_TITLE_SENT = (
+    "Titles are the property title of events, which the tracker does not send by itself: give it "
+    "with a page view or an event, as props."
+)
 _NOT_IMPORTED = "Imported totals cannot tell this number: ask without them, or for later days."
 
 type Key = int | date | str
@@ -94,6 +99,8 @@ def notes(asked: Asked) -> dict[str, Any]:
     warnings.update(dict.fromkeys(sorted(unknown), _warning("not_imported", _NOT_IMPORTED)))
     warnings.update(dict.fromkeys(sorted(REVENUE_METRICS & wanted), _about_revenue(asked)))
     warnings = {metric: warning for metric, warning in warnings.items() if warning}
+    if _TITLE in {*asked.dimensions, *names_in(asked.query.filters)}:
+        meta["dimension_warnings"] = {_TITLE: _warning("title_is_sent", _TITLE_SENT)}
     return meta | ({"metric_warnings": warnings} if warnings else {})
 
 

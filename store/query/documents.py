@@ -18,7 +18,7 @@ _OF_VISITS = (
     "utm_term", "click_id", "country", "region", "city", "browser", "browser_version", "os",
     "os_version", "device", "screen", "language", "bot", "operator",
 )  # fmt: skip
-_OF_BOTH = ("site_id", "ts", "visitor", "hostname", "path")
+_OF_BOTH = ("site_id", "ts", "visitor", "hostname", "path", "_partition_id")
 _OF_NEITHER = {
     "name": "'engagement'",
     "interactive": "false",

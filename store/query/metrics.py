@@ -65,15 +65,14 @@ def _plain(metric: Metric, source: Source, ingredient: str) -> MetricDefinition:
     return MetricDefinition(metric, (("x", source, ingredient),), "{x}")
 
 
-def _rounded(above: str, below: str, scale: int = 1) -> str:
-    """Return the SQL of ``above / below``, rounded to ``scale`` parts of one."""
-    whole = f"intDiv(2 * {scale} * {above} + {below}, 2 * {below})"
-    return whole if scale == 1 else f"{whole} / {scale}"
+def _ratio(above: str, below: str, factor: int = 1, scale: int = 1, empty: str = "0") -> str:
+    """Return the SQL of ``factor * above / below``, rounded to ``scale`` parts of one.
 
-
-def _ratio(above: str, below: str, scale: int = 1, empty: str = "0") -> str:
-    safe = f"greatest({below}, 1)"
-    return f"if({below} = 0, {empty}, {_rounded(above, safe, scale)})"
+    Short, as the engine takes longer to understand such a text than to read a rollup.
+    """
+    whole = f"intDivOrZero({2 * factor * scale} * {above} + {below}, 2 * {below})"
+    shown = whole if scale == 1 else f"{whole} / {scale}"
+    return shown if empty == "0" else f"if({below} = 0, {empty}, {shown})"
 
 
 def _per_visit(
@@ -107,20 +106,18 @@ METRICS: tuple[MetricDefinition, ...] = (
     _plain(Metric.VISITS, Source.MAIN, "visits"),
     _plain(Metric.PAGEVIEWS, Source.MAIN, "pageviews"),
     _plain(Metric.EVENTS, Source.MAIN, "events"),
-    _per_visit(Metric.VIEWS_PER_VISIT, "pageviews", _ratio("{x}", "{visits}", 100)),
-    _per_visit(
-        Metric.BOUNCE_RATE, "bounces", _ratio("100 * {x}", "{visits}"), change=Change.POINTS
-    ),
-    _per_visit(Metric.VISIT_DURATION, "duration_ms", _ratio("{x}", "1000 * {visits}")),
+    _per_visit(Metric.VIEWS_PER_VISIT, "pageviews", _ratio("{x}", "{visits}", scale=100)),
+    _per_visit(Metric.BOUNCE_RATE, "bounces", _ratio("{x}", "{visits}", 100), change=Change.POINTS),
+    _per_visit(Metric.VISIT_DURATION, "duration_ms", _ratio("{x}", "(1000 * {visits})")),
     MetricDefinition(
         Metric.PERCENTAGE,
         (("x", Source.MAIN, "visitors"),),
-        _ratio("100 * {x}", "{total_visitors}", 100),
+        _ratio("{x}", "{total_visitors}", 100, 100),
     ),
     MetricDefinition(
         Metric.TIME_ON_PAGE,
         (("ms", Source.ENGAGED, "engaged_ms"), ("visits", Source.ENGAGED, "engaged_visits")),
-        _ratio("{ms}", "1000 * {visits}", empty="null"),
+        _ratio("{ms}", "(1000 * {visits})", empty="null"),
         empty=None,
     ),
     MetricDefinition(
@@ -132,28 +129,28 @@ METRICS: tuple[MetricDefinition, ...] = (
     MetricDefinition(
         Metric.EXIT_RATE,
         (("exits", Source.LEFT, "exits"), ("views", Source.VIEWED, "pageviews")),
-        _ratio("100 * {exits}", "{views}", 10),
+        _ratio("{exits}", "{views}", 100, 10),
         change=Change.TENTHS,
     ),
     _plain(Metric.ENTRANCES, Source.ENTERED, "entrances"),
     _plain(Metric.EXITS, Source.LEFT, "exits"),
-    _per_visit(Metric.ENGAGED_TIME, "engaged_ms", _ratio("{x}", "1000 * {visits}")),
+    _per_visit(Metric.ENGAGED_TIME, "engaged_ms", _ratio("{x}", "(1000 * {visits})")),
     _per_visit(
         Metric.ENGAGEMENT_RATE,
         "engaged_visits",
-        _ratio("100 * {x}", "{visits}"),
+        _ratio("{x}", "{visits}", 100),
         change=Change.POINTS,
     ),
     MetricDefinition(
         Metric.CONVERSION_RATE,
         (("x", Source.MAIN, "visitors"),),
-        _ratio("100 * {x}", "{everybody}", 100),
+        _ratio("{x}", "{everybody}", 100, 100),
         change=Change.TENTHS,
     ),
     MetricDefinition(
         Metric.GROUP_CONVERSION_RATE,
         (("x", Source.MAIN, "visitors"), ("group", Source.GROUP, "visitors")),
-        _ratio("100 * {x}", "{group}", 100),
+        _ratio("{x}", "{group}", 100, 100),
         change=Change.TENTHS,
     ),
     _plain(Metric.TOTAL_REVENUE, Source.EARNED, "revenue"),
@@ -166,7 +163,7 @@ METRICS: tuple[MetricDefinition, ...] = (
     MetricDefinition(
         Metric.GOALS_PER_VISIT,
         (("x", Source.REACHED, "reached"), ("visits", Source.MAIN, "visits")),
-        _ratio("{x}", "{visits}", 100),
+        _ratio("{x}", "{visits}", scale=100),
     ),
     _plain(Metric.HITS, Source.SERVED, "hits"),
     _plain(Metric.BYTES, Source.SERVED, "bytes"),
@@ -175,7 +172,7 @@ METRICS: tuple[MetricDefinition, ...] = (
     MetricDefinition(
         Metric.CAPTURE_RATE,
         (("had", Source.CAPTURED, "measured"), ("came", Source.CAPTURED, "confirmed")),
-        _ratio("100 * least({came}, {had})", "{had}", 10, empty="null"),
+        _ratio("least({came}, {had})", "{had}", 100, 10, empty="null"),
         change=Change.TENTHS,
         empty=None,
     ),
@@ -183,7 +180,7 @@ METRICS: tuple[MetricDefinition, ...] = (
     MetricDefinition(
         Metric.CRAWL_TO_VISIT_RATIO,
         (("pages", Source.CRAWLED, "pages"), ("visits", Source.BROUGHT, "visits")),
-        _ratio("{pages}", "{visits}", 100, empty="null"),
+        _ratio("{pages}", "{visits}", scale=100, empty="null"),
         empty=None,
     ),
     _plain(Metric.CLICKS, Source.SEEN, "clicks"),

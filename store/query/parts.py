@@ -134,11 +134,42 @@ def _opened(filters: tuple[Filter, ...]) -> list[Filter]:
 def events_part(ask: Ask, ingredients: set[str], *, viewed: bool = False) -> Fragment:
     """Count events, their visits and visitors; ``viewed`` reads exit pages as the event's page."""
     names = [_VIEWED.get(name, name) if viewed else name for name in ask.dimensions]
+    if _can_go_by_states(names, ingredients):
+        return _by_states(ask, ingredients)
     keys = [event_key(ask, name) for name in names]
     where = [*event_limits(ask), ask.counts(), *shown_keys(names, keys)]
     counts = [f"{_event_ingredient(name, ask)} as n_{name}" for name in sorted(ingredients)]
     source = events_source(ask, names)
     return _select([*_named(keys), *counts], source, where, len(keys))
+
+
+def _can_go_by_states(names: list[str], ingredients: set[str]) -> bool:
+    """Say whether only visits are counted, by what they themselves have.
+
+    Then the events need only name the visits, and nothing has to be joined.
+    """
+    return (
+        ingredients <= {VISITORS, "visits"}
+        and any(_is_sessions_only(name) for name in names)
+        and not any(name.startswith("time:") for name in names)
+        and not any(require(name).of_event or require(name).touch for name in names)
+    )
+
+
+def _by_states(ask: Ask, ingredients: set[str]) -> Fragment:
+    """Count the visits that had an event which filters let through, as they stand now."""
+    keys = [_visit_key(ask, name, PageRole.ENTRY) for name in ask.dimensions]
+    where = [
+        ask.scope.site_condition(),
+        ask.scope.visit_days(),
+        Fragment(f"visit_id in ({_touched(ask)})"),
+        *shown_keys(ask.dimensions, keys),
+    ]
+    columns, source = [*_named(keys), "sum(sign) as n_visits"], Fragment("sessions")
+    if VISITORS not in ingredients:
+        return _select(columns, source, where, len(keys), standing=True)
+    summed = sorted(ingredients - {VISITORS})
+    return _by_visitor(keys, [*columns, f"{_VISITOR} as who"], summed, (source, where))
 
 
 def _event_ingredient(name: str, ask: Ask) -> str:
@@ -394,9 +425,17 @@ def _names_touch(names: tuple[str, ...] | list[str]) -> bool:
 
 def _with_states(ask: Ask, columns: list[str], table: str) -> Fragment:
     listed = ", ".join(["visit_id", *dict.fromkeys(columns)])
-    where = all_of((ask.scope.site_condition(), ask.scope.visit_days()))
+    where = all_of((ask.scope.site_condition(), ask.scope.visit_days(), *_let_through(ask, table)))
     states = f"select {listed} from sessions where {where} group by {listed} having sum(sign) > 0"
     return Fragment(f"{table} inner join ({states}) as states using (visit_id)")
+
+
+def _let_through(ask: Ask, table: str) -> list[Fragment]:
+    """Leave out visits that filters let no event through of: it only spares reading."""
+    if not ask.filters or table != "events":
+        return []
+    limits = all_of(event_limits(ask))
+    return [Fragment(f"visit_id in (select visit_id from events where {limits})")]
 
 
 def _is_sessions_only(name: str) -> bool:

@@ -7,6 +7,7 @@ dimensions. The one invariant: a metric's value never depends on which other met
 dimensions are asked beside it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +26,11 @@ from store.query.served import brought_part, crawled_part, served_part
 
 _TOTAL = "total_visitors"
 _EVERYBODY = "everybody"
+_WHOLES: dict[str, Callable[[Ask], Ask]] = {
+    _TOTAL: lambda ask: Ask(ask.scope, (), ask.filters, ask.bots),
+    _EVERYBODY: lambda ask: ask.without_goals(()),
+}
+"""Of whom the numbers of a whole are that an expression may name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +269,7 @@ def _joined(ask: Ask, query: Query, among: dict[int, list[str]]) -> str:
         known = metric not in unknown
         value = _expression(BY_METRIC[metric], ask, places) if known else "null"
         columns.append(f"{value} as m{index}")
-    text = f"select {', '.join(columns)} from"
+    text = f"{_wholes(ask, query)}select {', '.join(columns)} from"
     for reading, place in places.items():
         part = _keys(ask, needed) if reading == _KEYS else _part(reading, ask, needed[reading])
         text += _join(f"({part}) as {place}", place, _shared(reading, ask))
@@ -296,11 +302,16 @@ def _expression(definition: MetricDefinition, ask: Ask, places: dict[Reading, st
         name: f"{places[reading_of(source, ask)]}.n_{ingredient}"
         for name, source, ingredient in definition.needs
     }
-    if f"{{{_TOTAL}}}" in definition.expression:
-        known[_TOTAL] = _total(Ask(ask.scope, (), ask.filters, ask.bots))
-    if f"{{{_EVERYBODY}}}" in definition.expression:
-        known[_EVERYBODY] = _total(ask.without_goals(()))
-    return definition.expression.format_map(known)
+    return definition.expression.format_map(known | {name: name for name in _WHOLES})
+
+
+def _wholes(ask: Ask, query: Query) -> str:
+    """Write the numbers of a whole that metrics are shares of, each once."""
+    text = "".join(BY_METRIC[metric].expression for metric in query.metrics)
+    named = [
+        f"{_total(of(ask))} as {name}" for name, of in _WHOLES.items() if f"{{{name}}}" in text
+    ]
+    return f"with {', '.join(named)} " if named else ""
 
 
 def _total(whole: Ask) -> str:

@@ -1,15 +1,18 @@
 """Remember answers for as long as the tables are what they were (DESIGN 8).
 
 An answer is found again by its statement, the statement's parameters and the version of the data:
-a sum over the names of all parts of all tables. Every insert, erasure and merge changes it, so
-nothing remembered is ever out of date; on a server that never rests little is found again. The one
-invariant: an answer is given only to who asks the very same statement, which names the site. It
-takes the store to be one server: replicas differ for a moment.
+a sum over the names of all parts of all tables. Every insert, erasure and merge changes it. The
+version is asked for once a second, not by every request, so that what many questions ask first
+(which days are rolled up, what was imported) is asked once for all cards of a page, also where
+something changes all the time. The one invariant: an answer is at most ``FRESH_S`` older than the
+tables, and is given only to who asks the very same statement, which names the site. It takes the
+store to be one server: replicas differ for a moment.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from threading import Lock
+from time import monotonic
 from typing import Any
 
 from cachetools import LRUCache
@@ -19,6 +22,7 @@ from store.query.run import LIMITS, QueryStore
 
 CELLS = 500_000
 """How many values all remembered answers hold together; some 50 MB."""
+FRESH_S = 1.0
 
 _VERSION = (
     "select groupBitXor(sipHash64(table, name)), count() from system.parts"
@@ -27,14 +31,27 @@ _VERSION = (
 
 type Rows = list[tuple[Any, ...]]
 type _Key = tuple[Any, ...]
+type _Version = tuple[Any, ...]
 
 
 class Answers:
-    """Answers of one process, the least used forgotten first. Threads may share it."""
+    """Answers of one process, the least used forgotten first. Threads may share it.
 
-    def __init__(self, cells: int = CELLS) -> None:
+    ``fresh_s`` is for how long a version of the data is taken to be the present one.
+    """
+
+    def __init__(
+        self,
+        cells: int = CELLS,
+        *,
+        fresh_s: float = FRESH_S,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self._found: LRUCache[_Key, Rows] = LRUCache(cells, getsizeof=_cells)
         self._lock = Lock()
+        self._fresh_s = fresh_s
+        self._clock = clock
+        self._version: tuple[float, _Version] | None = None
 
     def find(self, key: _Key) -> Rows | None:
         """Return an answer that is remembered."""
@@ -47,6 +64,13 @@ class Answers:
             with self._lock:
                 self._found[key] = rows
 
+    def version(self, ask: Callable[[], _Version]) -> _Version:
+        """Return the version of the data, asked for where the known one is too old."""
+        began, known = self._clock(), self._version
+        if known is None or began - known[0] >= self._fresh_s:
+            known = self._version = (began, ask())
+        return known[1]
+
 
 class Remembering:
     """A store asked on behalf of one request, which sees one version of the data throughout."""
@@ -54,7 +78,7 @@ class Remembering:
     def __init__(self, store: QueryStore, answers: Answers) -> None:
         self._store = store
         self._answers = answers
-        self._version: tuple[Any, ...] | None = None
+        self._version: _Version | None = None
 
     def query(
         self,
@@ -73,14 +97,17 @@ class Remembering:
             self._answers.keep(key, rows)
         return list(rows)
 
-    def _data_version(self) -> tuple[Any, ...]:
-        """Ask for the version once; () where the store does not tell it, so nothing is kept."""
+    def _data_version(self) -> _Version:
+        """Return one version throughout; () where the store tells none, so nothing is kept."""
         if self._version is None:
-            try:
-                self._version = self._store.query(_VERSION, settings=LIMITS)[0]
-            except StoreError:
-                self._version = ()
+            self._version = self._answers.version(self._ask_version)
         return self._version
+
+    def _ask_version(self) -> _Version:
+        try:
+            return self._store.query(_VERSION, settings=LIMITS)[0]
+        except StoreError:
+            return ()
 
 
 def _cells(rows: Rows) -> int:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from store.query.conditions import Rolled, matching, require
-from store.query.dimensions import GOAL
+from store.query.dimensions import GOAL, ROLE_COLUMNS
 from store.query.fragments import Fragment, all_of
 from store.query.model import Filter, Leaf, Operator, QuerySite
 from store.query.parts import (
@@ -77,12 +77,38 @@ def can_roll(reading: str, ask: Ask, ingredients: set[str]) -> bool:
         return False
     if not ingredients <= set(INGREDIENTS.get(reading, ())):
         return False
-    named = named_dimensions(ask)
+    name = _told_by(ask)
+    if name is None or not (reading == "events" or tells_visits(name)):
+        return False
+    if reading == "engaged" and name != "event:page":
+        return False
+    return all(_is_of_value(part, name, reading) for part in ask.conjuncts())
+
+
+def _told_by(ask: Ask) -> str | None:
+    """Return the dimension whose rows are summed, empty for those of whole days; None if none can.
+
+    Where nothing is listed, the one value that is filtered for is read as a list of it alone would
+    be.
+    """
+    named, parts = named_dimensions(ask), ask.conjuncts()
+    if not named and len(parts) == 1 and isinstance(parts[0], Leaf) and _is_one_value(parts[0]):
+        named = [parts[0].dimension]
     if len(named) > 1 or not all(map(is_rolled, named)):
-        return False
-    if reading == "engaged" and named != ["event:page"]:
-        return False
-    return all(_is_of_value(part, named, reading) for part in ask.conjuncts())
+        return None
+    return named[0] if named else ""
+
+
+def _is_one_value(leaf: Leaf) -> bool:
+    """Say whether a filter leaves one value over, which lists do not leave out (NUMBERS 8)."""
+    exact = leaf.operator is Operator.IS and leaf.case_sensitive
+    return exact and len(leaf.values) == 1 and leaf.values != ("",)
+
+
+def tells_visits(dimension: str) -> bool:
+    """Say whether visits are ever read by a dimension: not by what only tells events apart."""
+    pages = {name for name, _ in ROLE_COLUMNS}
+    return not dimension.startswith("event:") or dimension in pages
 
 
 def is_rolled(dimension: str) -> bool:
@@ -97,9 +123,9 @@ def named_dimensions(ask: Ask) -> list[str]:
     return [name for name in ask.dimensions if not name.startswith("time:")]
 
 
-def _is_of_value(part: Filter, named: list[str], reading: str) -> bool:
+def _is_of_value(part: Filter, name: str, reading: str) -> bool:
     """Say whether a filter can be decided by the value that a rollup's row is of."""
-    if not isinstance(part, Leaf) or [part.dimension] != named or reading == "viewed":
+    if not isinstance(part, Leaf) or part.dimension != name or reading == "viewed":
         return False
     return part.operator.positive is Operator.IS or not require(part.dimension).missing
 
@@ -108,7 +134,7 @@ def rolled_part(
     reading: str, ask: Ask, ingredients: set[str], raw: Callable[[Ask], Fragment]
 ) -> Fragment:
     """Sum rollups and, over the days that have none, the raw part."""
-    named, binder, rolled = named_dimensions(ask), ask.scope.binder, ask.scope.rolled
+    binder, rolled = ask.scope.binder, ask.scope.rolled
     if rolled is None:
         raise ValueError("there are no rollups to read")
     columns = [f"n_{name}" for name in sorted(ingredients)]
@@ -119,7 +145,7 @@ def rolled_part(
     ]
     where = [
         ask.scope.site_condition(),
-        Fragment(f"dimension = {binder.text(named[0] if named else '')}"),
+        Fragment(f"dimension = {binder.text(_told_by(ask) or '')}"),
         Fragment(f"reading = {binder.text(reading)}"),
         ask.scope.visit_days(),
         Fragment(f"build in {binder.numbers(rolled.builds)}"),

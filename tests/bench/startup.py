@@ -1,10 +1,11 @@
 """What the tracker's start costs the main thread of a phone four times slower than this machine.
 
 Each round opens a page in a fresh profile, so that nothing is compiled already, and reads the
-browser's own trace. What counts is the thread's processor time: what other processes of a busy
-machine take away, and waiting for another process of the browser, is not ours; it is printed
-beside. Caches that others fill with theirs are, so a verdict takes a quiet machine: the load is
-printed.
+browser's own trace. What counts is the processor time of the thread, four times: waiting, and what
+other processes of a busy machine take away, is not ours. The browser's own slowing-down is left
+alone, because it spins by the clock: on a busy machine it added from nothing to twenty milliseconds
+to the same work. What others do to the processor's caches still counts, so a verdict takes a quiet
+machine; the load is printed.
 """
 
 import argparse
@@ -99,7 +100,7 @@ def _is_within(event: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def start_once(browser: Browser, site: TrackedSite) -> Task:
-    """Open the site as somebody new, on a slow phone."""
+    """Open the site as somebody new."""
     context = browser.new_context()
     try:
         return longest_task(_traced(context.new_page(), site))
@@ -118,7 +119,6 @@ def _traced(page: Page, site: TrackedSite) -> list[dict[str, Any]]:
     cdp = page.context.new_cdp_session(page)
     cdp.on("Tracing.dataCollected", lambda found: events.extend(found["value"]))
     cdp.on("Tracing.tracingComplete", lambda _: done.append(True))
-    cdp.send("Emulation.setCPUThrottlingRate", {"rate": FACTOR})
     cdp.send("Tracing.start", {"categories": _CATEGORIES, "transferMode": "ReportEvents"})
     page.goto(site.origin)
     wanted = 15 if site.modules else 1
@@ -150,22 +150,35 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=15)
     found = measure(parser.parse_args().rounds)
     say("")
-    head = ["page", "CPU ms, least", "median", "most", "clock ms, median", "longest task is"]
+    head = [
+        "page",
+        "CPU ms, least",
+        "median",
+        "most",
+        f"{FACTOR} times",
+        "clock ms",
+        "longest task is",
+    ]
     lines = [
         [
             name,
             f"{min(t.spent_ms for t in tasks):.2f}",
             f"{median(t.spent_ms for t in tasks):.2f}",
             f"{max(t.spent_ms for t in tasks):.2f}",
+            f"{FACTOR * median(t.spent_ms for t in tasks):.1f}",
             f"{median(t.wall_ms for t in tasks):.2f}",
             tasks[0].what,
         ]
         for name, tasks in found.items()
     ]
     print_table([head, *lines])
-    over = [name for name, tasks in found.items() if median(t.spent_ms for t in tasks) > MOST_MS]
+    over = [
+        name
+        for name, tasks in found.items()
+        if FACTOR * median(t.spent_ms for t in tasks) > MOST_MS
+    ]
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    print(f"{FACTOR} times slower; budget {MOST_MS:.0f} ms a task; load of this machine {load}")  # noqa: T201 - a bench prints
+    print(f"budget {MOST_MS:.0f} ms a task; load of this machine {load}")  # noqa: T201 - a bench prints
     for name in over:
         print(f"over the budget: {name}")  # noqa: T201 - likewise
     return 1 if over else 0

@@ -32,6 +32,14 @@ def test_a_site_that_is_off_still_answers_its_endpoints(stack: FrontStack) -> No
     assert ask(stack.port, get("/sf/tracker.js", host="off.localhost")).body == b"/* tracker */"
 
 
+def test_a_site_without_an_upstream_takes_events_and_serves_no_page(stack: FrontStack) -> None:
+    beacon = ask(stack.port, post("/sf/e", 5, host="events.localhost") + b"hello")
+    page = ask(stack.port, get("/page", host="events.localhost"))
+
+    assert (beacon.status, page.status) == (202, 421)
+    assert stack.origin.take() == []
+
+
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 def test_a_beacon_above_64_kib_is_refused(stack: FrontStack, framing: str) -> None:
     if framing == "length":

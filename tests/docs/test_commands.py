@@ -66,7 +66,12 @@ MAKE = [command for command in ALL if command.program == "make"]
 NAMED = [command for page in PAGES for command in mentions(page)]
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
-VARIABLES = set(re.findall(r"^([A-Z_]+) [?:]?=", MAKEFILE, re.MULTILINE)) | {"SITES", "VERSION"}
+VARIABLES = {
+    "PREVIOUS",
+    "SITES",
+    "VERSION",
+    *re.findall(r"^([A-Z_]+) [?:]?=", MAKEFILE, re.MULTILINE),
+}
 
 
 def leaf(words: tuple[str, ...]) -> tuple[click.Command, list[str]]:

@@ -183,6 +183,12 @@ async def test_a_rollout_loses_and_doubles_nothing(rollout: Rollout) -> None:
     assert [visitor for visitor, found in hashes.items() if len(found) > 1] == []
 
 
+def test_a_release_that_is_not_in_the_history_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREVIOUS", "v0.0.0-of-nobody")
+    with pytest.raises(AssertionError, match=r"not in this clone's history.*git fetch"):
+        previous_release()
+
+
 async def roll_out(rollout: Rollout, old: Path, load: Load) -> None:
     """Begin with the old release alone, end with the new one alone."""
     first, second = free_port(), free_port()

@@ -49,7 +49,7 @@ FORMER = {"prefix": "/q", "script_name": "", "quiet_seed": "", "until_s": 1}
     [
         ({"host": "a..b"}, "host"),
         ({"host": "a b"}, "host"),
-        ({"upstreams": []}, "upstream"),
+        ({"upstreams": "http://x"}, "upstreams: expected a list"),
         ({"upstreams": ["ftp://x"]}, "http"),
         ({"upstreams": ["http://x/path"]}, "path"),
         ({"timezone": "Mars/Base"}, "timezone"),

@@ -143,7 +143,7 @@ def new_portal(database_url: str, store: Any = None, **options: Any) -> Portal:
         secret_key="only for tests",
         store=cast("Store", store or AwayStore()),
         now=lambda: portal.clock[0],
-        **{"publish": portal.published.append, **options},
+        **{"publish": portal.published.append, "answers_fresh_s": 0.0, **options},
     )
     portal.app = create_app(config)
     return portal

@@ -187,4 +187,5 @@ def _sites(plain: int, other: int, secure: int) -> list[Site]:
         Site(9, "renamed.localhost", (at(plain),), "k9", upstream_host="inner.example"),
         Site(10, "liar.localhost", (at(secure, "https"),), "k10"),
         Site(11, "pictured.localhost", (at(plain),), "k11", load_key=PICTURE_KEY, hits=False),
+        Site(12, "events.localhost", (), "k12"),
     ]

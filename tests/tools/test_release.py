@@ -126,6 +126,25 @@ def test_a_build_is_the_same_bytes_again_whatever_the_clock_and_the_rights(
     assert checksums(build(tree, "1.4.0", tmp_path / "second")) == first
 
 
+@pytest.mark.timeout(180)
+def test_the_wheel_holds_every_file_of_the_packages_but_the_trackers_sources(
+    tmp_path: Path,
+) -> None:
+    (wheel,) = [file for file in build(ROOT, "1.4.0", tmp_path) if file.suffix == ".whl"]
+    with zipfile.ZipFile(wheel) as packed:
+        inside = set(packed.namelist())
+    packages = ("edge", "portal", "rules", "statflow", "store", "tracker")
+    tracked = git(ROOT, "ls-tree", "-r", "--name-only", "HEAD", *packages).splitlines()
+    sources = ("tracker/src/", "tracker/package/", "tracker/build.mjs")
+    left_out = {name for name in tracked if name not in inside and not name.startswith(sources)} - {
+        "statflow/settings.snapshot.json",
+        "tracker/ARCHITECTURE.md",
+        "tracker/CHANGELOG.md",
+    }
+    assert left_out == set()
+    assert not any(name.startswith(("tests/", "docs/", "tools/")) for name in inside)
+
+
 def test_the_bill_of_materials_names_what_is_installed(tree: Path) -> None:
     bill = bill_of_materials(tree, "1.4.0")
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")

@@ -244,6 +244,13 @@ def test_a_site_in_maintenance_reaches_no_origin() -> None:
     assert a_reception(maintenance=True).receive(an_incoming()) is MAINTENANCE
 
 
+def test_a_site_without_an_upstream_has_endpoints_and_no_pages() -> None:
+    reception = a_reception(upstreams=[])
+
+    assert isinstance(reception.receive(an_incoming(target=b"/sf/e")), Own)
+    assert reception.receive(an_incoming()) is UNKNOWN_HOST
+
+
 def test_a_challenge_comes_before_redirects_and_maintenance(tmp_path: Path) -> None:
     (tmp_path / "token").write_bytes(b"token.thumb")
     reception = a_reception(

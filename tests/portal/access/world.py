@@ -35,6 +35,7 @@ from portal.models import (
     SiteHost,
     SiteSegment,
     Team,
+    Upload,
     User,
     UserSession,
 )
@@ -289,6 +290,12 @@ def _things(session: Session, place: str) -> None:
     shot = {"address": f"https://{named}.test/", "nonce": named, "hides_words": False}
     by = {"asked_by": f"editor@{named}.test", "hosts": [], "path": "/"}
     session.add(PagePicture(id=number, site_id=site, page=f"/{named}", **kept_until, **shot, **by))
+    session.add(
+        Upload(
+            **at_site, who=named, name=named, form="umami", size_bytes=1, place=named,
+            state="checked",
+        )
+    )  # fmt: skip
     owner = 22 if place == FOREIGN else 14
     session.add(
         ApiToken(

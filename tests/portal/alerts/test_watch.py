@@ -240,7 +240,7 @@ def test_raising_is_no_change_that_somebody_made(scene: Scene) -> None:
 
 def test_every_kind_says_what_it_measures() -> None:
     for kind in KINDS.values():
-        found = Measured(1.0, "It is so.")
+        found = Measured(1.0, lambda: "It is so.")
         message = write_alert(kind, found, "one.example", kind.usual)
         assert message.title.startswith("one.example: ")
         assert kind.unit in message.text

@@ -60,6 +60,20 @@ def test_a_site_is_added_used_and_deleted(shop: Portal, admin: Client) -> None:
     ]
 
 
+def test_a_site_is_added_as_plausible_documents_it_and_takes_events_alone(
+    shop: Portal, admin: Client
+) -> None:
+    form = {"domain": "new.example", "timezone": "Europe/London"}
+    made = admin.client.post("/api/v1/sites", data=form, headers=admin.headers)
+    assert made.status_code == 200
+    assert (made.json or {})["domain"] == "new.example"
+    told = next(s for s in shop.published[-1].sites if s["host"] == "new.example")
+    assert (told["upstreams"], told["timezone"]) == ([], "Europe/London")
+    own = Client(shop, (made.json or {})["token"])
+    assert own("PATCH", "new.example/settings", {"upstreams": ["http://a:1"]}).status_code == 200
+    assert shop.published[-1].sites[-1]["upstreams"] == ["http://a:1"]
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [

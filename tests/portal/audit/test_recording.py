@@ -356,7 +356,7 @@ MUTATING: dict[tuple[str, str], Act] = {
         form(f"{SITE}/reports/alerts/1/remove"),
     ),
     ("POST", "/sites/<host>/data/erase"): form(
-        f"{SITE}/data/erase", path="/x", confirm="own.example"
+        f"{SITE}/data/erase", everything="y", confirm="own.example"
     ),
     ("POST", "/sites/<host>/data/hold"): HOLD,
     ("POST", "/sites/<host>/data/hold/<int:row_id>/lift"): after(
@@ -424,6 +424,18 @@ CHANGES_NOTHING = {
     "/sites/<host>/verify": "a look at the site",
     "/api/v2/query": "a question",
     "/api/v2/sites/<site>/imports/<name>": "rows of the store; tests/portal/api/test_manage.py",
+    **dict.fromkeys(
+        (
+            f"/sites/<host>/settings/imports{path}"
+            for path in (
+                "",
+                "/files/<int:row_id>",
+                "/files/<int:row_id>/remove",
+                "/<import_name>/remove",
+            )
+        ),
+        "files and rows of the store; tests/portal/imports/test_views.py",
+    ),
     "/api/v2/funnel": "a question",
     "/api/v2/journeys": "a question",
     "/api/v2/retention": "a question",

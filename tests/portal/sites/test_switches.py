@@ -25,7 +25,7 @@ from portal.sites.switches import MOST_FORMER, SWITCHES, change_site
         ({"prefix": "sf"}, "is not a path such as /sf"),
         ({"script_name": "a b"}, "is not a name"),
         ({"currency": "EURO"}, "is not a code"),
-        ({"upstreams": " "}, "at least one"),
+        ({"upstreams": "nonsense"}, "is not an address such as"),
         ({"https": "yes"}, "choose one of off, redirect, redirect+hsts"),
         ({"canonical_host": "other.example"}, "is not a name of this site"),
     ],

@@ -27,7 +27,7 @@ class Counting:
 
 
 def test_the_same_question_is_asked_once_for_each_version_of_the_data() -> None:
-    store, answers = Counting(), Answers()
+    store, answers = Counting(), Answers(fresh_s=0)
     for _ in range(3):
         assert Remembering(store, answers).query("a", {"site": 1}) == [("a", "{'site': 1}", 1)]
     assert store.asked == ["a"]
@@ -36,8 +36,28 @@ def test_the_same_question_is_asked_once_for_each_version_of_the_data() -> None:
     assert store.asked == ["a", "a"]
 
 
+def test_the_version_is_asked_for_once_a_second_by_all_requests_together() -> None:
+    now = [100.0]
+    store, answers = Counting(), Answers(fresh_s=1, clock=lambda: now[0])
+    assert Remembering(store, answers).query("a")[0][2] == 1
+    store.version = 2
+    now[0] += 0.9
+    assert Remembering(store, answers).query("a")[0][2] == 1
+    now[0] += 0.2
+    assert Remembering(store, answers).query("a")[0][2] == 2
+    assert store.asked == ["a", "a"]
+
+
+def test_a_request_sees_one_version_however_long_it_takes() -> None:
+    store, answers = Counting(), Answers(fresh_s=0)
+    asking = Remembering(store, answers)
+    asking.query("a")
+    store.version = 2
+    assert asking.query("a")[0][2] == 1
+
+
 def test_another_parameter_is_another_question() -> None:
-    store, answers = Counting(), Answers()
+    store, answers = Counting(), Answers(fresh_s=0)
     ones = Remembering(store, answers).query("a", {"site": 1, "names": ["x", "y"]})
     others = Remembering(store, answers).query("a", {"site": 1, "names": ["x,y"]})
     assert ones != others
@@ -45,13 +65,13 @@ def test_another_parameter_is_another_question() -> None:
 
 
 def test_who_changes_an_answer_changes_nobody_elses() -> None:
-    store, answers = Counting(), Answers()
+    store, answers = Counting(), Answers(fresh_s=0)
     Remembering(store, answers).query("a").clear()
     assert len(Remembering(store, answers).query("a")) == 1
 
 
 def test_the_least_used_is_forgotten_and_what_is_too_large_is_never_kept() -> None:
-    store, answers = Counting(), Answers(cells=8)
+    store, answers = Counting(), Answers(cells=8, fresh_s=0)
     for sql in ("a", "b", "a", "c", "a", "b"):
         Remembering(store, answers).query(sql)
     assert store.asked == ["a", "b", "c", "b"]
@@ -60,7 +80,7 @@ def test_the_least_used_is_forgotten_and_what_is_too_large_is_never_kept() -> No
 
 
 def test_errors_are_not_remembered_and_without_a_version_nothing_is() -> None:
-    store, answers = Refusing(), Answers()
+    store, answers = Refusing(), Answers(fresh_s=0)
     with pytest.raises(StoreUnavailable):
         Remembering(store, answers).query("a")
     store.away = False
@@ -85,7 +105,7 @@ class Refusing:
 
 
 def test_every_insert_and_erasure_of_a_real_store_is_seen_at_once(store: Store) -> None:
-    answers, params = Answers(), {"site": 131}
+    answers, params = Answers(fresh_s=0), {"site": 131}
     for expected in (3, 6):
         store.insert("events", some_events(131), token=f"remembered-{expected}")
         for _ in range(2):

@@ -104,7 +104,11 @@ def test_a_series_by_a_dimension_is_the_same(raw: Traffic, rolled: Traffic) -> N
         ("visit:exit_page", ["matches_wildcard", "visit:exit_page", ["/blog/*"]], True),
         ("visit:country", ["is_not", "visit:country", ["FR"]], True),
         ("visit:source", ["contains", "visit:source", ["o"]], False),
-        ("visit:source", ["is", "visit:country", ["FR"]], False),
+        (
+            "visit:source",
+            ["is", "visit:country", ["FR"]],
+            True,
+        ),  # Its total, by which shares are told.
         ("event:page", ["is", "event:props:plan", ["pro"]], False),
     ],
 )
@@ -114,6 +118,55 @@ def test_filters_are_the_same(
     metrics = OF_EVENTS if dimension == "event:name" else EVERYWHERE
     body = {"metrics": metrics, "dimensions": [dimension], "filters": [leaf]}
     assert uses_rollups(same(raw, rolled, body)) is rolls
+
+
+@pytest.mark.parametrize("dimension", [[], ["time:day"], ["time:week"]], ids=str)
+@pytest.mark.parametrize(
+    ("leaf", "rolls"),
+    [
+        (["is", "event:page", ["/a"]], True),
+        (["is", "event:hostname", ["blog.example"]], True),
+        (["is", "visit:country", ["FR"]], True),
+        (["is", "visit:country_name", ["France"]], True),
+        (["is", "visit:source", ["Direct / None"]], True),
+        (["is", "visit:entry_page", ["/a"]], True),
+        (["is", "visit:exit_page", ["/"]], True),
+        (["is", "visit:weekday", ["6"]], True),
+        (["is", "visit:utm_campaign", ["nothing of the kind"]], True),
+        (["is", "visit:country", [""]], False),
+        (["is", "visit:country", ["FR", "DE"]], False),
+        (["is", "event:page", ["/A"], {"case_sensitive": False}], False),
+        (["is_not", "visit:country", ["FR"]], False),
+        (["contains", "event:page", ["/a"]], False),
+        (["is", "visit:hour", ["03"]], False),
+        (["is", "visit:first_source", ["Google"]], False),
+        (["is", "visit:bot", ["human"]], False),
+    ],
+    ids=str,
+)
+def test_the_figures_of_one_value_are_the_same(
+    raw: Traffic, rolled: Traffic, leaf: Any, rolls: bool, dimension: Any
+) -> None:
+    metrics = OF_PAGES if leaf[1] == "event:page" else EVERYWHERE
+    body = {"metrics": metrics, "dimensions": dimension, "filters": [leaf],
+            "include": {"comparisons": {"mode": "previous_period"}}}  # fmt: skip
+    assert uses_rollups(same(raw, rolled, body)) is rolls
+
+
+def test_the_figures_of_one_event_are_the_same(raw: Traffic, rolled: Traffic) -> None:
+    body = {"metrics": EVERYWHERE, "filters": [["is", "event:name", ["Signup"]]]}
+    asked = same(raw, rolled, body)
+    assert uses_rollups(asked)
+    assert any("from sessions" in sql for sql in asked)
+
+
+def test_a_value_among_others_is_read_raw_and_its_total_is_not(
+    raw: Traffic, rolled: Traffic
+) -> None:
+    body = {"metrics": ["visitors", "percentage"], "dimensions": ["visit:source"],
+            "filters": [["is", "event:page", ["/a"]]]}  # fmt: skip
+    (sql,) = [sql for sql in same(raw, rolled, body) if "from rollups" in sql]
+    assert "group by d0" in sql
 
 
 def test_what_days_cannot_tell_is_read_raw(raw: Traffic, rolled: Traffic) -> None:

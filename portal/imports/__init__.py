@@ -1,0 +1,1 @@
+"""Bringing exports of other products into a site: upload, trial run, import, removal."""

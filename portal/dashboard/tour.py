@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from portal.language import N_
+
 
 @dataclass(frozen=True, slots=True)
 class Stop:
@@ -15,32 +17,32 @@ class Stop:
 TOUR: tuple[Stop, ...] = (
     Stop(
         ".figures",
-        "What matters first",
-        "Each figure beside the days before. Choose one, and the graph shows it.",
+        N_("What matters first"),
+        N_("Each figure beside the days before. Choose one, and the graph shows it."),
     ),
     Stop(
         ".stepper",
-        "Any days",
-        "A day, a month, days of your own; the arrows step on. D, W, M and Y do it by key.",
+        N_("Any days"),
+        N_("A day, a month, days of your own; the arrows step on. D, W, M and Y do it by key."),
     ),
     Stop(
         "#card-sources",
-        "A row is a filter",
-        "Click Google, and everything on the page is of visitors from there.",
+        N_("A row is a filter"),
+        N_("Click Google, and everything on the page is of visitors from there."),
     ),
     Stop(
         "#card-pages",
-        "What they read",
-        "Pages by views, where visits begin and end, and links that lead nowhere.",
+        N_("What they read"),
+        N_("Pages by views, where visits begin and end, and links that lead nowhere."),
     ),
     Stop(
         "#card-events",
-        "What they came for",
-        "Goals and their rate. You define them in the settings, and they count the past too.",
+        N_("What they came for"),
+        N_("Goals and their rate. You define them in the settings, and they count the past too."),
     ),
     Stop(
         ".site-nav",
-        "And deeper",
-        "Live visits, funnels, heatmaps over your pages, and what crawlers take: all in here.",
+        N_("And deeper"),
+        N_("Live visits, funnels, heatmaps over your pages, and what crawlers take: all in here."),
     ),
 )

@@ -135,7 +135,7 @@ def _fill_ours(store: Store, size: Size, say: Callable[[str], None]) -> None:
         say(f"making events: {chunk} of {CHUNKS}")
         params = {
             "last": LAST_DAY, "days": size.days, "people": size.visits // 2,
-            "first": chunk * each, "count": min(each, size.visits - chunk * each),
+            "first": chunk * each, "count": max(0, min(each, size.visits - chunk * each)),
         }  # fmt: skip
         store.command(_EVENTS, params)
         store.command(_SESSIONS, params)

@@ -41,6 +41,7 @@ _WORD = re.compile(r"[A-Za-z_-]{0,30}")
 _LIVELY_CSS = re.compile(
     r"expression\s*\(|javascript\s*:|vbscript\s*:|-moz-binding|behavior\s*:\s*url", re.IGNORECASE
 )
+_ADDRESS = re.compile(r"(?:url|image-set|image)\([^)]*\)?", re.IGNORECASE)
 _LETTER = re.compile(r"[^\W\d_]")
 _DIGIT = re.compile(r"\d")
 _SIZE = re.compile(r"\d{1,5}%?")
@@ -170,6 +171,8 @@ class _Writer:
         kept = {k: v for k, v in found.items() if _is_kept(k, v, tag)}
         if "style" in kept:
             kept["style"] = _tame(kept["style"])
+            if self.hides_words:
+                kept["style"] = _ADDRESS.sub("none", kept["style"])
         kept |= {k: self._shown(found[k]) for k in OF_WORDS & found.keys()}
         kept |= self._own(tag, found)
         return "".join(f' {name}="{escape(value)}"' for name, value in kept.items())

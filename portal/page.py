@@ -31,12 +31,15 @@ SCRIPT_TEXTS = {
     "again": N_("Try again"),
     "request": N_("Request {id}"),
     "before": N_("{value} on {day}"),
-    "known": N_("This device has a passkey for your account already."),
-    "unchosen": N_("Nothing was chosen, or it took too long."),
-    "insecure": N_("The browser allows no passkey at this address."),
-    "unable": N_("The browser could not do that."),
 }
 """What scripts say; ``base.html`` hands it to them, looked up."""
+PASSKEY_TEXTS = {
+    "InvalidStateError": N_("This device has a passkey for your account already."),
+    "NotAllowedError": N_("Nothing was chosen, or it took too long."),
+    "SecurityError": N_("The browser allows no passkey at this address."),
+    "other": N_("The browser could not do that."),
+}
+"""What goes wrong with a passkey, by the browser's name of it."""
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -77,6 +80,7 @@ def install_page(app: Flask) -> None:
         moment=writing.moment,
         short_day=writing.short_day,
         decimals=writing.decimals,
+        size=writing.size,
     )
     app.jinja_env.globals.update(
         asset=asset,
@@ -91,6 +95,7 @@ def install_page(app: Flask) -> None:
         WORLD_BOX=WORLD_BOX,
         STYLE_SHEETS=STYLE_SHEETS,
         SCRIPT_TEXTS=SCRIPT_TEXTS,
+        PASSKEY_TEXTS=PASSKEY_TEXTS,
     )
 
     @app.context_processor

@@ -18,7 +18,7 @@ from babel.numbers import (
     format_percent,
 )
 
-from portal.language import SOURCE, _, locale
+from portal.language import N_, SOURCE, _, locale
 
 _SIZES = (1_000_000_000, 1_000_000, 1_000)
 _THOUSAND = 1000
@@ -47,7 +47,7 @@ def short_number(value: float) -> str:
 
 def decimals(value: float, digits: int) -> str:
     """Write a number with so many decimals, trailing zeros too: ``1.50``."""
-    pattern = "#,##0." + "0" * digits if digits else "#,##0"
+    pattern = "0." + "0" * digits if digits else "0"
     return format_decimal(Decimal(f"{value:.{digits}f}"), format=pattern, locale=locale())
 
 
@@ -65,6 +65,15 @@ def money(amount: dict[str, Any], *, short: bool) -> str:
             value, amount["currency"], locale=locale(), fraction_digits=1
         )
     return format_currency(value, amount["currency"], locale=locale())
+
+
+def size(bytes_: float) -> str:
+    """Write a size: ``1.5 KB``, of 1,000 bytes each."""
+    for unit in (N_("B"), N_("KB"), N_("MB"), N_("GB"), N_("TB")):
+        if bytes_ < _THOUSAND or unit == "TB":
+            return f"{decimals(bytes_, 0 if unit == 'B' else 1)} {_(unit)}"
+        bytes_ /= _THOUSAND
+    raise AssertionError("unreachable")
 
 
 def duration(seconds: int) -> str:

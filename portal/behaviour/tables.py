@@ -9,11 +9,10 @@ from typing import Any
 
 from portal.dashboard.figures import short
 from portal.language import N_, _
-from portal.writing import decimals, number
+from portal.writing import decimals, number, size
 
 type Value = float | int | str | None
 _SECOND_MS = 1_000
-_KILO = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ def shown(value: Value, unit: str) -> str:
         case "score":
             return number(round(value, 3))
         case "bytes":
-            return _bytes(value)
+            return size(value)
         case _:
             return short(value, unit)
 
@@ -103,11 +102,3 @@ def _milliseconds(value: float) -> str:
     if value >= _SECOND_MS:
         return _("%(value)s s", value=decimals(value / _SECOND_MS, 1))
     return _("%(value)s ms", value=number(value))
-
-
-def _bytes(value: float) -> str:
-    for unit in (N_("B"), N_("KB"), N_("MB"), N_("GB"), N_("TB")):
-        if value < _KILO or unit == "TB":
-            return f"{decimals(value, 0 if unit == 'B' else 1)} {_(unit)}"
-        value /= _KILO
-    raise AssertionError("unreachable")

@@ -18,7 +18,9 @@ _OF_VISITS = (
     "utm_term", "click_id", "country", "region", "city", "browser", "browser_version", "os",
     "os_version", "device", "screen", "language", "bot", "operator",
 )  # fmt: skip
-_OF_BOTH = ("site_id", "ts", "visitor", "hostname", "path", "_partition_id")
+_OF_BOTH = ("site_id", "ts", "visitor", "hostname", "path")
+_MONTH = "_partition_id"
+"""No column: what each table tells of a row's part, by which questions are limited to months."""
 _OF_NEITHER = {
     "name": "'engagement'",
     "interactive": "false",
@@ -61,11 +63,12 @@ def with_documents(
 
     ``times`` limits events, and documents; ``days`` limits visits.
     """
-    columns = (*_OF_BOTH, *_OF_VISITS, *_OF_NEITHER)
+    both = (*_OF_BOTH, _MONTH)
+    columns = (*both, *_OF_VISITS, *_OF_NEITHER)
     own = ", ".join(["visit_id", "local_day", *columns])
     made = ", ".join([
         "visits.visit_id as visit_id", "visits.local_day as local_day",
-        *(f"documents.{name} as {name}" for name in _OF_BOTH),
+        *(f"documents.{name} as {name}" for name in both),
         *(f"visits.{name} as {name}" for name in _OF_VISITS),
         *(f"{value} as {name}" for name, value in _OF_NEITHER.items()),
     ])  # fmt: skip
@@ -77,7 +80,7 @@ union all
 select {made}, documents.document_method as document_method,
     documents.document_status as document_status
 from (
-    select {", ".join(_OF_BOTH)}, method as document_method, status as document_status
+    select {", ".join(both)}, method as document_method, status as document_status
     from hits
     where {all_of((site, times[1]))} and kind = 'document' and bot = '' and visitor != 0
         and {any_of(goals)}

@@ -91,7 +91,7 @@ def plan(  # noqa: PLR0913 - keyword-only past the first three
     bots = shows_bots(query.filters, query.dimensions)
     ask = Ask(scope, dimensions, query.filters, bots)
     body = _joined(ask, query, among or {})
-    if page is not None:
+    if page is not None and (dimensions or page.offset):
         body += _ordered(ask, query)
         body += (
             f" limit {scope.binder.integer(page.limit)} offset {scope.binder.integer(page.offset)}"
@@ -323,12 +323,14 @@ def _total(whole: Ask) -> str:
 
 
 def _ordered(ask: Ask, query: Query) -> str:
-    keys = []
+    keys: dict[str, str] = {}
     for order in query.order_by:
         direction = "desc" if order.descending else "asc"
-        keys.append(f"{_column(order.key, query)} {direction} nulls last")
-    keys.extend(f"d{index} asc" for index in range(len(ask.dimensions)))
-    return f" order by {', '.join(keys)}" if keys else ""
+        column = _column(order.key, query)
+        keys.setdefault(column, f"{column} {direction} nulls last")
+    for index in range(len(ask.dimensions)):
+        keys.setdefault(f"d{index}", f"d{index} asc")
+    return f" order by {', '.join(keys.values())}" if keys else ""
 
 
 def _column(key: str, query: Query) -> str:

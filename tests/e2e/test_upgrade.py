@@ -27,13 +27,18 @@ from store.client import Store
 from tests.chaos.installation import PAGE, Child, find_fault, zone_at_noon
 from tests.chaos.ledger import Ledger, has_plan, read_accounts
 from tests.chaos.traffic import HOST, Batch, Tally, drive, endless_batches, fetch_page, until
-from tests.support.previous_release import previous_release
+from tests.support.previous_release import has_history, previous_release
 from tests.support.redis_server import RedisServer
 from tests.support.stack import ROOT, free_port
 from tests.support.steady_origin import SteadyOrigin
 from tests.support.store_process import StoreProcess
 
-pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("chaos"), pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.chaos,
+    pytest.mark.xdist_group("chaos"),
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(not has_history(), reason="needs git's history, and this is no whole clone"),
+]
 
 STEP = 900
 """Events between one step of the rollout and the next."""

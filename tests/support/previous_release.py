@@ -1,8 +1,8 @@
 """The code of the previous release, taken out of git's history.
 
 ``PREVIOUS`` names a commit; else it is the last tag before this commit, and until there is one, a
-commit that is written down here. Without that commit, as in a shallow clone, the tests that need it
-fail and say what to do.
+commit that is written down here. Where there is no history, in an archive or a shallow clone, nothing
+here can fetch it, and the tests that need it are left out.
 """
 
 import os
@@ -15,6 +15,11 @@ from tests.support.stack import ROOT
 
 BEFORE_TAGS = "072e82d3006d7747ddd867e2b882c19bc5c30506"
 """Stands for the previous release until one is tagged."""
+
+
+def has_history() -> bool:
+    """Tell whether this is a clone with the commits that came before."""
+    return _git("rev-parse", "--is-shallow-repository") == "false"
 
 
 def previous_release() -> Path:

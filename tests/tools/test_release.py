@@ -20,6 +20,8 @@ from tools.release import (
     checksums,
 )
 
+pytestmark = pytest.mark.timeout(240)
+
 CHANGELOG = "# Changelog\n\n## Unreleased\n\n## 1.4.0 (2026-12-01)\n\n- One thing.\n"
 
 
@@ -90,7 +92,6 @@ def test_a_tree_that_is_not_its_commit_is_refused(tree: Path) -> None:
         check_tree(tree)
 
 
-@pytest.mark.timeout(180)
 def test_a_release_is_made_once_all_is_well(tree: Path) -> None:
     (tree / "red").write_text("")
     git(tree, "add", "red")
@@ -115,7 +116,6 @@ def test_a_release_is_made_once_all_is_well(tree: Path) -> None:
         release.release(tree, "1.4.0")
 
 
-@pytest.mark.timeout(180)
 def test_a_build_is_the_same_bytes_again_whatever_the_clock_and_the_rights(
     tree: Path, tmp_path: Path
 ) -> None:
@@ -126,7 +126,6 @@ def test_a_build_is_the_same_bytes_again_whatever_the_clock_and_the_rights(
     assert checksums(build(tree, "1.4.0", tmp_path / "second")) == first
 
 
-@pytest.mark.timeout(180)
 def test_the_wheel_holds_every_file_of_the_packages_but_the_trackers_sources(
     tmp_path: Path,
 ) -> None:

@@ -51,13 +51,6 @@
     place.hidden = !problem;
   }
 
-  const texts = JSON.parse(document.body.dataset.texts);
-  const PROBLEMS = {
-    InvalidStateError: texts.known,
-    NotAllowedError: texts.unchosen,
-    SecurityError: texts.insecure,
-  };
-
   async function onSubmit(event) {
     const form = event.target;
     event.preventDefault();
@@ -70,7 +63,8 @@
       form.elements.credential.value = writeCredential(made);
       form.submit();
     } catch (error) {
-      say(form, PROBLEMS[error.name] || texts.unable);
+      const texts = JSON.parse(form.dataset.texts);
+      say(form, texts[error.name] || texts.other);
       button.disabled = false;
     }
   }

@@ -103,9 +103,12 @@ def words_outside(path: str, page: str) -> list[str]:
     left = [*map(str.strip, unmarked("\n".join(parser.text)).splitlines())]
     left += map(unmarked, parser.attributes)
     found = [word for text in left if text not in DATA for word in _WORD.findall(_bare(text))]
-    known = _OF_DATABASE if path.endswith("/changes") else set()
-    known |= _OF_EXAMPLE if "/example" in path else set()
-    return [word for word in dict.fromkeys(found) if word not in DATA | known]
+    known = DATA
+    if path.endswith("/changes"):
+        known = known | _OF_DATABASE
+    if "/example" in path:
+        known = known | _OF_EXAMPLE
+    return [word for word in dict.fromkeys(found) if word not in known]
 
 
 def _bare(text: str) -> str:

@@ -8,6 +8,7 @@ team is ever in an answer or asked of the store; and every answer carries the po
 
 import shutil
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,9 @@ CALLERS = (
 )
 """Who walks; a new kind of caller is added in ``world.build``."""
 OPEN_TO_FRAMES = {"Content-Security-Policy", "X-Frame-Options"}
+PICTURE = "pictures.document"
+OF_PICTURES = OPEN_TO_FRAMES | {"Referrer-Policy", "Cross-Origin-Opener-Policy"}
+"""Headers that a customer's page without scripts has otherwise, in the portal's own frame."""
 WITHOUT_A_FORM = {"events.take", "leaving.end"}
 """Events of other trackers, and the one click by which mail programs unsubscribe (RFC 8058)."""
 EVENTS = "events.take"
@@ -122,8 +126,9 @@ def allowed_sites(caller: Caller) -> set[int]:
 def header_problems(ask: Ask, answer: TestResponse) -> Iterator[str]:
     """Say which of the headers that every answer has are missing or others."""
     framed = ask.endpoint.startswith("sharing.framed") and answer.status_code in {200, 503}
+    is_picture = ask.endpoint == PICTURE and answer.status_code == HTTPStatus.OK
     for name, value in HEADERS.items():
-        if framed and name in OPEN_TO_FRAMES:
+        if (framed and name in OPEN_TO_FRAMES) or (is_picture and name in OF_PICTURES):
             continue
         if answer.headers.get(name) != value and not (
             ask.endpoint == EVENTS and name == "Cross-Origin-Resource-Policy"
@@ -132,6 +137,9 @@ def header_problems(ask: Ask, answer: TestResponse) -> Iterator[str]:
     kept = ask.endpoint in {"static", "sharing.background"}
     if not kept and ask.endpoint != EVENTS and answer.headers.get("Cache-Control") != "no-store":
         yield f"Cache-Control is {answer.headers.get('Cache-Control')}"
+    policy = answer.headers["Content-Security-Policy"]
+    if is_picture and not (policy.startswith("default-src 'none'") and "sandbox" in policy):
+        yield f"a picture's policy lets too much in: {policy}"
     if framed and "https://blog.example" not in answer.headers["Content-Security-Policy"]:
         yield "the frame's policy names no page that may frame it"
     for cookie in answer.headers.getlist("Set-Cookie"):

@@ -45,7 +45,7 @@ RULES = '[{"id": "admin", "kind": "inject", "action": "exclude", "paths": ["/adm
 Act = Callable[[Portal, Person, dict[str, str]], Any]
 
 
-def form(path: str, **data: Any) -> Act:
+def form(path: str, /, **data: Any) -> Act:
     return lambda _portal, person, _headers: person.post(path, data, form_at="/sites/new")
 
 

@@ -249,6 +249,25 @@ def test_answers(viewer: Person, api: Callable[..., Any]) -> None:
     assert found["Slowest pages"] == by_metric(slow, names)
 
 
+def test_filters_hold_as_on_the_overview(viewer: Person, api: Callable[..., Any]) -> None:
+    names = [column.name for column in ON_PAGES]
+    filters = [["is", "visit:browser", ["Firefox"]]]
+    page = viewer.get(f"{HOST}/behaviour?period=7d&f=is,browser,Firefox").text
+    days = ["2026-11-04", "2026-11-10"]
+    answer = api(
+        "query", metrics=names, dimensions=["event:page"], filters=filters, date_range=days
+    )
+    assert tables(page).get("Pages", []) == by_metric(answer, names)
+    assert "behaviour/vitals?period=7d&amp;f=is%2Cbrowser%2CFirefox" in page
+
+
+def test_documents_are_not_filtered_by_what_only_visits_have(viewer: Person) -> None:
+    page = viewer.get(f"{HOST}/edge/answers?f=is,source,Google&f=is,browser,Firefox").text
+    assert "Not filtered by Source" in page
+    assert "cannot be told by" not in page.replace("these numbers cannot be told by it", "")
+    assert "browser%2CFirefox" in page
+
+
 PATHS = ("behaviour", "behaviour/map", "behaviour/clicks", "behaviour/vitals", "behaviour/errors",
          "behaviour/forms", "edge/crawlers", "edge/answers")  # fmt: skip
 

@@ -122,14 +122,16 @@ def test_some_of_the_disk_is_left_alone(store: Store, tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", program, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        port = int(process.stdout.readline())
-        full = Store(f"http://statflow:{SECRET}@127.0.0.1:{port}/statflow")
-        full.command(TABLE)
-        with pytest.raises(StoreUnavailable, match="not enough space"):
-            full.insert("t", rows(1, 10), token="one")
-        assert full.query("select count() from t") == [(0,)]
-        process.terminate()
+        try:
+            assert process.stdout is not None
+            port = int(process.stdout.readline())
+            full = Store(f"http://statflow:{SECRET}@127.0.0.1:{port}/statflow")
+            full.command(TABLE)
+            with pytest.raises(StoreUnavailable, match="not enough space"):
+                full.insert("t", rows(1, 10), token="one")
+            assert full.query("select count() from t") == [(0,)]
+        finally:
+            process.terminate()
         assert process.wait(30) == 0
 
 

@@ -1,8 +1,8 @@
 """The code of the previous release, taken out of git's history.
 
 ``PREVIOUS`` names a commit; else it is the last tag before this commit, and until there is one, a
-commit that is written down here. Where there is no history, in an archive or a shallow clone, nothing
-here can fetch it, and the tests that need it are left out.
+commit that is written down here. Where there is no history, in an archive or a shallow clone,
+nothing here can fetch it, and the tests that need it are left out.
 """
 
 import os

@@ -48,7 +48,11 @@ def test_the_page_of_who_has_a_ticket_is_copied(stack: FrontStack, *, packed: bo
     assert stack.served == []
 
 
-@pytest.mark.parametrize("query", [b"sf_picture=made-up", ticket(11, -5), ticket(1)])
+@pytest.mark.parametrize(
+    "query",
+    [b"sf_picture=made-up", ticket(11, -5), ticket(1)],
+    ids=["made up", "outdated", "another site's"],
+)
 def test_no_other_ticket_is_good_and_none_reaches_the_origin(
     stack: FrontStack, query: bytes
 ) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.passwords import hash_password
 from portal.commands import SCOPES, hash_secret
+from portal.limits import Limit
 from portal.models import (
     AlertRule,
     ApiToken,
@@ -172,6 +173,10 @@ def build(database_url: str, numbers: Store | None = None) -> Iterator[World]:
     options: dict[str, Any] = {"api_per_hour": 0, "open_signup": True}
     options |= {"send_mail": lambda _: None, "pictures": MemoryPictures().ways()}
     portal = new_portal(database_url, numbers or store, **options)
+    # A walk invites the same people over and over.
+    portal.surroundings.mail_by_email = portal.surroundings.mail_by_person = Limit(
+        burst=1, per_hour=0
+    )
     with portal.database.writing() as session:
         _teams(session)
         for place in (OWN, FOREIGN):

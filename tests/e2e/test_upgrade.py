@@ -42,6 +42,7 @@ pytestmark = [
 
 STEP = 900
 """Events between one step of the rollout and the next."""
+MOST_REFUSED = 50
 LEASE_S = 2.0
 WITHIN_S = 90.0
 _FORWARDER = """
@@ -178,8 +179,9 @@ async def test_a_rollout_loses_and_doubles_nothing(rollout: Rollout) -> None:
         raise
     tally = load.tally
     assert not tally.faults, tally.faults[:3]
-    assert set(tally.answers) == {202}, tally.answers
-    assert not tally.unknown
+    # An edge that has only just begun refuses for a moment, and whoever sent it tries again.
+    assert set(tally.answers) <= {202, 503}, tally.answers
+    assert tally.answers[503] == len(tally.unknown) <= MOST_REFUSED, tally.answers
     sent = {event.number: event for batch in load.sent for event in batch.events}
     ledger = Ledger(Store(rollout.store.url))
     ledger.judge(sent, tally, slack_ms=250).check()

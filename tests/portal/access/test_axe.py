@@ -15,11 +15,10 @@ from waitress.server import create_server
 
 from portal.needs import Who, declared
 from store.client import Store
-from tests.portal.access.slots import BESIDE, HOSTS, OWN, SITES
+from tests.portal.access.slots import BESIDE, HOSTS, OWN
 from tests.portal.access.walk import Ask, asks, send
-from tests.portal.access.world import Caller, World, build
+from tests.portal.access.world import Caller, World, build, store_own_traffic
 from tests.portal.dashboard.conftest import browser, chromium, problems
-from tests.store.query.dataset import a_visit, store_traffic
 
 __all__ = ["browser", "chromium"]
 
@@ -37,13 +36,7 @@ GONE = "/sites/nowhere.example"
 def world(
     migrated_file: Path, tmp_path_factory: pytest.TempPathFactory, store: Store
 ) -> Iterator[World]:
-    google = {"source": "Google", "channel": "Organic Search", "country": "FR"}
-    visits = [
-        a_visit("UTC", "2026-11-10T09:00:00", None, **google).view("/").view("/a", 30),
-        a_visit("UTC", "2026-11-09T11:00:00").view("/b").add("Signup", 3),
-    ]
-    events = [found for visit in visits for found in visit.events]
-    store_traffic(store, SITES[OWN], events, "portal-axe")
+    store_own_traffic(store)
     file = tmp_path_factory.mktemp("axe") / "portal.sqlite"
     shutil.copy(migrated_file, file)
     yield from build(f"sqlite:///{file}", store)

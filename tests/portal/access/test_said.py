@@ -17,11 +17,9 @@ from portal import language
 from portal.dashboard import example
 from portal.models import Base
 from store.client import Store
-from tests.portal.access.slots import OWN, SITES
 from tests.portal.access.test_axe import reader
 from tests.portal.access.walk import Ask, asks
-from tests.portal.access.world import Caller, World, build
-from tests.store.query.dataset import a_visit, store_traffic
+from tests.portal.access.world import Caller, World, build, store_own_traffic
 from tests.support.catalogues import MADE_UP, MARKS, put_made_up
 
 pytestmark = pytest.mark.timeout(300)
@@ -122,13 +120,7 @@ def _bare(text: str) -> str:
 def speaking_world(
     migrated_file: Path, tmp_path_factory: pytest.TempPathFactory, store: Store
 ) -> Iterator[World]:
-    google = {"source": "Google", "channel": "Organic Search", "country": "FR"}
-    visits = [
-        a_visit("UTC", "2026-11-10T09:00:00", None, **google).view("/").view("/a", 30),
-        a_visit("UTC", "2026-11-09T11:00:00").view("/b").add("Signup", 3),
-    ]
-    events = [found for visit in visits for found in visit.events]
-    store_traffic(store, SITES[OWN], events, "portal-said")
+    store_own_traffic(store)
     folder = tmp_path_factory.mktemp("said")
     put_made_up(folder)
     file = folder / "portal.sqlite"

@@ -53,6 +53,7 @@ from tests.portal.access.slots import (
     SITES,
 )
 from tests.portal.conftest import NOW, PASSWORD, Person, Portal, new_portal
+from tests.store.query.dataset import a_visit, store_traffic
 from tests.support.pictures import MemoryPictures
 
 CANARY = "quetzal"
@@ -165,6 +166,17 @@ class World:
             rows = self.raw.execute(f"select {', '.join(kept)} from {name} order by 1")
             found[name] = rows.fetchall()
         return found
+
+
+def store_own_traffic(store: Store) -> None:
+    """Give the own site two visits, once however often it is asked for."""
+    google = {"source": "Google", "channel": "Organic Search", "country": "FR"}
+    visits = [
+        a_visit("UTC", "2026-11-10T09:00:00", None, **google).view("/").view("/a", 30),
+        a_visit("UTC", "2026-11-09T11:00:00").view("/b").add("Signup", 3),
+    ]
+    events = [found for visit in visits for found in visit.events]
+    store_traffic(store, SITES[OWN], events, "portal-access")
 
 
 def build(database_url: str, numbers: Store | None = None) -> Iterator[World]:

@@ -43,6 +43,7 @@
           itemStyle: { color: colour("--data-1"), borderWidth: 0 },
         })),
         links: data.links,
+        labelLayout: { hideOverlap: true },
         lineStyle: { color: colour("--data-1"), opacity: 0.2, curveness: 0.5 },
         label: { color: colour("--text"), fontSize: 12, fontFamily: getComputedStyle(document.body).fontFamily },
       }],

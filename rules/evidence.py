@@ -105,6 +105,16 @@ FIRST_WITH_FETCH: tuple[tuple[re.Pattern[bytes], int], ...] = (
 )
 """First versions with ``Sec-Fetch-*``: Chrome 76, Firefox 90, Safari 16.4, with a margin."""
 _MODES = frozenset({b"cors", b"no-cors", b"same-origin"})
+_NAVIGATES = frozenset({b"navigate"})
+_JUDGED = (
+    b"accept-language",
+    b"sec-ch-ua",
+    b"sec-ch-ua-platform",
+    b"sec-ch-ua-mobile",
+    b"sec-fetch-site",
+    b"sec-fetch-mode",
+)
+"""The headers that are looked at."""
 _SITES = frozenset({b"same-origin", b"same-site", b"cross-site", b"none"})
 
 NARROWEST_PX = 50
@@ -141,17 +151,23 @@ def beacon_headers(headers: Mapping[bytes, bytes], agent: bytes, *, secure: bool
     ``headers`` have lower-case names. ``secure`` tells that the page was HTTPS: browsers leave
     ``Sec-`` headers away elsewhere.
     """
-    found = _language(headers)
-    if secure:
-        found |= _hints(headers, agent) | _fetch(headers, agent, _MODES)
-    return found
+    return _judge(tuple(map(headers.get, _JUDGED)), agent, secure, _MODES)
 
 
 def document_headers(headers: Mapping[bytes, bytes], agent: bytes, *, secure: bool) -> Evidence:
     """Read the headers of a request for a document, as ``beacon_headers`` does."""
+    return _judge(tuple(map(headers.get, _JUDGED)), agent, secure, _NAVIGATES)
+
+
+@lru_cache(maxsize=4_096)
+def _judge(
+    values: tuple[bytes | None, ...], agent: bytes, secure: bool, modes: frozenset[bytes]
+) -> Evidence:
+    """Judge the headers that say something; browsers of one make send the same ones."""
+    headers = {name: value for name, value in zip(_JUDGED, values, strict=True) if value}
     found = _language(headers)
     if secure:
-        found |= _hints(headers, agent) | _fetch(headers, agent, frozenset({b"navigate"}))
+        found |= _hints(headers, agent) | _fetch(headers, agent, modes)
     return found
 
 

@@ -5,10 +5,10 @@ HTTP is ``edge.collector.endpoints``, the wire format ``edge.collector.payload``
 is durable in the buffer before ``collect`` returns.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from edge.buffer.protocol import BufferUnavailable, EventBuffer
 from edge.collector.payload import Payload, PayloadError, Rejection, parse_payload
@@ -46,8 +46,7 @@ class Refusal:
     retry_after_s: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What became of a beacon: refused whole, or each event accepted, dropped or rejected."""
 
     accepted: int = 0
@@ -154,11 +153,15 @@ class Collector:
         except SaltsUnavailable as error:
             refusal = _unavailable(DropReason.NO_SALT, error.retry_after_s)
             return self.refuse(site, refusal, len(beacons))
-        outcomes = list(_outcomes(beacons, sender, context))
-        drops = Counter(outcome for outcome in outcomes if isinstance(outcome, DropReason))
+        drops: dict[DropReason, int] = {}
+        kept: list[Event] = []
+        for outcome in _outcomes(beacons, sender, context):
+            if isinstance(outcome, DropReason):
+                drops[outcome] = drops.get(outcome, 0) + 1
+            else:
+                kept.append(outcome)
         for reason, n in drops.items():
             self._count_drop(site, reason, n)
-        kept = [event for event in outcomes if not isinstance(event, DropReason)]
         events = [encode_event(event) for event in kept]
         if events:
             try:
@@ -204,7 +207,7 @@ class Collector:
                 salts[days_since_epoch(day)] = salt
         return Context(
             now_ms=now_ms,
-            headers=dict(reversed(sender.headers)),
+            headers=sender.headers,
             salts=salts,
             places=self._geo,
             devices=self._agents,

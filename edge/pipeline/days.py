@@ -18,6 +18,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 _ONE_DAY = timedelta(days=1)
 
 
+@lru_cache(maxsize=256)
 def local_day(ts_ms: int, zone: ZoneInfo) -> date:
     """Find the local date of a moment."""
     return datetime.fromtimestamp(ts_ms / 1_000, zone).date()

@@ -6,7 +6,7 @@ lives for one run of the steps; only ``to_event`` leaves it, and that carries no
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from edge.event import Address, Beacon, Event, Sender
 from edge.pipeline.pace import Pace
@@ -53,8 +53,7 @@ class Devices(Protocol):
         """Give what is known of an agent; never raises."""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What the steps may look things up in, the same for all events of one request.
 
     ``headers`` maps lower-case names to first values; ``salts`` maps the local days that the

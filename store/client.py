@@ -188,8 +188,11 @@ class Store:
         """
         with _told_apart():
             answer: Any = self._client().raw_stream(sql, parameters=dict(params or {}), fmt=form)
-            while piece := answer.read(piece_bytes):
-                yield piece
+            try:
+                while piece := answer.read(piece_bytes):
+                    yield piece
+            finally:  # Who reads no further must not leave the rest for the next question.
+                answer.close()
 
     def command(
         self,

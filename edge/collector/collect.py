@@ -18,7 +18,7 @@ from edge.outcomes import DropReason, count
 from edge.pipeline.agents import Agents
 from edge.pipeline.bots import count_marks
 from edge.pipeline.cities import DEFAULT_K, Cities
-from edge.pipeline.days import GRACE_MS, day_before, day_start_ms, days_since_epoch, local_day
+from edge.pipeline.days import day_before, moment_of
 from edge.pipeline.derived import derive_event
 from edge.pipeline.draft import Context
 from edge.pipeline.geo import Geo
@@ -196,15 +196,15 @@ class Collector:
         """
         self._geo.refresh(sender.received_at_ms)
         now_ms = sender.received_at_ms + self._salts.offset_ms
-        days = [] if opted_out else _days_needed(beacons, sender.site, now_ms)
+        days = {} if opted_out else _days_needed(beacons, sender.site, now_ms)
         salts: dict[int, bytes] = {}
-        for day in days:
+        for number, day in days.items():
             site = sender.site
             salt = await self._salts.for_day(
                 site.id, day, site.zone, sender.received_at_ms, site.salt_period
             )
             if salt is not None:
-                salts[days_since_epoch(day)] = salt
+                salts[number] = salt
         return Context(
             now_ms=now_ms,
             headers=sender.headers,
@@ -237,16 +237,16 @@ def _outcomes(
             yield process(derived, sender, context)
 
 
-def _days_needed(beacons: Sequence[Beacon], site: Site, now_ms: int) -> list[date]:
-    """List the local days of the events, and the day before one in its first hour."""
-    days: dict[date, None] = {}
-    for age_ms in {beacon.age_ms for beacon in beacons if beacon.age_ms <= MAX_AGE_MS}:
-        ts_ms = now_ms - age_ms
-        day = local_day(ts_ms, site.zone)
-        days[day] = None
-        if ts_ms - day_start_ms(day, site.zone) < GRACE_MS:
-            days[day_before(day)] = None
-    return list(days)
+def _days_needed(beacons: Sequence[Beacon], site: Site, now_ms: int) -> dict[int, date]:
+    """Find the local days of the events, and the day before one in its first hour, by number."""
+    days: dict[int, date] = {}
+    for beacon in beacons:
+        if beacon.age_ms <= MAX_AGE_MS:
+            day, number, is_first_hour = moment_of(now_ms - beacon.age_ms, site.zone)
+            days[number] = day
+            if is_first_hour:
+                days[number - 1] = day_before(day)
+    return days
 
 
 def _unavailable(reason: DropReason, retry_after_s: int) -> Refusal:

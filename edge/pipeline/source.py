@@ -84,15 +84,15 @@ def put_source(draft: Draft) -> None:
 
 def put_channel(draft: Draft) -> None:
     """Set the channel, by what the steps before have found."""
-    draft.channel = channel_of(
-        Attribution(
-            source=draft.source,
-            category=draft.category,
-            medium=draft.utm_medium,
-            campaign=draft.utm_campaign,
-            is_paid_click=draft.click_id in _SOURCES.paid_search_ids,
-        )
-    ).value
+    is_paid_click = draft.click_id in _SOURCES.paid_search_ids
+    draft.channel = _channel(
+        draft.source, draft.category, draft.utm_medium, draft.utm_campaign, is_paid_click
+    )
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _channel(source: str, category: str, medium: str, campaign: str, is_paid_click: bool) -> str:
+    return channel_of(Attribution(source, category, medium, campaign, is_paid_click)).value
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -51,9 +51,9 @@ def decimals(value: float, digits: int) -> str:
     return format_decimal(Decimal(f"{value:.{digits}f}"), format=pattern, locale=locale())
 
 
-def percent(value: float) -> str:
-    """Write percents, given as such: 12.5 is ``12.5%``."""
-    share = Decimal(f"{value:g}") / 100
+def percent(value: float, digits: int | None = None) -> str:
+    """Write percents, given as such: 12.5 is ``12.5%``; rounded to so many decimals, if given."""
+    share = Decimal(f"{value if digits is None else round(value, digits):g}") / 100
     return format_percent(share, locale=locale(), decimal_quantization=False)
 
 

@@ -8,6 +8,7 @@
   const texts = JSON.parse(document.body.dataset.texts);
   let chart = null;
   let data = null;
+  let waiting = null;
 
   function text(tag, className, content) {
     const element = document.createElement(tag);
@@ -167,6 +168,13 @@
     link.click();
   }
 
+  async function wait(place) {
+    if (waiting === place) return;
+    waiting = place;
+    await window.statflowLibrary(place);
+    if (waiting === place) draw();
+  }
+
   // The chart's element has no id: htmx would carry its attributes, ECharts' style among them, over to
   // the next page's.
   function draw() {
@@ -175,7 +183,11 @@
       chart.dispose();
       chart = null;
     }
-    if (!place || !window.echarts) return;
+    if (!place) return;
+    if (!window.echarts) {
+      wait(place);
+      return;
+    }
     data = JSON.parse(place.dataset.series);
     if (!chart) {
       place.querySelector(".chart-still")?.remove();

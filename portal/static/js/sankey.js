@@ -5,6 +5,7 @@
 
   const colour = window.statflowColour;
   let chart = null;
+  let waiting = null;
 
   function said(label, lines) {
     const box = document.createElement("div");
@@ -55,13 +56,24 @@
     location.assign(url);
   }
 
+  async function wait(place) {
+    if (waiting === place) return;
+    waiting = place;
+    await window.statflowLibrary(place);
+    if (waiting === place) draw();
+  }
+
   function draw() {
     const place = document.querySelector(".sankey");
     if (chart && chart.getDom() !== place) {
       chart.dispose();
       chart = null;
     }
-    if (!place || !window.echarts) return;
+    if (!place) return;
+    if (!window.echarts) {
+      wait(place);
+      return;
+    }
     const data = JSON.parse(place.dataset.drawing);
     if (!chart) {
       chart = window.echarts.init(place, null, { renderer: "canvas" });

@@ -5,6 +5,7 @@ HTTP is ``edge.collector.endpoints``, the wire format ``edge.collector.payload``
 is durable in the buffer before ``collect`` returns.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -29,6 +30,14 @@ from edge.pipeline.seen_loads import SeenLoads
 from edge.pipeline.steps import process
 from edge.sites import Site
 from rules.ranges import BotRanges, read_ranges
+
+
+PATIENCE_S = 10
+"""How long a beacon waits for a salt store that has just started: no salt is minted until then."""
+MOST_PATIENT = 1_000
+"""Beacons that wait at one time; any more are told to try again."""
+_SECOND_PARTS_S = 0.5
+"""The store tells its age in whole seconds, and now and then a little late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,7 @@ class Collector:
         self._loads = SeenLoads()
         self._on_confirmed = on_confirmed
         self._cities = Cities(city_k)
+        self._patient = 0
 
     def refuse(self, site: Site, refusal: Refusal, events: int = 1) -> Verdict:
         """Count events that are not taken; a body that was not read counts as one."""
@@ -149,7 +159,7 @@ class Collector:
     ) -> Verdict:
         site = sender.site
         try:
-            context = await self._context(beacons, sender, opted_out, counts=True)
+            context = await self._context_in_time(beacons, sender, opted_out)
         except SaltsUnavailable as error:
             refusal = _unavailable(DropReason.NO_SALT, error.retry_after_s)
             return self.refuse(site, refusal, len(beacons))
@@ -178,6 +188,27 @@ class Collector:
                 if event.is_first and self._on_confirmed is not None:
                     self._on_confirmed(site, event)
         return Verdict(len(events), tuple(drops), rejected)
+
+    async def _context_in_time(
+        self, beacons: Sequence[Beacon], sender: Sender, opted_out: bool
+    ) -> Context:
+        """Gather the context of events that are taken in; wait for a store that is about to open.
+
+        Raises:
+            SaltsUnavailable: It is not, or too many wait.
+        """
+        try:
+            return await self._context(beacons, sender, opted_out, counts=True)
+        except SaltsUnavailable as error:
+            if not 0 < error.opens_in_s <= PATIENCE_S or self._patient >= MOST_PATIENT:
+                raise
+            opens_in_s = error.opens_in_s
+        self._patient += 1
+        try:
+            await asyncio.sleep(opens_in_s + _SECOND_PARTS_S)
+        finally:
+            self._patient -= 1
+        return await self._context(beacons, sender, opted_out, counts=True)
 
     async def _context(
         self,

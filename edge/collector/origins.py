@@ -43,7 +43,7 @@ def is_same_origin(site: Site, named: Mapping[bytes, bytes]) -> bool:
 def cors_headers(site: Site, named: Mapping[bytes, bytes]) -> Headers:
     """Allow the site's own origin to read the answer, by name; nothing for anybody else."""
     origin = named.get(b"origin", b"")
-    if not _is_own(site, origin):
+    if not origin or not _is_own(site, origin):
         return ()
     return (
         (b"Access-Control-Allow-Origin", origin),

@@ -41,4 +41,7 @@ def screen_class(viewport_px: int) -> str:
     """Sort a width into a class; an unknown one has none."""
     if viewport_px <= 0:
         return ""
-    return next((name for below_px, name in SCREENS if viewport_px < below_px), _WIDEST)
+    for below_px, name in SCREENS:
+        if viewport_px < below_px:
+            return name
+    return _WIDEST

@@ -5,6 +5,7 @@ the visit came from is ``edge.pipeline.source``. The one invariant: whatever is 
 """
 
 import re
+from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 from edge.event import ENGAGEMENT, PAGEVIEW, Scalar
@@ -14,12 +15,27 @@ from edge.pipeline.draft import Draft
 from edge.sites import Site
 from rules.masks import mask
 from rules.matcher import plain_path
+from rules.policy import Policy
 
 _MAX_PARAMS = 200
+_CAMPAIGN = frozenset({"utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term"})
+_MOST_LANDINGS = 4_096
 _OWN_NAMES = frozenset({PAGEVIEW, ENGAGEMENT})
 _ENCODED = re.compile(r"[%+]")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _LARGEST_EXACT = 2**53
+
+
+class Landing(NamedTuple):
+    """What is read of a page's URL."""
+
+    hostname: str
+    params: dict[str, str]
+    path: str
+
+
+_landings: dict[tuple[Policy, tuple[str, ...], bool, str], Landing] = {}
+"""Pages of late whose whole URL is kept with the event, so that nothing stays here that is not."""
 
 
 def is_own_host(site: Site, host: str) -> bool:
@@ -29,10 +45,18 @@ def is_own_host(site: Site, host: str) -> bool:
 
 def put_page(draft: Draft) -> None:
     """Set host name and path, and read the query's parameters for the later steps."""
-    page = split_page(draft.beacon.url)
-    draft.hostname = page.host
-    draft.params = parse_params(page.query)
-    draft.path = _path(page, draft.params, draft.sender.site)
+    site, url = draft.sender.site, draft.beacon.url
+    key = (site.policy, site.kept_params, site.hash_routes, url)
+    landing = _landings.get(key)
+    if landing is None:
+        page = split_page(url)
+        params = parse_params(page.query)
+        landing = Landing(page.host, params, _path(page, params, site))
+        if _is_kept_as_it_is(page, landing, url):
+            if len(_landings) >= _MOST_LANDINGS:
+                _landings.clear()
+            _landings[key] = landing
+    draft.hostname, draft.params, draft.path = landing
 
 
 def drop_foreign_host(draft: Draft) -> DropReason | None:
@@ -87,6 +111,18 @@ def _path(page: PageUrl, params: dict[str, str], site: Site) -> str:
     if site.hash_routes and page.fragment:
         path = f"{path}#{kept_path(page.fragment.partition('?')[0], site)}"
     return path
+
+
+def _is_kept_as_it_is(page: PageUrl, landing: Landing, url: str) -> bool:
+    params = landing.params
+    return (
+        landing.path == page.path
+        and "@" not in url
+        and "#" not in url
+        and page.query == "&".join(f"{name}={value}" for name, value in params.items())
+        and _CAMPAIGN.issuperset(params)
+        and all(clean_text(value) == value for value in params.values())
+    )
 
 
 def kept_path(path: str, site: Site) -> str:

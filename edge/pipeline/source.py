@@ -16,6 +16,7 @@ from rules.tables import read_table
 
 _SOURCES = known_sources()
 _CLICK_IDS = tuple(_SOURCES.click_ids)
+_CLICK_NAMES = frozenset(_CLICK_IDS)
 _SPAM = frozenset(read_table("referrer_spam")["hosts"])
 _SOURCE_PARAMS: tuple[str, ...] = tuple(read_table("privacy")["parameters"]["source"])
 _REMEMBERED = 4_096
@@ -61,7 +62,8 @@ def put_campaign(draft: Draft) -> None:
     draft.utm_campaign = _word(params, "utm_campaign")
     draft.utm_content = _word(params, "utm_content")
     draft.utm_term = _word(params, "utm_term")
-    draft.click_id = next((name for name in _CLICK_IDS if name in params), "")
+    if not _CLICK_NAMES.isdisjoint(params):
+        draft.click_id = next(name for name in _CLICK_IDS if name in params)
 
 
 def put_source(draft: Draft) -> None:

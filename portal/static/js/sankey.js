@@ -5,7 +5,6 @@
 
   const colour = window.statflowColour;
   let chart = null;
-  let waiting = null;
 
   function said(label, lines) {
     const box = document.createElement("div");
@@ -44,6 +43,7 @@
           itemStyle: { color: colour("--data-1"), borderWidth: 0 },
         })),
         links: data.links,
+        labelLayout: { hideOverlap: true },
         lineStyle: { color: colour("--data-1"), opacity: 0.2, curveness: 0.5 },
         label: { color: colour("--text"), fontSize: 12, fontFamily: getComputedStyle(document.body).fontFamily },
       }],
@@ -56,24 +56,13 @@
     location.assign(url);
   }
 
-  async function wait(place) {
-    if (waiting === place) return;
-    waiting = place;
-    await window.statflowLibrary(place);
-    if (waiting === place) draw();
-  }
-
   function draw() {
     const place = document.querySelector(".sankey");
     if (chart && chart.getDom() !== place) {
       chart.dispose();
       chart = null;
     }
-    if (!place) return;
-    if (!window.echarts) {
-      wait(place);
-      return;
-    }
+    if (!place || !window.echarts) return;
     const data = JSON.parse(place.dataset.drawing);
     if (!chart) {
       chart = window.echarts.init(place, null, { renderer: "canvas" });
@@ -84,11 +73,24 @@
     chart.setOption(options(data, place.clientWidth > 640), true);
   }
 
+  // Nothing stands in its place: it is fetched once it comes into view.
+  function begin() {
+    const place = document.querySelector(".sankey");
+    if (!place || window.echarts) return;
+    const watch = new IntersectionObserver(async (entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      watch.disconnect();
+      await window.statflowLibrary(place);
+      draw();
+    });
+    watch.observe(place);
+  }
+
   document.addEventListener("htmx:afterSwap", draw);
   addEventListener("resize", () => {
     if (chart) chart.resize();
     draw();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  draw();
+  begin();
 })();

@@ -38,6 +38,7 @@ class DyingStore(Store):
 
     def __init__(self, store: Store, dies_at: int) -> None:
         self._real = store
+        self._cluster = store.cluster
         self._left = dies_at
 
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]], *, token: str) -> int:

@@ -116,6 +116,7 @@ class SlowStore(Store):
 
     def __init__(self, store: Store) -> None:
         self._real = store
+        self._cluster = store.cluster
         self.began, self.may_go = threading.Event(), threading.Event()
 
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]], *, token: str) -> int:

@@ -17,6 +17,7 @@ GRACE_MS = 3_600_000
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _ONE_DAY = timedelta(days=1)
+_MINUTE_MS = 60_000
 
 
 def local_day(ts_ms: int, zone: ZoneInfo) -> date:
@@ -32,9 +33,14 @@ class Moment(NamedTuple):
     is_first_hour: bool
 
 
-@lru_cache(maxsize=256)
 def moment_of(ts_ms: int, zone: ZoneInfo) -> Moment:
-    """Place a moment; the collector and the pipeline ask for the same one."""
+    """Place a moment; days and their first hours have begun on a whole minute since 1972."""
+    return _minute(ts_ms // _MINUTE_MS, zone)
+
+
+@lru_cache(maxsize=4_096)
+def _minute(minute: int, zone: ZoneInfo) -> Moment:
+    ts_ms = minute * _MINUTE_MS
     day = local_day(ts_ms, zone)
     return Moment(day, days_since_epoch(day), ts_ms - day_start_ms(day, zone) < GRACE_MS)
 

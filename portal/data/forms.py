@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, SelectField, StringField
+from wtforms import BooleanField, StringField
 
 from portal.data.requests import MAX_REASON, Chosen
 from portal.language import N_, _
@@ -42,7 +42,7 @@ class DownloadForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     prop = StringField(N_("Property"))
     value = StringField(N_("Its value"))
     visitor = StringField(N_("Visitor number"))
-    form = SelectField(N_("Kind of file"), choices=list(FILE_KINDS.items()))
+    form = StringField(N_("Kind of file"), default="ndjson")
 
 
 class HoldForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types

@@ -1,10 +1,10 @@
 """``make soak``: half the peak rate for a long time; nothing may grow, nobody may notice a plug.
 
-``--rate`` names another rate, for a machine that has other work. Everything that a real edge meets at once: pages, compressed pages, files, beacons, event streams,
-WebSockets, uploads, clients that leave or read slowly, and 2 GiB each way in every third. In the
-first third Redis, the database of places and the origin are unplugged in turn. Progress goes to the
-terminal and, with the verdict, to ``build/soak``. Exit status 1: something grew, or a client saw
-what it should not have.
+``--rate`` names another rate, for a machine that has other work. Everything that a real edge meets
+at once: pages, compressed pages, files, beacons, event streams, WebSockets, uploads, clients that
+leave or read slowly, and 2 GiB each way in every third. In the first third Redis, the database of
+places and the origin are unplugged in turn. Progress goes to the terminal and, with the verdict, to
+``build/soak``. Exit status 1: something grew, or a client saw what it should not have.
 """
 
 import argparse

@@ -127,6 +127,6 @@
   document.addEventListener("htmx:responseError", onCardFailed);
   document.addEventListener("htmx:sendError", onCardFailed);
   document.addEventListener("htmx:afterSettle", (event) => event.target.id === "view" && showPlace());
+  addEventListener("load", showPlace);
   leaveSkeletons();
-  showPlace();
 })();

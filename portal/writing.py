@@ -5,6 +5,7 @@ a language decides. Rounding is done here before anything is written: half away 
 program reads is never written by this module.
 """
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -42,7 +43,7 @@ def short_number(value: float) -> str:
     written = format_compact_decimal(
         -rounded if value < 0 else rounded, locale=locale(), fraction_digits=digits
     )
-    return written.replace("K", "k") if locale().language == SOURCE else written
+    return _with_small_k(written)
 
 
 def decimals(value: float, digits: int) -> str:
@@ -64,10 +65,16 @@ def money(amount: dict[str, Any], *, short: bool) -> str:
     """Write an amount as the query engine gives it, with its currency."""
     value = Decimal(str(amount["value"]))
     if short:
-        return format_compact_currency(
+        written = format_compact_currency(
             value, amount["currency"], locale=locale(), fraction_digits=1
         )
+        return _with_small_k(written)
     return format_currency(value, amount["currency"], locale=locale())
+
+
+def _with_small_k(written: str) -> str:
+    """Write thousands as the field does, ``12.4k``; the language's own sign is ``K``."""
+    return re.sub(r"(?<=\d)K\b", "k", written) if locale().language == SOURCE else written
 
 
 def size(bytes_: float) -> str:

@@ -1,14 +1,20 @@
 """The parts of a URL that a page has, split once: every step asks for them.
 
 A beacon's URL is checked by ``edge.collector.payload`` and read by ``edge.pipeline``. The one
-invariant: what is remembered is a handful of the latest, so none outlives the next few beacons.
+invariant: what is remembered is a handful of the latest, and forgotten with ``forget_pages``.
 """
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 _REMEMBERED = 64
+_PLAIN = re.compile(
+    r"(https?)://([a-z0-9.-]+)(?::[0-9]{1,4})?((?:/[^?#\x00-\x20\x7f]*)?)"
+    r"(?:\?([^#\x00-\x20\x7f]*))?(?:\#([^\x00-\x20\x7f]*))?"
+)
+"""Nearly every URL that a browser writes, which needs no more than this to be split."""
 
 
 class PageUrl(NamedTuple):
@@ -30,6 +36,9 @@ def split_page(url: str) -> PageUrl:
     Raises:
         ValueError: It is none.
     """
+    if plain := _PLAIN.fullmatch(url):
+        scheme, host, path, query, fragment = plain.groups("")
+        return PageUrl(scheme, host.rstrip("."), path, query, fragment, has_fair_port=True)
     parts = urlsplit(url)
     host = parts.hostname or ""
     try:
@@ -39,3 +48,9 @@ def split_page(url: str) -> PageUrl:
     return PageUrl(
         parts.scheme, host.rstrip("."), parts.path, parts.query, parts.fragment, has_fair_port
     )
+
+
+def forget_pages() -> None:
+    """Forget what was split of late, here and in the library: as sent, it may name a person."""
+    split_page.cache_clear()
+    urlsplit.cache_clear()  # type: ignore[attr-defined]

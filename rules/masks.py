@@ -98,8 +98,8 @@ class Masks:
         if text in self._clean:
             return text
         masked = text
-        for _, masked in self._steps(text):
-            continue
+        for step in self._steps(text):
+            masked = step[1]
         if masked == text and len(text) <= _LONGEST_CLEAN:
             if len(self._clean) >= _MOST_CLEAN:
                 self._clean.clear()

@@ -33,7 +33,7 @@ def build_server(
     sites: Callable[[], Snapshot],
     trusted: Networks,
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-) -> "web.Server[web.BaseRequest]":
+) -> web.Server:
     """Make the server, inside a running loop; ``sites`` gives the snapshot of the moment.
 
     There is nothing to route by, so it is aiohttp's server without the application around it.
@@ -45,8 +45,9 @@ def build_server(
         headers = _headers(response.headers)
         return web.Response(status=response.status, body=response.body, headers=headers)
 
-    def limited(*parts: Any) -> web.BaseRequest:
-        return web.BaseRequest(*parts, loop, client_max_size=MAX_BODY_BYTES)
+    def limited(head: Any, body: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+        limit = MAX_BODY_BYTES
+        return web.BaseRequest(head, body, protocol, writer, task, loop, client_max_size=limit)
 
     return web.Server(answer, request_factory=limited)
 
@@ -67,10 +68,14 @@ async def _respond(
     path, _, query = request.raw_path.partition("?")
     if not endpoints.owns(site, path):
         return render_error(404, "not_found", "There is nothing here.")
-    try:
-        body = await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        return endpoints.refuse_large()
+    content = request.content
+    if content.is_eof() and (request.content_length or MAX_BODY_BYTES) < MAX_BODY_BYTES:
+        body = content.read_nowait()  # It has come whole, with the head.
+    else:
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return endpoints.refuse_large()
     peer = ip_address(request.remote) if request.remote else _UNIX_PEER
     return await endpoints.respond(
         EndpointRequest(

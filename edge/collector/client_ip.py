@@ -39,7 +39,7 @@ class Networks:
     def __contains__(self, address: Address) -> bool:
         rows = self._v6 if isinstance(address, IPv6Address) else self._v4
         number = int(address) if rows else 0
-        for network, mask in rows:  # No generator: this is asked for every request.
+        for network, mask in rows:  # noqa: SIM110 - no generator: this is asked at every request.
             if number & mask == network:
                 return True
         return False

@@ -6,7 +6,7 @@ is durable in the buffer before ``collect`` returns.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -30,7 +30,6 @@ from edge.pipeline.seen_loads import SeenLoads
 from edge.pipeline.steps import process
 from edge.sites import Site
 from rules.ranges import BotRanges, read_ranges
-
 
 PATIENCE_S = 10
 """How long a beacon waits for a salt store that has just started: no salt is minted until then."""
@@ -163,13 +162,7 @@ class Collector:
         except SaltsUnavailable as error:
             refusal = _unavailable(DropReason.NO_SALT, error.retry_after_s)
             return self.refuse(site, refusal, len(beacons))
-        drops: dict[DropReason, int] = {}
-        kept: list[Event] = []
-        for outcome in _outcomes(beacons, sender, context):
-            if isinstance(outcome, DropReason):
-                drops[outcome] = drops.get(outcome, 0) + 1
-            else:
-                kept.append(outcome)
+        kept, drops = _sorted(_outcomes(beacons, sender, context))
         for reason, n in drops.items():
             self._count_drop(site, reason, n)
         events = [encode_event(event) for event in kept]
@@ -266,6 +259,20 @@ def _outcomes(
         derived = None if isinstance(outcome, DropReason) else derive_event(beacon, sender.site)
         if derived is not None:
             yield process(derived, sender, context)
+
+
+def _sorted(
+    outcomes: Iterable[Event | DropReason],
+) -> tuple[list[Event], dict[DropReason, int]]:
+    """Tell events from reasons, which are counted in the order in which they came up."""
+    kept: list[Event] = []
+    drops: dict[DropReason, int] = {}
+    for outcome in outcomes:
+        if isinstance(outcome, DropReason):
+            drops[outcome] = drops.get(outcome, 0) + 1
+        else:
+            kept.append(outcome)
+    return kept, drops
 
 
 def _days_needed(beacons: Sequence[Beacon], site: Site, now_ms: int) -> dict[int, date]:

@@ -17,6 +17,7 @@ from datetime import date
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from edge.page_url import forget_pages
 from edge.pipeline.days import day_start_ms, salt_end_ms
 from edge.sites import SaltPeriod
 
@@ -71,9 +72,10 @@ def is_due(day: date, zone: ZoneInfo, now_ms: int, period: SaltPeriod = SaltPeri
 
 
 async def keep_expiring(salts: Salts, now_ms: Callable[[], int], stop: asyncio.Event) -> None:
-    """Wipe ended salts until stopped, also on an edge without any traffic."""
+    """Wipe ended salts, and what is remembered of URLs, until stopped; also without any traffic."""
     while not stop.is_set():
         salts.expire(now_ms())
+        forget_pages()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), EXPIRY_INTERVAL_S)
 

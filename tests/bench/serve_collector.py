@@ -52,7 +52,7 @@ def _bare() -> web.Application:
     return app
 
 
-async def _collector(redis_url: str) -> "web.Server[web.BaseRequest]":
+async def _collector(redis_url: str) -> web.Server:
     buffer = RedisBuffer(redis_url, producer=secrets.token_hex(8))
     await buffer.start()
     salts = FileSalts(Path(f"/proc/self/fd/{os.memfd_create('salts')}"))

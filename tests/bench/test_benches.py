@@ -52,7 +52,10 @@ def test_a_bench_prints_its_ratios_and_writes_them(
 
 
 def test_of_a_start_the_longest_task_of_ours_counts() -> None:
-    """Pieces of one task add up, what lies within another piece counts once, others' not at all."""
+    """Pieces of one task add up, what lies within another piece counts once, others' not at all.
+
+    Nor does the collector of garbage, wherever it runs.
+    """
 
     def piece(name: str, at: int, dur: int, tdur: int, url: str = "") -> dict[str, object]:
         where = {"args": {"data": {"url": url}}} if url else {}
@@ -64,16 +67,18 @@ def test_of_a_start_the_longest_task_of_ours_counts() -> None:
         piece("RunTask", 0, 10_000, 9_000),
         piece("EvaluateScript", 1_000, 4_000, 3_000, ours),
         piece("v8.compile", 1_500, 500, 400, ours),
+        piece("V8.GCHandleGCRequest", 3_000, 900, 800),
+        piece("MajorGC", 3_100, 500, 500),
         piece("FunctionCall", 6_000, 2_000, 1_500, ours),
         piece("RunTask", 20_000, 9_000, 9_000),
         piece("EvaluateScript", 20_000, 8_000, 8_000, "http://a.example/app.js"),
         piece("FunctionCall", 28_500, 400, 300, ours),
     ]
     task = longest_task(events)
-    assert (task.spent_ms, task.wall_ms) == (4.5, 6.0)
+    assert (task.spent_ms, task.wall_ms) == (3.7, 6.0)
     assert task.what == "EvaluateScript, FunctionCall"
     with pytest.raises(ValueError, match="nothing of ours"):
-        longest_task(events[4:6])
+        longest_task(events[6:8])
 
 
 @pytest.mark.timeout(240)

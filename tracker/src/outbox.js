@@ -47,18 +47,20 @@ export const put = guard((name, fields, happenedAt = now(), seen = page) => {
  */
 export const flush = guard(() => {
   timer = 0;
-  const batch = waiting.splice(0, BATCH);
-  if (!batch[0] || blocked || isSilent()) return;
+  const batch = waiting.slice(0, BATCH);
+  if (!batch[0]) return;
   const body = JSON.stringify({ v: 1, e: batch.map((write) => write()) });
   const retry = () => {
     if (failures++ < RETRIES) {
-      waiting = batch.concat(waiting);
+      waiting.unshift(...batch);
       timer = timer || setTimeout(flush, 1000 << failures);
     }
   };
   // A page that goes sends a beacon: Firefox starts no fetch in a process that ends with its page. While
   // the page lives on a fetch is better, for it tells whether the batch was refused.
-  (isGone && navigator.sendBeacon && navigator.sendBeacon(endpoint, body)) ||
+  blocked ||
+    isSilent() ||
+    (isGone && navigator.sendBeacon && navigator.sendBeacon(endpoint, body)) ||
     fetch(endpoint, { method: "POST", body, keepalive: true }).then(
       // 429 and 5xx pass; a batch refused with another 4xx will never be taken.
       (response) => (response.status > 428 ? retry() : (failures = 0)),
@@ -66,6 +68,9 @@ export const flush = guard(() => {
       // same: what fails counts as lost only where the page lives on.
       () => guard(setTimeout)(retry, 200),
     );
+  // Not before: Firefox stops the script of a process that ends with its page wherever it is, and what
+  // was not sent by then goes with the next event by which the page goes.
+  waiting = waiting.slice(BATCH);
   flush();
 });
 

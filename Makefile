@@ -134,7 +134,7 @@ check: $(VENV)/.dev $(NPM)/.assets ## lint, types, import contracts, templates, 
 
 .PHONY: test
 test: setup ## every test: unit, conformance, browser, short chaos
-	SCALE=0.01 $(PYTEST) $(T) -n $(JOBS) --dist loadgroup -q
+	SCALE=0.01 $(PYTEST) $(T) -n $(JOBS) --dist loadgroup -q -rfER
 
 .PHONY: conformance
 conformance: setup ## one list of cases, every front

@@ -51,10 +51,13 @@ def decimals(value: float, digits: int) -> str:
     return format_decimal(Decimal(f"{value:.{digits}f}"), format=pattern, locale=locale())
 
 
-def percent(value: float) -> str:
-    """Write percents, given as such: 12.5 is ``12.5%``."""
-    share = Decimal(f"{value:g}") / 100
-    return format_percent(share, locale=locale(), decimal_quantization=False)
+def percent(value: float, digits: int | None = None) -> str:
+    """Write percents, given as such: 12.5 is ``12.5%``; with so many decimals, if given."""
+    if digits is None:
+        share = Decimal(f"{value:g}") / 100
+        return format_percent(share, locale=locale(), decimal_quantization=False)
+    pattern = locale().percent_formats[None].pattern.replace("0", f"0.{'0' * digits}")
+    return format_percent(Decimal(f"{value:.{digits}f}") / 100, format=pattern, locale=locale())
 
 
 def money(amount: dict[str, Any], *, short: bool) -> str:

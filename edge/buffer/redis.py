@@ -161,7 +161,7 @@ class RedisBuffer:
         call = Call(site.id, events, due_at, deadline, loop.create_future())
         lane = self._lane(site.shard)
         lane.add(call)
-        self._hold(len(events))
+        self.waiting_events += len(events)
         if len(lane.waiting) == 1 or lane.waiting_events >= self._group_events:
             self._wake.set()
         await call.done
@@ -213,18 +213,16 @@ class RedisBuffer:
         keys = ShardKeys.of(shard)
         return [keys.events, keys.producer(producer), keys.counts]
 
-    def _hold(self, more: int) -> None:
-        self.waiting_events += more
-        _WAITING.set(self.waiting_events)
-
     async def _send(self) -> None:
         while await self._until_due():
+            _WAITING.set(self.waiting_events)
             try:
                 await self._place()
             except Exception as error:  # noqa: BLE001 - a dead sender would hang every later request.
                 log.error("buffer: a round failed: %s", place_of(error))  # noqa: TRY400 - no trace.
                 self._note_attempt(worked=False)
                 self._give_up()
+            _WAITING.set(self.waiting_events)
 
     async def _place(self) -> None:
         """Put each lane's group into Redis or the spool, and send what is spooled."""
@@ -372,17 +370,21 @@ class RedisBuffer:
         return replies
 
     def _acknowledge(self, lane: Lane) -> None:
+        events = 0
         for call in lane.settle():
-            self._hold(-len(call.events))
-            _APPENDED.inc(len(call.events))
+            events += len(call.events)
             if not call.done.done():
                 call.done.set_result(None)
+        self.waiting_events -= events
+        if events:
+            _APPENDED.inc(events)
+            _GROUP.observe(events)
 
     def _give_up(self) -> None:
         now = asyncio.get_running_loop().time()
         for lane in self._lanes.values():
             for call in lane.give_up(now):
-                self._hold(-len(call.events))
+                self.waiting_events -= len(call.events)
                 _REFUSED.inc(len(call.events))
                 if not call.done.done():
                     call.done.set_exception(BufferUnavailable("Redis did not answer in time"))

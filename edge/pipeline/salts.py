@@ -27,11 +27,15 @@ _PR_SET_DUMPABLE = 4
 
 
 class SaltsUnavailable(Exception):  # noqa: N818 - a state of the world, told to senders as 503.
-    """The store cannot be asked now; the sender may try again after ``retry_after_s``."""
+    """The store cannot be asked now; the sender may try again after ``retry_after_s``.
 
-    def __init__(self, why: str, retry_after_s: int = 5) -> None:
+    ``opens_in_s``: after so many seconds it is known to answer; 0 where nobody knows.
+    """
+
+    def __init__(self, why: str, retry_after_s: int = 5, opens_in_s: int = 0) -> None:
         super().__init__(why)
         self.retry_after_s = retry_after_s
+        self.opens_in_s = opens_in_s
 
 
 class Salts(Protocol):

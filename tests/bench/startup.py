@@ -4,9 +4,9 @@ Each round opens a page in a fresh profile, so that nothing is compiled already,
 browser's own trace. What counts is the processor time of the thread, four times: waiting, and what
 other processes of a busy machine take away, is not ours. The browser's own slowing-down is left
 alone, because it spins by the clock: on a busy machine it added from nothing to twenty milliseconds
-to the same work. Nor is the collector of garbage ours, which a page of many nodes has run in whatever
-script comes next. What others do to the processor's caches still counts, so a verdict takes a quiet
-machine; the load is printed.
+to the same work. The collector of garbage is not ours either: a page of many nodes has it run in
+whatever script comes next. What others do to the processor's caches still counts, so a verdict
+takes a quiet machine; the load is printed.
 """
 
 import argparse
@@ -37,9 +37,8 @@ _PAGES: dict[str, tuple[list[str], str]] = {
     "core and every module": (_EVERY, _BODY),
     "the same, 50,000 nodes": (_EVERY, _BODY + _HUGE),
 }
-_CATEGORIES = (
-    "devtools.timeline,disabled-by-default-devtools.timeline,disabled-by-default-v8.gc,v8,v8.execute"
-)
+_HIDDEN = "disabled-by-default-"
+_CATEGORIES = f"devtools.timeline,{_HIDDEN}devtools.timeline,{_HIDDEN}v8.gc,v8,v8.execute"
 _TASKS = frozenset({"RunTask", "ThreadControllerImpl::RunTask"})
 _COLLECTOR = frozenset({"V8.GCHandleGCRequest", "MajorGC", "MinorGC"})
 
@@ -101,9 +100,7 @@ def _collected(events: Sequence[dict[str, Any]], ours: Sequence[dict[str, Any]])
         and "tdur" in event
         and any(_is_within(event, piece) for piece in ours)
     ]
-    outer = [
-        run for run in runs if not any(run is not of and _is_within(run, of) for of in runs)
-    ]
+    outer = [run for run in runs if not any(run is not of and _is_within(run, of) for of in runs)]
     return sum(run["tdur"] for run in outer)
 
 

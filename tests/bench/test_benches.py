@@ -51,6 +51,26 @@ def test_a_bench_prints_its_ratios_and_writes_them(
     assert all(what in done.stdout for what in ratios)
 
 
+@pytest.mark.timeout(120)
+def test_the_simulation_of_many_edges_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    """It fails by itself if what was acknowledged is not in the streams, and then stored, once."""
+    command = [sys.executable, "-m", "tests.bench.scale", "--events", "400", "--sizes", "1x2"]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    document = json.loads((tmp_path / "build/bench/scale.json").read_text())
+    (row,) = document["rows"]
+    assert (row["redis"], row["edges"], row["events"]) == (1, 2, 400)
+    assert all(value > 0 for value in [*row.values(), *document["ratios"].values()])
+
+
 def test_of_a_start_the_longest_task_of_ours_counts() -> None:
     """Pieces of one task add up, what lies within another piece counts once, others' not at all.
 

@@ -134,7 +134,7 @@ check: $(VENV)/.dev $(NPM)/.assets ## lint, types, import contracts, templates, 
 
 .PHONY: test
 test: setup ## every test: unit, conformance, browser, short chaos
-	SCALE=0.01 $(PYTEST) $(T) -n $(JOBS) --dist loadgroup -q
+	SCALE=0.01 $(PYTEST) $(T) -n $(JOBS) --dist loadgroup -q -rfER
 
 .PHONY: conformance
 conformance: setup ## one list of cases, every front
@@ -157,6 +157,7 @@ fuzz: $(VENV)/.dev ## look for bytes that break a promise, SECONDS_EACH for each
 DURATION ?= 2
 ROUNDS ?= 3
 MINUTES ?= 30
+RATE ?= 0
 
 .PHONY: bench
 bench: $(VENV)/.dev nginx-server wrk ## fronts, collector, forwarder, spool beside what they are measured by; DURATION=s, ROUNDS=n
@@ -183,8 +184,8 @@ bench-startup: setup ## what the tracker's start costs a slow phone's main threa
 	$(BIN)/python -m tests.bench.startup --rounds $(STARTS)
 
 .PHONY: soak
-soak: $(VENV)/.dev nginx-server wrk ## half the peak for MINUTES: nothing grows, pulled plugs change no page
-	$(BIN)/python -m tests.soak.run --minutes $(MINUTES)
+soak: $(VENV)/.dev nginx-server wrk ## half the peak, or RATE pages a second, for MINUTES: nothing grows, pulled plugs change no page
+	$(BIN)/python -m tests.soak.run --minutes $(MINUTES) --rate $(RATE)
 
 # Lists are never kept here: LISTS names a folder of them, SITES a sites.json to check instead.
 LISTS ?= $(wildcard ../shared/data/filterlists)

@@ -8,6 +8,7 @@ part that fails at start, other than the listeners, never keeps pages from passi
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import secrets
@@ -50,10 +51,24 @@ from rules.ranges import read_ranges
 
 log = logging.getLogger(__name__)
 
+GC_OBJECTS = 20_000
+"""New objects before the collector looks for cycles."""
+
 
 def now_ms() -> int:
     """Read the wall clock in Unix milliseconds."""
     return time.time_ns() // 1_000_000
+
+
+def settle_memory() -> None:
+    """Leave what a start has made to itself, and look for cycles more rarely.
+
+    Of a request hardly anything is in a cycle; looking after every 700 new objects, as many as a
+    few open requests have, was measured to cost a tenth of all.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_OBJECTS, *gc.get_threshold()[1:])
 
 
 async def run_edge(
@@ -110,6 +125,7 @@ async def run_edge(
         stack.push_async_callback(recorder.record, collector)
         stack.push_async_callback(private.stop)
         stack.push_async_callback(listeners.drain, config.drain_s)
+        settle_memory()
         port, _ = await listeners.start(
             config.hosts, config.port, config.tls_port, reuse_port=config.reuse_port
         )

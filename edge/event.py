@@ -6,6 +6,7 @@ one invariant: an Event carries no address and no user agent, so nothing after t
 one.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
@@ -34,8 +35,7 @@ class Revenue:
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
-class Beacon:
+class Beacon(NamedTuple):
     """One event as a client sent it, parsed and checked but not yet believed.
 
     ``status``: that of the page's document if it is an error page, else 0.
@@ -58,18 +58,17 @@ class Beacon:
     automation: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(NamedTuple):
     """Who sent a beacon, as the edge saw it. Lives in memory for one request only.
 
-    ``headers`` are the request's, names lower-cased, without Cookie and Authorization.
+    ``headers`` are the request's first values by lower-case name, without Cookie and Authorization.
     ``is_document``: the request was for a page, and the edge made the beacon of it itself.
     """
 
     site: Site
     address: Address
     agent: bytes
-    headers: tuple[tuple[bytes, bytes], ...]
+    headers: Mapping[bytes, bytes]
     received_at_ms: int
     is_document: bool = False
 

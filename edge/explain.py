@@ -280,7 +280,7 @@ def _would_store(
     referrer = named.get(b"referer", b"").decode("latin-1")
     beacon = Beacon(name="pageview", url=question.url, referrer=referrer)
     agent = named.get(b"user-agent", b"")
-    sender = Sender(site, address, agent, tuple(named.items()), now_ms)
+    sender = Sender(site, address, agent, named, now_ms)
     outcome: Event | DropReason = process(beacon, sender, context)
     if isinstance(outcome, DropReason):
         return {"dropped": str(outcome)}

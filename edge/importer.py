@@ -139,7 +139,7 @@ def parse_ts(raw: Any) -> int:
 
 
 def _derive(raw: dict[str, Any], beacon: Beacon, site: Site, ts_ms: int, visitor: str) -> Event:
-    sender = Sender(site, _NOWHERE, b"", (), ts_ms)
+    sender = Sender(site, _NOWHERE, b"", {}, ts_ms)
     nothing = _Nothing()
     draft = Draft(beacon, sender, Context(ts_ms, {}, {}, nothing, nothing))
     for step in (put_page, put_moment, put_props, put_referrer, put_campaign, put_source):

@@ -8,6 +8,7 @@ only place where outcomes are counted.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from prometheus_client import Counter
 
@@ -146,4 +147,9 @@ _OUTCOMES = Counter(
 
 def count(site_id: int, outcome: DropReason | None, n: int = 1) -> None:
     """Count ``n`` events of a site with one outcome; ``None`` is accepted."""
-    _OUTCOMES.labels(str(site_id), ACCEPTED if outcome is None else outcome.value).inc(n)
+    _counter(site_id, outcome).inc(n)
+
+
+@lru_cache(maxsize=65_536)
+def _counter(site_id: int, outcome: DropReason | None) -> Counter:
+    return _OUTCOMES.labels(str(site_id), ACCEPTED if outcome is None else outcome.value)

@@ -11,6 +11,7 @@ The schema is documented in ``docs/sites.md``; operators without a portal write 
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Self
 from urllib.parse import urlsplit
 from zlib import crc32
@@ -236,6 +237,7 @@ class Site:
         return shard_of(self.id)
 
 
+@lru_cache(maxsize=65_536)
 def shard_of(site_id: int) -> int:
     """Map a site to its shard: CRC-32 of the id's decimal form, modulo 64."""
     return crc32(str(site_id).encode()) % SHARDS

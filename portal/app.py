@@ -47,6 +47,7 @@ from portal.sharing import readers as reader_views
 from portal.sites import capture as capture_views
 from portal.sites import verify as verify_views
 from portal.sites import views as site_views
+from portal.styles import Styled
 from portal.teams import views as team_views
 
 __all__ = ["PortalConfig", "create_app"]
@@ -55,7 +56,7 @@ __all__ = ["PortalConfig", "create_app"]
 def create_app(config: PortalConfig) -> Flask:
     """Build the portal; the database must be migrated (``Database.migrate``) before it serves."""
     https = config.public_url.startswith("https:")
-    app = Flask("portal")
+    app = Styled("portal")
     app.config.update(SECRET_KEY=config.secret_key, **session_settings(https=https))
     install(app, config)
     install_metrics(app)

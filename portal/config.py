@@ -4,7 +4,7 @@ Reading settings from the environment is ``statflow.settings``' work. The one in
 outside (store, edges, clock) comes in through ``PortalConfig``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +47,13 @@ def _count_nothing(_site: int, _zone: str, _chosen: Chosen, _now: datetime) -> d
     raise ValueError("This portal was started without what a writer knows.")
 
 
+type Pieces = Generator[bytes, None, None]
+
+
+def _download_nothing(_site: int, _zone: str, _chosen: Chosen, _form: str) -> Pieces:
+    raise ValueError("This portal was started without what reads raw events.")
+
+
 type Collect = Callable[
     [str, str, list[tuple[str, str]], bytes, str], tuple[int, list[tuple[str, str]], bytes]
 ]
@@ -79,22 +86,24 @@ class PortalConfig:
     ValueError with a sentence for people; ``collect`` passes what other trackers send to a
     collector and gives its answer, and does not raise; ``scripts`` lists the scripts of a site,
     given as the snapshot's object; ``count_chosen`` counts by table what would be erased of a site,
-    and may raise; ``verify`` looks at a site, given likewise with whether pages may be touched at
-    all and whether to tell what answers in the operator's network, and says what is wrong;
-    ``operations`` tell administrators of the parts; ``client_address`` finds who asks, of who
-    connects and what ``X-Forwarded-For`` says; ``tries`` takes one of a bucket that all portals
-    share; ``public_url`` is where browsers reach the portal (https makes
-    cookies secure); ``edge_url`` is shown to people; ``send_mail`` sends one message and does not
-    raise, without it links are shown to who asks; ``open_signup`` lets anybody make an account,
-    which needs mail; ``upstream_problem`` says in a sentence why only the operator may point a site
-    at an upstream, ``own_hosts`` are names that no site may have, and ``trusted_hosts`` those under
-    which the portal is asked for (none: any); ``live_streams`` are the most live pages that are fed
-    at once, each of which holds a thread of the server, ``live_every_s`` the seconds between two
-    pieces; ``answers_fresh_s`` is how old an answer may be that is remembered; ``uploads`` is
-    the folder for files to import, of ``upload_bytes`` at most; ``gallery`` opens the page of
-    components; ``sso`` is the provider of single sign-on; ``ways`` sends reports and alerts,
-    without it nothing is sent; ``pictures`` are taken by the edges, without it there are none;
-    ``read_only`` refuses every change, for a portal beside a replica of the accounts database.
+    and may raise; ``download`` gives raw events of a site as pieces of a file, likewise; ``verify``
+    looks at a site, given likewise with whether pages may be touched at all and whether to tell
+    what answers in the operator's network, and says what is wrong; ``operations`` tell
+    administrators of the parts; ``client_address`` finds who asks, of who connects and what
+    ``X-Forwarded-For`` says; ``tries`` takes one of a bucket that all portals share; ``public_url``
+    is where browsers reach the portal (https makes cookies secure); ``edge_url`` is shown to
+    people; ``send_mail`` sends one message and does not raise, without it links are shown to who
+    asks; ``open_signup`` lets anybody make an account, which needs mail; ``upstream_problem`` says
+    in a sentence why only the operator may point a site at an upstream, ``own_hosts`` are names
+    that no site may have, and ``trusted_hosts`` those under which the portal is asked for (none:
+    any); ``live_streams`` are the most live pages that are fed at once, each of which holds a
+    thread of the server, ``live_every_s`` the seconds between two pieces; ``downloads`` are the
+    most files of raw events that are given at once, each of which holds a thread as well;
+    ``answers_fresh_s`` is how old an answer may be that is remembered; ``uploads`` is the folder
+    for files to import, of ``upload_bytes`` at most; ``gallery`` opens the page of components;
+    ``sso`` is the provider of single sign-on; ``ways`` sends reports and alerts, without it nothing
+    is sent; ``pictures`` are taken by the edges, without it there are none; ``read_only`` refuses
+    every change, for a portal beside a replica of the accounts database.
     """
 
     database_url: str
@@ -113,6 +122,7 @@ class PortalConfig:
     client_address: Callable[[str, str], str] = lambda peer, _: peer
     tries: TakeShared = nobody_shares
     count_chosen: Callable[[int, str, Chosen, datetime], dict[str, int]] = _count_nothing
+    download: Callable[[int, str, Chosen, str], Pieces] = _download_nothing
     public_url: str = ""
     edge_url: str = ""
     send_mail: SendMail | None = None
@@ -126,6 +136,7 @@ class PortalConfig:
     api_per_hour: int = 600
     live_streams: int = 3
     live_every_s: float = 4.0
+    downloads: int = 2
     answers_fresh_s: float = FRESH_S
     uploads: Path | None = None
     upload_bytes: int = 0
@@ -159,6 +170,7 @@ class Surroundings:
         self.background = Background()
         self.answers = Answers(fresh_s=config.answers_fresh_s)
         self.live_seats = Seats(config.live_streams)
+        self.download_seats = Seats(config.downloads)
         self.verify_limit = self._limit("verify", burst=10, per_hour=60)
         self.test_messages = self._limit("test", burst=5, per_hour=30)
         self.link_tries = self._limit("link", burst=20, per_hour=120)

@@ -85,6 +85,9 @@ def smtp_poster(url: str, sender: str) -> SendMail:
         message = _message(mail, sender)
         try:
             server = _connect(url)
+        except smtplib.SMTPAuthenticationError as error:
+            words = f"the mail server refused name or password ({error.smtp_code})"
+            raise MailError(words, again=True) from error
         except (OSError, smtplib.SMTPException) as error:
             raise MailError(f"no mail server ({type(error).__name__})", again=True) from error
         try:

@@ -2,7 +2,6 @@
 
 import hashlib
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, request, url_for
@@ -17,13 +16,8 @@ from portal.dashboard.members import hosts_to_switch_to
 from portal.language import N_
 from portal.sessions import reading
 from portal.sites.tabs import GROUPS
+from portal.styles import BUNDLE, STATIC, bundle
 
-STATIC = Path(__file__).with_name("static")
-STYLE_SHEETS = (
-    *("tokens", "base", "forms", "rules", "edge"),
-    *("sites", "bar", "headline", "chart", "cards", "reports", "live"),
-)
-"""In the order in which they are laid over one another."""
 WORLD_BOX = "0 8 900 400"
 """The part of the map of the world that is drawn: without what lies south of all cities."""
 SCRIPT_TEXTS = {
@@ -40,13 +34,22 @@ PASSKEY_TEXTS = {
     "other": N_("The browser could not do that."),
 }
 """What goes wrong with a passkey, by the browser's name of it."""
+HEAT_TEXTS = {
+    "reached": N_("The page from top to end; the warmer, the more views reached it."),
+    "placed": N_("{number} of {total} clicks lie on elements of the picture."),
+    "beside": N_("{number} are drawn at their place on the page."),
+    "rest": N_("{number} on elements further down the list are not drawn."),
+}
+"""What is said of a map over the picture of a page."""
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
 @cache
 def _fingerprint(name: str) -> str:
     file = STATIC / name
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:10] if file.is_file() else ""
+    if name != BUNDLE and not file.is_file():
+        return ""
+    return hashlib.sha256(bundle() if name == BUNDLE else file.read_bytes()).hexdigest()[:10]
 
 
 def asset(name: str) -> str:
@@ -80,6 +83,7 @@ def install_page(app: Flask) -> None:
         moment=writing.moment,
         short_day=writing.short_day,
         decimals=writing.decimals,
+        percent=writing.percent,
         size=writing.size,
     )
     app.jinja_env.globals.update(
@@ -93,9 +97,9 @@ def install_page(app: Flask) -> None:
         SITE_TABS=GROUPS,
         hosts_to_switch_to=hosts_to_switch_to,
         WORLD_BOX=WORLD_BOX,
-        STYLE_SHEETS=STYLE_SHEETS,
         SCRIPT_TEXTS=SCRIPT_TEXTS,
         PASSKEY_TEXTS=PASSKEY_TEXTS,
+        HEAT_TEXTS=HEAT_TEXTS,
     )
 
     @app.context_processor

@@ -5,6 +5,7 @@ a language decides. Rounding is done here before anything is written: half away 
 program reads is never written by this module.
 """
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -42,7 +43,7 @@ def short_number(value: float) -> str:
     written = format_compact_decimal(
         -rounded if value < 0 else rounded, locale=locale(), fraction_digits=digits
     )
-    return written.replace("K", "k") if locale().language == SOURCE else written
+    return _with_small_k(written)
 
 
 def decimals(value: float, digits: int) -> str:
@@ -51,20 +52,29 @@ def decimals(value: float, digits: int) -> str:
     return format_decimal(Decimal(f"{value:.{digits}f}"), format=pattern, locale=locale())
 
 
-def percent(value: float) -> str:
-    """Write percents, given as such: 12.5 is ``12.5%``."""
-    share = Decimal(f"{value:g}") / 100
-    return format_percent(share, locale=locale(), decimal_quantization=False)
+def percent(value: float, digits: int | None = None) -> str:
+    """Write percents, given as such: 12.5 is ``12.5%``; with so many decimals, if given."""
+    if digits is None:
+        share = Decimal(f"{value:g}") / 100
+        return format_percent(share, locale=locale(), decimal_quantization=False)
+    pattern = locale().percent_formats[None].pattern.replace("0", f"0.{'0' * digits}")
+    return format_percent(Decimal(f"{value:.{digits}f}") / 100, format=pattern, locale=locale())
 
 
 def money(amount: dict[str, Any], *, short: bool) -> str:
     """Write an amount as the query engine gives it, with its currency."""
     value = Decimal(str(amount["value"]))
     if short:
-        return format_compact_currency(
+        written = format_compact_currency(
             value, amount["currency"], locale=locale(), fraction_digits=1
         )
+        return _with_small_k(written)
     return format_currency(value, amount["currency"], locale=locale())
+
+
+def _with_small_k(written: str) -> str:
+    """Write thousands as the field does, ``12.4k``; the language's own sign is ``K``."""
+    return re.sub(r"(?<=\d)K\b", "k", written) if locale().language == SOURCE else written
 
 
 def size(bytes_: float) -> str:

@@ -105,8 +105,19 @@ FIRST_WITH_FETCH: tuple[tuple[re.Pattern[bytes], int], ...] = (
 )
 """First versions with ``Sec-Fetch-*``: Chrome 76, Firefox 90, Safari 16.4, with a margin."""
 _MODES = frozenset({b"cors", b"no-cors", b"same-origin"})
+_NAVIGATES = frozenset({b"navigate"})
+_JUDGED = (
+    b"accept-language",
+    b"sec-ch-ua",
+    b"sec-ch-ua-platform",
+    b"sec-ch-ua-mobile",
+    b"sec-fetch-site",
+    b"sec-fetch-mode",
+)
+"""The headers that are looked at."""
 _SITES = frozenset({b"same-origin", b"same-site", b"cross-site", b"none"})
 
+_NOTHING = Evidence(0)
 NARROWEST_PX = 50
 WIDEST_PX = 20_000
 
@@ -141,34 +152,40 @@ def beacon_headers(headers: Mapping[bytes, bytes], agent: bytes, *, secure: bool
     ``headers`` have lower-case names. ``secure`` tells that the page was HTTPS: browsers leave
     ``Sec-`` headers away elsewhere.
     """
-    found = _language(headers)
-    if secure:
-        found |= _hints(headers, agent) | _fetch(headers, agent, _MODES)
-    return found
+    return _judge(tuple(map(headers.get, _JUDGED)), agent, secure, _MODES)
 
 
 def document_headers(headers: Mapping[bytes, bytes], agent: bytes, *, secure: bool) -> Evidence:
     """Read the headers of a request for a document, as ``beacon_headers`` does."""
+    return _judge(tuple(map(headers.get, _JUDGED)), agent, secure, _NAVIGATES)
+
+
+@lru_cache(maxsize=4_096)
+def _judge(
+    values: tuple[bytes | None, ...], agent: bytes, secure: bool, modes: frozenset[bytes]
+) -> Evidence:
+    """Judge the headers that say something; browsers of one make send the same ones."""
+    headers = {name: value for name, value in zip(_JUDGED, values, strict=True) if value}
     found = _language(headers)
     if secure:
-        found |= _hints(headers, agent) | _fetch(headers, agent, frozenset({b"navigate"}))
+        found |= _hints(headers, agent) | _fetch(headers, agent, modes)
     return found
 
 
 def probed_path(path: str) -> Evidence:
     """Say whether a path, without its query, is one that only scanners ask for."""
-    return Evidence.PROBED_PATH if PROBED_PATHS.search(path[:512]) else Evidence(0)
+    return Evidence.PROBED_PATH if PROBED_PATHS.search(path[:512]) else _NOTHING
 
 
 def viewport(width_px: int) -> Evidence:
     """Judge the width of a window; 0 is unknown and no sign."""
     if width_px > 0 and not NARROWEST_PX <= width_px <= WIDEST_PX:
         return Evidence.VIEWPORT
-    return Evidence(0)
+    return _NOTHING
 
 
 def _language(headers: Mapping[bytes, bytes]) -> Evidence:
-    return Evidence(0) if headers.get(b"accept-language") else Evidence.LANGUAGE_MISSING
+    return _NOTHING if headers.get(b"accept-language") else Evidence.LANGUAGE_MISSING
 
 
 def _hints(headers: Mapping[bytes, bytes], agent: bytes) -> Evidence:
@@ -178,8 +195,8 @@ def _hints(headers: Mapping[bytes, bytes], agent: bytes) -> Evidence:
     if not hints:
         is_plain = _PLAIN_CHROME.fullmatch(agent) is not None
         is_missing = is_plain and _version(_CHROME, agent) >= FIRST_WITH_HINTS
-        return Evidence.HINTS_MISSING if is_missing else Evidence(0)
-    return Evidence.HINTS_CONTRADICT if _is_denied(headers, hints, agent) else Evidence(0)
+        return Evidence.HINTS_MISSING if is_missing else _NOTHING
+    return Evidence.HINTS_CONTRADICT if _is_denied(headers, hints, agent) else _NOTHING
 
 
 def _is_denied(headers: Mapping[bytes, bytes], hints: bytes, agent: bytes) -> bool:
@@ -205,9 +222,9 @@ def _fetch(headers: Mapping[bytes, bytes], agent: bytes, modes: frozenset[bytes]
     site, mode = headers.get(b"sec-fetch-site", b""), headers.get(b"sec-fetch-mode", b"")
     if not site and not mode:
         is_modern = any(_version(name, agent) >= first for name, first in FIRST_WITH_FETCH)
-        return Evidence.FETCH_MISSING if is_modern else Evidence(0)
+        return Evidence.FETCH_MISSING if is_modern else _NOTHING
     is_known = site in _SITES and (not mode or mode in modes)
-    return Evidence(0) if is_known else Evidence.FETCH_CONTRADICT
+    return _NOTHING if is_known else Evidence.FETCH_CONTRADICT
 
 
 def _version(pattern: re.Pattern[bytes], agent: bytes) -> int:

@@ -18,6 +18,7 @@ from rules.tables import PACKS
 
 _REPEATS = re.compile(r"[*+?{]")
 _CARD_DIGITS = range(13, 20)
+_MOST_CLEAN, _LONGEST_CLEAN = 8_192, 256
 _KEYS = frozenset({"id", "to", "pattern"})
 _OPTIONAL = frozenset({"check", "not_beside"})
 
@@ -87,14 +88,23 @@ class Masks:
         self.masks = masks
         self._skip = skip or Skip()
         self._any = AnyOf(mask.pattern.text for mask in masks)
+        self._clean: set[str] = set()
+        """Texts of late in which nothing was found: what is stored anyway, never what is masked."""
 
     def apply(self, text: str) -> str:
         """Mask a text; one in which nothing is found, as nearly all are, is scanned once."""
         if len(text) < self._skip.below and not self._skip.without.search(text):
             return text
-        for masked in self._steps(text):
-            text = masked[1]
-        return text
+        if text in self._clean:
+            return text
+        masked = text
+        for step in self._steps(text):
+            masked = step[1]
+        if masked == text and len(text) <= _LONGEST_CLEAN:
+            if len(self._clean) >= _MOST_CLEAN:
+                self._clean.clear()
+            self._clean.add(text)
+        return masked
 
     def trace(self, text: str) -> tuple[str, ...]:
         """List the masks that change a text."""

@@ -36,13 +36,13 @@ WORKERS = click.option(
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="statflow")
 def main() -> None:
-    r"""Privacy-first web analytics behind an edge reverse proxy.
+    """Privacy-first web analytics behind an edge reverse proxy.
 
     \b
     Try it:             statflow up --demo
     Your own site:      statflow up --upstream http://127.0.0.1:3000 --host my.site
     Something wrong?    statflow doctor
-    """
+    """  # noqa: D301 - click looks for the sign itself.
 
 
 main.add_command(front)

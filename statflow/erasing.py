@@ -72,7 +72,7 @@ def send_due(buffer_url: str, database: Database, now: datetime) -> dict[str, Ti
         BufferAwayError: Redis is away; what was not sent stays due.
     """
     with database.reading() as session:
-        due = [(row.key, _erasure_of(row, session.get(Site, row.site_id)))
+        due = [(row.key, _erasure_of(row, session.get(Site, row.site_id), now))
                for row in due_requests(session, now)]  # fmt: skip
     sent: dict[str, Ticket] = {}
     for key, erasure in due:
@@ -83,9 +83,11 @@ def send_due(buffer_url: str, database: Database, now: datetime) -> dict[str, Ti
     return sent
 
 
-def _erasure_of(row: ErasureRequest, site: Site | None) -> Erasure:
+def _erasure_of(row: ErasureRequest, site: Site | None, now: datetime) -> Erasure:
+    """Read a request; edges took events of a site that is gone until they heard of it."""
     chosen = Chosen.read(row.chosen_secret or {})
-    return as_erasure(row.site_id, chosen, site.timezone if site else "UTC", row.asked_at, row.key)
+    zone, asked_at = (site.timezone, row.asked_at) if site else ("UTC", now)
+    return as_erasure(row.site_id, chosen, zone, asked_at, row.key)
 
 
 def certify(store: Store, database: Database, signer: Signer) -> list[str]:

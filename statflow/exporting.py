@@ -1,30 +1,32 @@
-"""Write a site's raw events into files, a month each: NDJSON as ``import`` reads it, or Parquet.
+"""Write a site's raw events as files of a month each, or as a stream: NDJSON or Parquet.
 
-NDJSON (CONTRACT 5) leaves out bots, which its lines cannot tell from people, and what only the
-store needs; importing it gives the same numbers. Parquet is every column of every row. Files grow
-beside their place and move there when they are whole, so a file that is there is complete. The one
-invariant: memory does not grow with the site.
+NDJSON, as ``import`` reads it (CONTRACT 5), leaves out bots, which its lines cannot tell from
+people, and what only the store needs; importing it gives the same numbers. Parquet is every column
+of every row. Files grow beside their place and move there when they are whole, so a file that is
+there is complete. The one invariant: memory does not grow with the site.
 """
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from portal.data.requests import Chosen
 from rules.tables import read_table
+from statflow.erasing import as_erasure
 from statflow.importing import find_site
 from statflow.paths import Paths
 from statflow.services import open_store
 from statflow.settings import Settings
 from store.client import Store
 
-_MONTHS = """
-select distinct toYYYYMM(ts) as month from events where site_id = {site:UInt32} order by month
-"""
-_LINES = """
+_OF_SITE = "site_id = {site_id:UInt32}"
+_IN_MONTH = "toYYYYMM(ts) = {month:UInt32}"
+_LINE = """
 select
     formatDateTime(ts, '%Y-%m-%dT%H:%i:%S.', 'UTC')
         || leftPad(toString(toUnixTimestamp64Milli(ts) % 1000), 3, '0') || 'Z' as ts,
@@ -32,21 +34,14 @@ select
     interactive, engaged_ms, scroll, revenue_minor, currency, source, utm_source, utm_medium,
     utm_campaign, utm_content, utm_term, country, region, city, browser, browser_version, os,
     os_version, device, language
-from events
-where site_id = {site:UInt32} and toYYYYMM(events.ts) = {month:UInt32} and bot = ''
-order by events.ts, shard, generation, stream_ms, stream_seq
 """
-_ROWS = """
-select * from events where site_id = {site:UInt32} and toYYYYMM(ts) = {month:UInt32} order by ts
-"""
-_COUNT = """
-select count() from events where site_id = {site:UInt32} and toYYYYMM(ts) = {month:UInt32}
-"""
+_ROWS = f"select * from events where {_OF_SITE} and {_IN_MONTH} order by ts"  # noqa: S608
+_COUNT = f"select count() from events where {_OF_SITE} and {_IN_MONTH}"  # noqa: S608
 _ALWAYS = ("ts", "visitor", "name", "url")
 _NO_SCROLL = 255
 _DIGITS: dict[str, int] = read_table("currencies")["digits"]
 _USUAL_DIGITS = 2
-_PIECE_BYTES = 1 << 18
+_LINES_AT_ONCE = 500
 
 
 def export_site(
@@ -61,22 +56,61 @@ def export_site(
     folder.mkdir(parents=True, exist_ok=True)
     files: list[dict[str, Any]] = []
     with open_store(settings, paths) as store:
-        for (month,) in store.query(_MONTHS, {"site": site.id}):
+        for month in _months(store, _OF_SITE, {"site_id": site.id}):
             name = f"events-{month // 100}-{month % 100:02}.{form}"
             write = _write_lines if form == "ndjson" else _write_parquet
-            events = write(store, {"site": site.id, "month": month}, folder / name)
+            events = write(store, {"site_id": site.id, "month": month}, folder / name)
             files.append({"file": name, "events": events})
             if sys.stderr.isatty():
                 print(f"{name}: {events:,} events", file=sys.stderr, flush=True)  # noqa: T201
     return {"host": host, "format": form, "files": files}
 
 
+def stream_events(
+    store: Store, site_id: int, zone: str, chosen: Chosen, form: str
+) -> Generator[bytes, None, None]:
+    """Give a site's events that meet the conditions, as ``ndjson`` or ``parquet``, piece by piece.
+
+    Lines come in order of time; the rows of a Parquet file as the table has them.
+
+    Raises:
+        StoreUnavailable, StoreError: As the store says, at the first piece or within.
+    """
+    where, params = as_erasure(site_id, chosen, zone, datetime.now(UTC)).conditions()
+    if form == "parquet":
+        yield from store.stream(f"select * from events where {where}", params, "Parquet")  # noqa: S608
+        return
+    for month in _months(store, where, params):
+        lines: list[bytes] = []
+        for line in _lines(store, where, params | {"month": month}):
+            lines.append(line)
+            if len(lines) == _LINES_AT_ONCE:
+                yield b"".join(lines)
+                lines.clear()
+        yield b"".join(lines)
+
+
+def _months(store: Store, where: str, params: dict[str, Any]) -> list[int]:
+    sql = f"select distinct toYYYYMM(ts) as month from events where {where} order by month"  # noqa: S608
+    return [int(month) for (month,) in store.query(sql, params)]
+
+
+def _lines(store: Store, where: str, params: dict[str, Any]) -> Iterator[bytes]:
+    rows = f"select * from events where {where} and {_IN_MONTH} and bot = ''"  # noqa: S608
+    sql = (
+        f"{_LINE} from ({rows}) as events"
+        " order by events.ts, shard, generation, stream_ms, stream_seq"
+    )
+    for row in _rows(store.stream(sql, params, "JSONEachRow")):
+        yield orjson.dumps(as_line(row), option=orjson.OPT_APPEND_NEWLINE)
+
+
 def _write_lines(store: Store, params: dict[str, Any], place: Path) -> int:
     growing = place.with_suffix(place.suffix + ".part")
     events = 0
     with growing.open("wb") as file:
-        for row in _rows(store.stream(_LINES, params, "JSONEachRow")):
-            file.write(orjson.dumps(as_line(row), option=orjson.OPT_APPEND_NEWLINE))
+        for line in _lines(store, _OF_SITE, params):
+            file.write(line)
             events += 1
     growing.replace(place)
     return events

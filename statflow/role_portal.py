@@ -33,6 +33,7 @@ from statflow.archiving import archive_site
 from statflow.collector_client import CollectorClient
 from statflow.erasing import as_erasure, certify, count_chosen, send_due
 from statflow.explaining import Explainer
+from statflow.exporting import stream_events
 from statflow.installation import operations
 from statflow.paths import Paths
 from statflow.picturing import EdgePictures
@@ -124,6 +125,7 @@ def portal_config(settings: Settings, paths: Paths, port: int) -> PortalConfig:
         tries=SharedTries(redis_url(settings, paths), secret_key(settings, paths)),
         client_address=partial(forwarded_for, trusted=parse_networks(settings.trusted_proxies)),
         count_chosen=partial(count_chosen, store),
+        download=partial(stream_events, store),
         public_url=public_url,
         send_mail=_mail(settings, public_url),
         open_signup=settings.signup == "open",

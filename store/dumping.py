@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from store.client import Store
+from store.clustered import LOCAL
 from store.migrate import LOCK_PREFIX, apply_migrations, migrate, read_migrations
 
 MADE_AGAIN = frozenset({"rollups", "rollup_builds", "dirty_days", "schema_migrations"})
@@ -109,8 +110,8 @@ def _columns(store: Store) -> dict[str, tuple[str, ...]]:
         "select table, groupArray(name) from (select table, name from system.columns"
         " where database = currentDatabase() and default_kind not in ('MATERIALIZED', 'ALIAS')"
         " and not startsWith(table, {lock:String}) and not startsWith(table, {copy:String})"
-        " order by table, position) group by table",
-        {"lock": LOCK_PREFIX, "copy": COPY_PREFIX},
+        " and not endsWith(table, {local:String}) order by table, position) group by table",
+        {"lock": LOCK_PREFIX, "copy": COPY_PREFIX, "local": LOCAL},
     )
     return {table: tuple(names) for table, names in rows if table not in MADE_AGAIN}
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from store.client import Store
+from store.deleting import delete_rows
 from store.dirty_days import mark_dirty
 
 IMPORT_SHARD = 255
@@ -137,7 +138,7 @@ def remove_import(store: Store, found: Import) -> None:
     for table in ("events", "signals", "sessions"):
         _delete(store, table, _OWN, params)
     mark_dirty(store, days)
-    store.command(f"alter table batches delete where {_OWN}", params, settings=_DELETING)
+    delete_rows(store, "batches", _OWN, params, settings=_DELETING)
 
 
 _DIGEST = """
@@ -149,5 +150,5 @@ _TOUCHED = f"select distinct local_day from events where site_id = {{site_id:UIn
 
 
 def _delete(store: Store, table: str, condition: str, params: dict[str, Any]) -> None:
-    sql = f"alter table {table} delete where site_id = {{site_id:UInt32}} and {condition}"
-    store.command(sql, params, settings=_DELETING)
+    where = f"site_id = {{site_id:UInt32}} and {condition}"
+    delete_rows(store, table, where, params, settings=_DELETING)

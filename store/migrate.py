@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from store.client import Store
-from store.clustered import clustered
+from store.clustered import LOCAL, check_cluster, cluster_of, clustered
 
 LOCK_LIFE_S = 900
 LOCK_WAIT_S = 60.0
@@ -98,18 +98,41 @@ def apply_migrations(store: Store, migrations: list[Migration], cluster: str = "
 
     The lock is of one node: whoever migrates a cluster does it through the same one.
     """
+    _refuse_other_layout(store, check_cluster(cluster))
+    if cluster:
+        store.use_cluster(cluster)
     with _locked(store) as check_lock:
-        for statement in migrations[0].statements:
-            store.command(clustered(statement, cluster))
+        _run(store, migrations[0], cluster, check_lock)
         applied = _read_applied(store)
         _refuse_newer(migrations, applied)
         pending = find_pending(migrations, applied)
         for migration in pending:
-            for statement in migration.statements:
-                check_lock()
-                store.command(clustered(statement, cluster))
+            _run(store, migration, cluster, check_lock)
             _record(store, migration)
     return [migration.name for migration in pending]
+
+
+def _refuse_other_layout(store: Store, cluster: str) -> None:
+    engine = _fetch_engines(store).get("events")
+    found = cluster if engine is None else cluster_of(engine)
+    if found == cluster:
+        return
+    if not found:
+        raise MigrationError(
+            "The tables are those of one node, and stay so: take the events by statflow export"
+            " and import into a cluster that has no tables yet."
+        )
+    what = f", not {cluster}" if cluster else ""
+    raise MigrationError(
+        f"The tables are of cluster {found}{what}: set STATFLOW_CLICKHOUSE_CLUSTER={found}."
+    )
+
+
+def _run(store: Store, migration: Migration, cluster: str, check_lock: Callable[[], None]) -> None:
+    for statement in migration.statements:
+        for written in clustered(statement, cluster):
+            check_lock()
+            store.command(written)
 
 
 def find_pending(migrations: list[Migration], applied: dict[int, str]) -> list[Migration]:
@@ -163,7 +186,9 @@ def check_tables(store: Store) -> list[str]:
         if table not in engines:
             problems.append(f"Table {table} is missing: run statflow migrate.")
         else:
-            problems += check_window(table, engines[table], defaults)
+            # A table over a cluster has no window; those that it stands before have.
+            engine = engines.get(f"{table}{LOCAL}", engines[table])
+            problems += check_window(table, engine, defaults)
     return problems
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from store.client import Store
+from store.deleting import delete_rows
 from store.dirty_days import RAW_DAYS
 from store.query.conditions import Scope
 from store.query.dimensions import DIMENSIONS
@@ -149,5 +150,5 @@ def _remove_superseded(store: Store) -> None:
     builds = [str(int(build)) for (build,) in store.query(_SUPERSEDED)]
     if builds:
         listed = ", ".join(builds)
-        store.command(f"alter table rollups delete where build in ({listed})")
-        store.command(f"alter table rollup_builds delete where build in ({listed})")
+        for table in ("rollups", "rollup_builds"):
+            delete_rows(store, table, f"build in ({listed})")

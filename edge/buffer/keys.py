@@ -20,6 +20,8 @@ Layout:
                               stream, site (0 unknown), why, size, what may be kept of it
     ``{s07}:hits``            stream of hits, bounded; field ``d`` is up to a hundred encoded hits
     ``{s07}:hits_plan``       ids of the hits being written, or absent
+    ``{s07}:erased``          hash: erasures of late, by the id of their message; they still meet
+                              what was on its way (``edge.forwarder.latecomers``)
 """
 
 from dataclasses import dataclass, fields
@@ -46,6 +48,7 @@ class ShardKeys:
     producers: str
     hits: str
     hits_plan: str
+    erased: str
 
     @classmethod
     def of(cls, shard: int) -> Self:

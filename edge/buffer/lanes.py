@@ -42,10 +42,13 @@ class Group:
 
     def all_counts(self) -> Counter[str]:
         """Sum up what is accounted for when the group is taken."""
-        counts = Counter(self.counts)
+        taken: dict[int, int] = {}
         for call in self.calls:
-            counts[f"{call.site_id}:accepted"] += len(call.events)
-            counts[f"{call.site_id}:received"] += len(call.events)
+            taken[call.site_id] = taken.get(call.site_id, 0) + len(call.events)
+        counts = Counter(self.counts)
+        for site_id, events in taken.items():
+            counts[f"{site_id}:accepted"] += events
+            counts[f"{site_id}:received"] += events
         return counts
 
     def arguments(self, kept_s: int) -> list[Any]:

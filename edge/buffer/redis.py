@@ -29,7 +29,7 @@ from edge.buffer.durability import check_durability, read_memory_ratio
 from edge.buffer.keys import ShardKeys
 from edge.buffer.lanes import NEVER, Call, Lane
 from edge.buffer.protocol import BufferUnavailable
-from edge.buffer.scripts import APPEND, DRAIN, check_held, connect, wait_words
+from edge.buffer.scripts import APPEND, DRAIN, check_held, connect, send_commands, wait_words
 from edge.buffer.spool import Spool
 from edge.crash import place_of
 from edge.outcomes import DropReason
@@ -161,7 +161,7 @@ class RedisBuffer:
         call = Call(site.id, events, due_at, deadline, loop.create_future())
         lane = self._lane(site.shard)
         lane.add(call)
-        self._hold(len(events))
+        self.waiting_events += len(events)
         if len(lane.waiting) == 1 or lane.waiting_events >= self._group_events:
             self._wake.set()
         await call.done
@@ -213,18 +213,16 @@ class RedisBuffer:
         keys = ShardKeys.of(shard)
         return [keys.events, keys.producer(producer), keys.counts]
 
-    def _hold(self, more: int) -> None:
-        self.waiting_events += more
-        _WAITING.set(self.waiting_events)
-
     async def _send(self) -> None:
         while await self._until_due():
+            _WAITING.set(self.waiting_events)
             try:
                 await self._place()
             except Exception as error:  # noqa: BLE001 - a dead sender would hang every later request.
                 log.error("buffer: a round failed: %s", place_of(error))  # noqa: TRY400 - no trace.
                 self._note_attempt(worked=False)
                 self._give_up()
+            _WAITING.set(self.waiting_events)
 
     async def _place(self) -> None:
         """Put each lane's group into Redis or the spool, and send what is spooled."""
@@ -293,11 +291,11 @@ class RedisBuffer:
         for group in groups:
             args = lanes.setdefault((group.shard, group.producer), [PRODUCER_KEPT_S])
             args += group.arguments()
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for lane, args in lanes.items():
-                keys = self._keys(*lane)
-                pipe.execute_command("EVALSHA", DRAIN.digest, len(keys), *keys, *args)
-            replies = await self._execute(pipe)
+        commands = []
+        for lane, args in lanes.items():
+            keys = self._keys(*lane)
+            commands.append(("EVALSHA", DRAIN.digest, len(keys), *keys, *args))
+        replies = await self._execute(commands)
         if any(isinstance(reply, NoScriptError) for reply in replies):
             await self._redis.script_load(DRAIN.source)
         refused = {
@@ -340,13 +338,13 @@ class RedisBuffer:
 
     async def _send_round(self, lanes: list[Lane]) -> bool:
         """Send each lane's group; settle those that are in; True if all are."""
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for lane in lanes:
-                group = lane.load(self._group_events)
-                assert group is not None
-                args = group.arguments(PRODUCER_KEPT_S)
-                pipe.execute_command("EVALSHA", APPEND.digest, len(lane.keys), *lane.keys, *args)
-            replies = await self._execute(pipe)
+        commands = []
+        for lane in lanes:
+            group = lane.load(self._group_events)
+            assert group is not None
+            args = group.arguments(PRODUCER_KEPT_S)
+            commands.append(("EVALSHA", APPEND.digest, len(lane.keys), *lane.keys, *args))
+        replies = await self._execute(commands)
         refused = {str(reply) for reply in replies if isinstance(reply, Exception)}
         if any(isinstance(reply, NoScriptError) for reply in replies):
             await self._redis.script_load(APPEND.source)
@@ -357,32 +355,36 @@ class RedisBuffer:
                 self._acknowledge(lane)
         return not refused
 
-    async def _execute(self, pipe: Any) -> list[Any]:
-        """Run a pipeline of scripts; the answers, once the replicas that must have it do.
+    async def _execute(self, commands: list[tuple[Any, ...]]) -> list[Any]:
+        """Run scripts, all sent at once; the answers, once the replicas that must have it do.
 
         Raises:
             TooFewReplicasError: They do not: the same groups have to be sent again.
         """
         waiting = wait_words(self._redis)
         if waiting:
-            pipe.execute_command(*waiting)
-        replies: list[Any] = await pipe.execute(raise_on_error=False)
+            commands.append(waiting)
+        replies = await send_commands(self._redis, commands)
         if waiting:
             check_held(waiting, replies.pop())
         return replies
 
     def _acknowledge(self, lane: Lane) -> None:
+        events = 0
         for call in lane.settle():
-            self._hold(-len(call.events))
-            _APPENDED.inc(len(call.events))
+            events += len(call.events)
             if not call.done.done():
                 call.done.set_result(None)
+        self.waiting_events -= events
+        if events:
+            _APPENDED.inc(events)
+            _GROUP.observe(events)
 
     def _give_up(self) -> None:
         now = asyncio.get_running_loop().time()
         for lane in self._lanes.values():
             for call in lane.give_up(now):
-                self._hold(-len(call.events))
+                self.waiting_events -= len(call.events)
                 _REFUSED.inc(len(call.events))
                 if not call.done.done():
                     call.done.set_exception(BufferUnavailable("Redis did not answer in time"))

@@ -4,11 +4,15 @@ For benches and for senders behind the firewall; visitors come through a front. 
 Host. The one invariant: it adapts only, every answer is ``Endpoints``'s.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import ip_address
+from typing import Any
 
 from aiohttp import web
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from edge.collector.client_ip import Networks, client_address
 from edge.collector.endpoints import Endpoints
@@ -16,6 +20,7 @@ from edge.collector.messages import (
     MAX_BODY_BYTES,
     EndpointRequest,
     EndpointResponse,
+    Headers,
     render_error,
 )
 from edge.sites import Snapshot
@@ -23,28 +28,39 @@ from edge.sites import Snapshot
 _UNIX_PEER = ip_address("127.0.0.1")
 
 
-def build_app(
+def build_server(
     endpoints: Endpoints,
     sites: Callable[[], Snapshot],
     trusted: Networks,
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-) -> web.Application:
-    """Make the application; ``sites`` gives the snapshot of the moment."""
+) -> web.Server:
+    """Make the server, inside a running loop; ``sites`` gives the snapshot of the moment.
 
-    async def answer(request: web.Request) -> web.Response:
+    There is nothing to route by, so it is aiohttp's server without the application around it.
+    """
+    loop = asyncio.get_running_loop()
+
+    async def answer(request: web.BaseRequest) -> web.Response:
         response = await _respond(request, endpoints, sites(), trusted, now_ms())
-        pairs = [
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers
-        ]
-        return web.Response(status=response.status, body=response.body, headers=pairs)
+        headers = _headers(response.headers)
+        return web.Response(status=response.status, body=response.body, headers=headers)
 
-    app = web.Application(client_max_size=MAX_BODY_BYTES)
-    app.router.add_route("*", "/{path:.*}", answer)
-    return app
+    def limited(head: Any, body: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+        limit = MAX_BODY_BYTES
+        return web.BaseRequest(head, body, protocol, writer, task, loop, client_max_size=limit)
+
+    return web.Server(answer, request_factory=limited)
+
+
+@lru_cache(maxsize=256)
+def _headers(headers: Headers) -> CIMultiDictProxy[str]:
+    """Write headers as aiohttp has them, which copies them; nearly all answers have the same."""
+    pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+    return CIMultiDictProxy(CIMultiDict(pairs))
 
 
 async def _respond(
-    request: web.Request, endpoints: Endpoints, sites: Snapshot, trusted: Networks, now_ms: int
+    request: web.BaseRequest, endpoints: Endpoints, sites: Snapshot, trusted: Networks, now_ms: int
 ) -> EndpointResponse:
     site = sites.find(request.host)
     if site is None:
@@ -52,10 +68,14 @@ async def _respond(
     path, _, query = request.raw_path.partition("?")
     if not endpoints.owns(site, path):
         return render_error(404, "not_found", "There is nothing here.")
-    try:
-        body = await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        return endpoints.refuse_large()
+    content = request.content
+    if content.is_eof() and (request.content_length or MAX_BODY_BYTES) < MAX_BODY_BYTES:
+        body = content.read_nowait()  # It has come whole, with the head.
+    else:
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return endpoints.refuse_large()
     peer = ip_address(request.remote) if request.remote else _UNIX_PEER
     return await endpoints.respond(
         EndpointRequest(

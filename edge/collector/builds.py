@@ -145,13 +145,16 @@ class TrackerBuilds:
         return self._module_by_hash.get(module_hash)
 
     def _loader(self, site: Site, names: Names) -> bytes:
-        """Write what loads a site's modules; not where the core is silent, as in a frame."""
+        """Write what loads a site's modules, each in a task of its own so that a slow phone pauses.
+
+        Not where the core is silent, as in a frame; a page's own ``setTimeout`` may throw.
+        """
         hashes = [self._modules[name].hash for name in site.modules if name in self._modules]
         if not hashes:
             return b""
         return (
             b"if(window.statflow&&statflow.r)for(let m of%s)"
-            b'import(%s+m+".js").catch(()=>{})\n'
+            b'try{setTimeout(()=>import(%s+m+".js").catch(()=>{}))}catch(e){}\n'
             % (orjson.dumps(hashes), orjson.dumps(site.snippet_origin + names.modules))
         )
 

@@ -24,6 +24,9 @@ _MAX_HOPS = 64
 """Hops read from the right; a longer chain is no chain of ours."""
 
 
+_FIELDS = {source: source.value.encode() for source in ClientIpSource}
+
+
 class Networks:
     """A set of networks, asked by ``address in networks``."""
 
@@ -35,10 +38,11 @@ class Networks:
 
     def __contains__(self, address: Address) -> bool:
         rows = self._v6 if isinstance(address, IPv6Address) else self._v4
-        if not rows:
-            return False
-        number = int(address)
-        return any(number & mask == network for network, mask in rows)
+        number = int(address) if rows else 0
+        for network, mask in rows:  # noqa: SIM110 - no generator: this is asked at every request.
+            if number & mask == network:
+                return True
+        return False
 
     def __bool__(self) -> bool:
         return bool(self._v4 or self._v6)
@@ -79,9 +83,12 @@ def client_address(
     source = site.client_ip
     if not trusted or source is ClientIpSource.PEER or peer not in trusted:
         return peer
-    values = [value for name, value in headers if name.lower() == source.value.encode()]
+    wanted = _FIELDS[source]
+    values = [value for name, value in headers if name.lower() == wanted]
+    if not values:
+        return peer
     if source is ClientIpSource.X_FORWARDED_FOR:
-        return _walk(b",".join(values).split(b",") if values else [], peer, trusted)
+        return _walk(b",".join(values).split(b","), peer, trusted)
     if source is ClientIpSource.FORWARDED:
         return _walk(_forwarded_nodes(b",".join(values)), peer, trusted)
     return (parse_address(values[0]) if len(values) == 1 else None) or peer

@@ -5,10 +5,11 @@ HTTP is ``edge.collector.endpoints``, the wire format ``edge.collector.payload``
 is durable in the buffer before ``collect`` returns.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from edge.buffer.protocol import BufferUnavailable, EventBuffer
 from edge.collector.payload import Payload, PayloadError, Rejection, parse_payload
@@ -18,7 +19,7 @@ from edge.outcomes import DropReason, count
 from edge.pipeline.agents import Agents
 from edge.pipeline.bots import count_marks
 from edge.pipeline.cities import DEFAULT_K, Cities
-from edge.pipeline.days import GRACE_MS, day_before, day_start_ms, days_since_epoch, local_day
+from edge.pipeline.days import day_before, moment_of
 from edge.pipeline.derived import derive_event
 from edge.pipeline.draft import Context
 from edge.pipeline.geo import Geo
@@ -29,6 +30,13 @@ from edge.pipeline.seen_loads import SeenLoads
 from edge.pipeline.steps import process
 from edge.sites import Site
 from rules.ranges import BotRanges, read_ranges
+
+PATIENCE_S = 10
+"""How long a beacon waits for a salt store that has just started: no salt is minted until then."""
+MOST_PATIENT = 1_000
+"""Beacons that wait at one time; any more are told to try again."""
+_SECOND_PARTS_S = 0.5
+"""The store tells its age in whole seconds, and now and then a little late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +54,7 @@ class Refusal:
     retry_after_s: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What became of a beacon: refused whole, or each event accepted, dropped or rejected."""
 
     accepted: int = 0
@@ -85,6 +92,7 @@ class Collector:
         self._loads = SeenLoads()
         self._on_confirmed = on_confirmed
         self._cities = Cities(city_k)
+        self._patient = 0
 
     def refuse(self, site: Site, refusal: Refusal, events: int = 1) -> Verdict:
         """Count events that are not taken; a body that was not read counts as one."""
@@ -150,15 +158,13 @@ class Collector:
     ) -> Verdict:
         site = sender.site
         try:
-            context = await self._context(beacons, sender, opted_out, counts=True)
+            context = await self._context_in_time(beacons, sender, opted_out)
         except SaltsUnavailable as error:
             refusal = _unavailable(DropReason.NO_SALT, error.retry_after_s)
             return self.refuse(site, refusal, len(beacons))
-        outcomes = list(_outcomes(beacons, sender, context))
-        drops = Counter(outcome for outcome in outcomes if isinstance(outcome, DropReason))
+        kept, drops = _sorted(_outcomes(beacons, sender, context))
         for reason, n in drops.items():
             self._count_drop(site, reason, n)
-        kept = [event for event in outcomes if not isinstance(event, DropReason)]
         events = [encode_event(event) for event in kept]
         if events:
             try:
@@ -175,6 +181,27 @@ class Collector:
                 if event.is_first and self._on_confirmed is not None:
                     self._on_confirmed(site, event)
         return Verdict(len(events), tuple(drops), rejected)
+
+    async def _context_in_time(
+        self, beacons: Sequence[Beacon], sender: Sender, opted_out: bool
+    ) -> Context:
+        """Gather the context of events that are taken in; wait for a store that is about to open.
+
+        Raises:
+            SaltsUnavailable: It is not, or too many wait.
+        """
+        try:
+            return await self._context(beacons, sender, opted_out, counts=True)
+        except SaltsUnavailable as error:
+            if not 0 < error.opens_in_s <= PATIENCE_S or self._patient >= MOST_PATIENT:
+                raise
+            opens_in_s = error.opens_in_s
+        self._patient += 1
+        try:
+            await asyncio.sleep(opens_in_s + _SECOND_PARTS_S)
+        finally:
+            self._patient -= 1
+        return await self._context(beacons, sender, opted_out, counts=True)
 
     async def _context(
         self,
@@ -193,18 +220,18 @@ class Collector:
         """
         self._geo.refresh(sender.received_at_ms)
         now_ms = sender.received_at_ms + self._salts.offset_ms
-        days = [] if opted_out else _days_needed(beacons, sender.site, now_ms)
+        days = {} if opted_out else _days_needed(beacons, sender.site, now_ms)
         salts: dict[int, bytes] = {}
-        for day in days:
+        for number, day in days.items():
             site = sender.site
             salt = await self._salts.for_day(
                 site.id, day, site.zone, sender.received_at_ms, site.salt_period
             )
             if salt is not None:
-                salts[days_since_epoch(day)] = salt
+                salts[number] = salt
         return Context(
             now_ms=now_ms,
-            headers=dict(reversed(sender.headers)),
+            headers=sender.headers,
             salts=salts,
             places=self._geo,
             devices=self._agents,
@@ -234,16 +261,30 @@ def _outcomes(
             yield process(derived, sender, context)
 
 
-def _days_needed(beacons: Sequence[Beacon], site: Site, now_ms: int) -> list[date]:
-    """List the local days of the events, and the day before one in its first hour."""
-    days: dict[date, None] = {}
-    for age_ms in {beacon.age_ms for beacon in beacons if beacon.age_ms <= MAX_AGE_MS}:
-        ts_ms = now_ms - age_ms
-        day = local_day(ts_ms, site.zone)
-        days[day] = None
-        if ts_ms - day_start_ms(day, site.zone) < GRACE_MS:
-            days[day_before(day)] = None
-    return list(days)
+def _sorted(
+    outcomes: Iterable[Event | DropReason],
+) -> tuple[list[Event], dict[DropReason, int]]:
+    """Tell events from reasons, which are counted in the order in which they came up."""
+    kept: list[Event] = []
+    drops: dict[DropReason, int] = {}
+    for outcome in outcomes:
+        if isinstance(outcome, DropReason):
+            drops[outcome] = drops.get(outcome, 0) + 1
+        else:
+            kept.append(outcome)
+    return kept, drops
+
+
+def _days_needed(beacons: Sequence[Beacon], site: Site, now_ms: int) -> dict[int, date]:
+    """Find the local days of the events, and the day before one in its first hour, by number."""
+    days: dict[int, date] = {}
+    for beacon in beacons:
+        if beacon.age_ms <= MAX_AGE_MS:
+            day, number, is_first_hour = moment_of(now_ms - beacon.age_ms, site.zone)
+            days[number] = day
+            if is_first_hour:
+                days[number - 1] = day_before(day)
+    return days
 
 
 def _unavailable(reason: DropReason, retry_after_s: int) -> Refusal:

@@ -10,7 +10,6 @@ import hmac
 import logging
 from base64 import b64decode
 from collections.abc import Callable
-from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
@@ -26,7 +25,6 @@ from edge.collector.messages import (
     EndpointRequest,
     EndpointResponse,
     Headers,
-    first_value,
     refuse_method,
     render_empty,
     render_error,
@@ -91,11 +89,20 @@ class Endpoints:
     async def respond(self, request: EndpointRequest) -> EndpointResponse:
         """Answer a request that ``owns`` said yes to."""
         try:
-            opted_out = has_opt_out(request.headers)
+            headers = tuple([(name.lower(), value) for name, value in request.headers])
+            named = dict(reversed(headers))
+            opted_out = b"cookie" in named and has_opt_out(headers)
             found = self._builds.names.find(request.site, request.path)
-            if found is not None and found.name in FOREIGN:
-                return await self._foreign(request, Api(found.name), opted_out)
-            safe = replace(request, headers=_safe(request.headers))
+            is_foreign = found is not None and found.name in FOREIGN
+            is_trusted = is_foreign and has_write_token(request.site, named)
+            if not _SECRETS.isdisjoint(named):
+                headers = tuple([field for field in headers if field[0] not in _SECRETS])
+                named = dict(reversed(headers))
+            safe = request._replace(headers=headers, named=named)
+            if is_foreign and found is not None:
+                return await respond_to_foreign(
+                    safe, Api(found.name), self._collector, opted_out=opted_out, trusted=is_trusted
+                )
             return await self._route(safe, found, opted_out)
         except Exception as error:  # noqa: BLE001 - the rim: count, log once, answer.
             _FAILURES.inc()
@@ -123,17 +130,6 @@ class Endpoints:
             self._on_script(request)
         return respond_with_script(request, script, found.name)
 
-    async def _foreign(
-        self, request: EndpointRequest, api: Api, opted_out: bool
-    ) -> EndpointResponse:
-        """Take what another tracker sends; only here a token is looked at, and not passed on."""
-        lowered = tuple((name.lower(), value) for name, value in request.headers)
-        trusted = has_write_token(request.site, lowered)
-        safe = replace(request, headers=_safe(lowered))
-        return await respond_to_foreign(
-            safe, api, self._collector, opted_out=opted_out, trusted=trusted
-        )
-
     async def _beacon(self, request: EndpointRequest, opted_out: bool) -> EndpointResponse:
         if request.method == "OPTIONS":
             return _preflight(request)
@@ -149,7 +145,7 @@ class Endpoints:
     async def _proof(self, request: EndpointRequest, opted_out: bool) -> str:
         """Show what would be stored about a view of the page that the visitor comes from."""
         sender = _sender(request)
-        page = first_value(request.headers, b"referer").decode("latin-1")
+        page = request.named.get(b"referer", b"").decode("latin-1")
         host = urlsplit(page).hostname if _is_url(page) else None
         if host is None or not is_own_host(request.site, host):
             page = f"http{'s' if request.secure else ''}://{request.site.host}/"
@@ -166,11 +162,11 @@ class Endpoints:
         if request.method not in {"GET", "HEAD"}:
             return refuse_method(b"GET, HEAD")
         extra: Headers = (NO_STORE, (b"Cross-Origin-Resource-Policy", b"cross-origin"))
-        if request.method == "GET" and not is_own_page(request.site, request.headers):
+        if request.method == "GET" and not is_own_page(request.site, request.named):
             self._collector.refuse(request.site, _FOREIGN)
         elif request.method == "GET":
             page = parse_qs(request.query).get("u", [""])[0]
-            page = page or first_value(request.headers, b"referer").decode("latin-1")
+            page = page or request.named.get(b"referer", b"").decode("latin-1")
             body = orjson.dumps({"n": "pageview", "u": page})
             verdict = await self._collector.collect(body, _sender(request), opted_out=opted_out)
             extra = (*extra, *_debug_header(verdict, request))
@@ -188,30 +184,25 @@ def _is_url(text: str) -> bool:
         return False
 
 
-def _safe(headers: Headers) -> Headers:
-    """Lower the names and drop what identifies a person to the site."""
-    lowered = ((name.lower(), value) for name, value in headers)
-    return tuple(field for field in lowered if field[0] not in _SECRETS)
-
-
 def _sender(request: EndpointRequest) -> Sender:
-    agent = first_value(request.headers, b"user-agent")
-    return Sender(request.site, request.address, agent, request.headers, request.received_at_ms)
+    named = request.named
+    agent = named.get(b"user-agent", b"")
+    return Sender(request.site, request.address, agent, named, request.received_at_ms)
 
 
 def _preflight(request: EndpointRequest) -> EndpointResponse:
-    allowed = cors_headers(request.site, request.headers)
+    allowed = cors_headers(request.site, request.named)
     return render_empty(204, (_VARY, *allowed, *_PREFLIGHT) if allowed else (_VARY,))
 
 
 def _wrong_envelope(request: EndpointRequest) -> Refusal | None:
     """Refuse a beacon for what can be seen without reading its body."""
-    if not is_own_origin(request.site, request.headers):
+    if not is_own_origin(request.site, request.named):
         return _FOREIGN
     if len(request.body) > MAX_BODY_BYTES:
         return Refusal(DropReason.TOO_LARGE, 413, "too_large", "The body is larger than 64 KiB.")
-    media_type = first_value(request.headers, b"content-type").partition(b";")[0].strip().lower()
-    coding = first_value(request.headers, b"content-encoding").strip().lower()
+    media_type = request.named.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    coding = request.named.get(b"content-encoding", b"").strip().lower()
     if media_type not in _BEACON_TYPES or coding not in {b"", b"identity"}:
         message = "Send text/plain or application/json, without a content coding."
         return Refusal(DropReason.INVALID_PAYLOAD, 415, "unsupported_media_type", message)
@@ -219,7 +210,7 @@ def _wrong_envelope(request: EndpointRequest) -> Refusal | None:
 
 
 def _refused(refusal: Refusal, request: EndpointRequest) -> EndpointResponse:
-    extra: Headers = (_VARY, *cors_headers(request.site, request.headers))
+    extra: Headers = (_VARY, *cors_headers(request.site, request.named))
     if refusal.retry_after_s:
         extra = (*extra, (b"Retry-After", b"%d" % refusal.retry_after_s))
     return render_error(refusal.status, refusal.code, refusal.message, refusal.field, extra)
@@ -230,7 +221,7 @@ def _taken(verdict: Verdict, request: EndpointRequest) -> EndpointResponse:
     if verdict.rejected:
         rows = [{"index": r.index, "code": r.code, "field": r.field} for r in verdict.rejected]
         body = orjson.dumps({"rejected": rows})
-    cors = cors_headers(request.site, request.headers)
+    cors = cors_headers(request.site, request.named)
     extra = (NO_STORE, _VARY, *cors, *_debug_header(verdict, request))
     return render_response(202, JSON, body, extra)
 
@@ -238,7 +229,7 @@ def _taken(verdict: Verdict, request: EndpointRequest) -> EndpointResponse:
 def _debug_header(verdict: Verdict, request: EndpointRequest) -> Headers:
     """Tell a developer why events were dropped; nobody else may learn it."""
     site = request.site
-    key = first_value(request.headers, b"x-statflow-debug")
+    key = request.named.get(b"x-statflow-debug", b"")
     is_asked = site.debug_key and hmac.compare_digest(key, site.debug_key.encode())
     if not verdict.dropped or not (site.debug or is_asked):
         return ()

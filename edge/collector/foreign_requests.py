@@ -7,7 +7,7 @@ only then, the address, agent and time that it tells are taken. The one invarian
 nothing that a sender says about its address, agent or time changes who it is.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
@@ -27,7 +27,6 @@ from edge.collector.messages import (
     EndpointRequest,
     EndpointResponse,
     Headers,
-    first_value,
     refuse_method,
     render_empty,
     render_error,
@@ -59,9 +58,9 @@ class _Document:
     """None: it is none of this API's."""
 
 
-def has_write_token(site: Site, headers: Headers) -> bool:
+def has_write_token(site: Site, named: Mapping[bytes, bytes]) -> bool:
     """Tell whether a request shows a token that may write the site's events."""
-    kind, _, token = first_value(headers, b"authorization").partition(b" ")
+    kind, _, token = named.get(b"authorization", b"").partition(b" ")
     if kind.lower() != b"bearer" or not site.write_tokens:
         return False
     digest = sha256(token.strip()).hexdigest()
@@ -82,7 +81,7 @@ async def respond_to_foreign(
 ) -> EndpointResponse:
     """Answer one request; ``trusted``: it shows the site's token."""
     if request.method == "OPTIONS":
-        allowed = cors_headers(request.site, request.headers)
+        allowed = cors_headers(request.site, request.named)
         return render_empty(204, (_VARY, *allowed, *_PREFLIGHT) if allowed else (_VARY,))
     if request.method != "POST":
         return refuse_method(b"POST, OPTIONS")
@@ -100,7 +99,7 @@ _NO_DOCUMENT = Refusal(
 
 
 def _wrong_request(request: EndpointRequest, *, trusted: bool) -> Refusal | None:
-    if not trusted and not is_own_origin(request.site, request.headers):
+    if not trusted and not is_own_origin(request.site, request.named):
         message = "This page does not belong to the site."
         return Refusal(DropReason.HOSTNAME_NOT_ALLOWED, 403, "origin_not_allowed", message)
     if len(request.body) > MAX_BODY_BYTES:
@@ -175,12 +174,11 @@ def _aged(wire: dict[str, Any], events: ForeignEvents, request: EndpointRequest)
 
 
 def _sender(request: EndpointRequest, events: ForeignEvents | None, *, trusted: bool) -> Sender:
-    headers = request.headers
-    agent = first_value(headers, b"user-agent")
+    headers = request.named
+    agent = headers.get(b"user-agent", b"")
     address = request.address
     if events is not None and events.language:
-        named = (b"accept-language", events.language.encode(errors="replace"))
-        headers = (named, *(field for field in headers if field[0] != named[0]))
+        headers = {**headers, b"accept-language": events.language.encode(errors="replace")}
     if trusted and events is not None:
         agent = events.agent.encode(errors="replace") or agent
         told = events.address.encode(errors="replace") or _first_forwarded(headers)
@@ -188,9 +186,9 @@ def _sender(request: EndpointRequest, events: ForeignEvents | None, *, trusted: 
     return Sender(request.site, address, agent, headers, request.received_at_ms)
 
 
-def _first_forwarded(headers: Headers) -> bytes:
+def _first_forwarded(headers: Mapping[bytes, bytes]) -> bytes:
     """Give the first address of the chain: a server with a token names its visitor there."""
-    return first_value(headers, b"x-forwarded-for").partition(b",")[0]
+    return headers.get(b"x-forwarded-for", b"").partition(b",")[0]
 
 
 def _refused(
@@ -199,7 +197,7 @@ def _refused(
     """Tell a refusal; with a collector it is counted as well."""
     if collector is not None:
         collector.refuse(request.site, refusal)
-    extra: Headers = (_VARY, *cors_headers(request.site, request.headers))
+    extra: Headers = (_VARY, *cors_headers(request.site, request.named))
     if refusal.retry_after_s:
         extra = (*extra, (b"Retry-After", b"%d" % refusal.retry_after_s))
     return render_error(refusal.status, refusal.code, refusal.message, refusal.field, extra)
@@ -213,7 +211,7 @@ def _answer(
     if refusal is not None:
         return _refused(refusal, request)
     rejected = [rejection for verdict in verdicts for rejection in verdict.rejected]
-    extra: Headers = (NO_STORE, _VARY, *cors_headers(request.site, request.headers))
+    extra: Headers = (NO_STORE, _VARY, *cors_headers(request.site, request.named))
     if api is Api.UMAMI_BATCH:
         return render_response(200, JSON, _batch_report(len(documents), rejected), extra)
     if rejected:

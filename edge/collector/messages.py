@@ -5,7 +5,9 @@ Framework-neutral values and the few ways a response is made. What is answered i
 sniffed as anything else than it says.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 import orjson
 
@@ -21,12 +23,13 @@ JSON = b"application/json"
 NO_STORE = (b"Cache-Control", b"no-store")
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointRequest:
+class EndpointRequest(NamedTuple):
     """A request under a site's prefix.
 
     ``path`` is raw and without its query; ``headers`` are as received; ``address`` is what
     ``client_ip.client_address`` found; ``secure`` tells whether the visitor's side is HTTPS.
+    ``named`` are the first values by lower-case name, without what identifies a person to the site;
+    ``Endpoints`` sets it.
 
     Units: ``received_at_ms`` Unix milliseconds.
     """
@@ -40,10 +43,10 @@ class EndpointRequest:
     site: Site
     received_at_ms: int
     secure: bool
+    named: Mapping[bytes, bytes] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointResponse:
+class EndpointResponse(NamedTuple):
     """The whole answer; ``headers`` hold Content-Length, a HEAD answer has an empty body."""
 
     status: int

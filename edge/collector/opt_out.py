@@ -76,7 +76,7 @@ def respond_with_opt_out(
         return render_response(200, _HTML, page, _GUARD, head=request.method == "HEAD")
     if request.method != "POST":
         return refuse_method(b"GET, HEAD, POST")
-    if not is_same_origin(request.site, request.headers):
+    if not is_same_origin(request.site, request.named):
         return render_error(
             403, "origin_not_allowed", "This form works only on the website itself."
         )

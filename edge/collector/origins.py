@@ -5,44 +5,45 @@ event names is the site's is a step of the pipeline. The one invariant: no heade
 another origin read an answer.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from edge.collector.messages import Headers, first_value
+from edge.collector.messages import Headers
 from edge.pipeline.page import is_own_host
 from edge.sites import Site, normal_host
 
 
-def is_own_origin(site: Site, headers: Headers) -> bool:
+def is_own_origin(site: Site, named: Mapping[bytes, bytes]) -> bool:
     """Tell whether a request may come from where it says it comes from.
 
     A missing Origin is a server-side sender or an old browser. ``null`` is what a page with
     ``Referrer-Policy: no-referrer`` sends, and a sandboxed frame: then Sec-Fetch-Site decides.
     """
-    origin = first_value(headers, b"origin")
+    origin = named.get(b"origin", b"")
     if not origin or origin == b"null":
-        return first_value(headers, b"sec-fetch-site") != b"cross-site"
+        return named.get(b"sec-fetch-site", b"") != b"cross-site"
     return _is_own(site, origin)
 
 
-def is_own_page(site: Site, headers: Headers) -> bool:
+def is_own_page(site: Site, named: Mapping[bytes, bytes]) -> bool:
     """Tell whether a picture may be asked for from where the browser says that it is shown."""
-    if first_value(headers, b"sec-fetch-site") != b"cross-site":
+    if named.get(b"sec-fetch-site", b"") != b"cross-site":
         return True
-    return _is_own(site, first_value(headers, b"referer"))
+    return _is_own(site, named.get(b"referer", b""))
 
 
-def is_same_origin(site: Site, headers: Headers) -> bool:
+def is_same_origin(site: Site, named: Mapping[bytes, bytes]) -> bool:
     """Tell whether a form was sent by a page of this very site; silence is a no."""
-    if fetch_site := first_value(headers, b"sec-fetch-site"):
+    if fetch_site := named.get(b"sec-fetch-site", b""):
         return fetch_site == b"same-origin"
-    return _is_own(site, first_value(headers, b"origin") or first_value(headers, b"referer"))
+    return _is_own(site, named.get(b"origin", b"") or named.get(b"referer", b""))
 
 
-def cors_headers(site: Site, headers: Headers) -> Headers:
+def cors_headers(site: Site, named: Mapping[bytes, bytes]) -> Headers:
     """Allow the site's own origin to read the answer, by name; nothing for anybody else."""
-    origin = first_value(headers, b"origin")
-    if not _is_own(site, origin):
+    origin = named.get(b"origin", b"")
+    if not origin or not _is_own(site, origin):
         return ()
     return (
         (b"Access-Control-Allow-Origin", origin),

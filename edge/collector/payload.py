@@ -10,8 +10,7 @@ answer is a value, and no message repeats what was sent.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -19,6 +18,7 @@ from edge.collector.money import parse_revenue
 from edge.event import NO_SCROLL, Beacon, Revenue, Scalar
 from edge.load_id import is_error
 from edge.outcomes import DropReason
+from edge.page_url import split_page
 from edge.signals import SIGNALS, check_signal
 
 VERSION = 1
@@ -56,8 +56,7 @@ class Rejection:
     field: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(NamedTuple):
     """The good events of a beacon in their order, and the bad ones of a batch."""
 
     beacons: tuple[Beacon, ...]
@@ -127,7 +126,13 @@ def parse_event(raw: Any, default_currency: str) -> Beacon | Fault:
     if not isinstance(raw, dict):
         return Fault("wrong_type", "An event is a JSON object.", None)
     try:
-        return Beacon(**{name: read(raw, default_currency) for name, read in _READERS})
+        return Beacon(
+            **{
+                attribute: read(raw, default_currency)
+                for attribute, read, key, long_name, always in _READERS
+                if always or key in raw or long_name in raw
+            }
+        )
     except _FaultError as error:
         return error.fault
 
@@ -163,10 +168,10 @@ def _is_absolute(url: str) -> bool:
     if url[:8].lower() != "https://" and url[:7].lower() != "http://":
         return False
     try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and (parts.port is None or parts.port >= 0)
+        page = split_page(url)
     except ValueError:
         return False
+    return page.host != "" and page.has_fair_port
 
 
 def _referrer(raw: Mapping[str, Any]) -> str:
@@ -268,12 +273,18 @@ def _status(raw: Mapping[str, Any]) -> int:
 
 
 def _interactive(raw: Mapping[str, Any]) -> bool:
-    return _name(raw) not in SIGNALS and _flag(raw, "i", "interactive", True)
+    return _checked_name(raw) not in SIGNALS and _flag(raw, "i", "interactive", True)
 
 
 def _props_of(raw: Mapping[str, Any]) -> tuple[tuple[str, Scalar], ...]:
-    name = _name(raw)
+    name = _checked_name(raw)
     return _signal_props(name, raw) if name in SIGNALS else _props(raw)
+
+
+def _checked_name(raw: Mapping[str, Any]) -> str:
+    """Give the name again, which was checked first."""
+    name: str = raw.get("n", raw.get("name"))
+    return name.strip()
 
 
 def _number(key: str, default: int, largest: int) -> Callable[[Mapping[str, Any], str], int]:
@@ -348,4 +359,15 @@ FIELDS: tuple[Field, ...] = (
 )  # fmt: skip
 """In the order in which they are checked: of several faults the first is told."""
 
-_READERS = tuple((field.attribute, field.read) for field in FIELDS)
+_BY_NAME = frozenset({"props", "interactive"})
+"""What a signal has another default of, so it is read where it is absent too."""
+_READERS = tuple(
+    (
+        field.attribute,
+        field.read,
+        field.key,
+        field.long_name or field.key,
+        field.required or field.attribute in _BY_NAME,
+    )
+    for field in FIELDS
+)

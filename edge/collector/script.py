@@ -10,7 +10,6 @@ from edge.collector.messages import (
     EndpointRequest,
     EndpointResponse,
     Headers,
-    first_value,
     refuse_method,
     render_empty,
     render_response,
@@ -27,16 +26,16 @@ def respond_with_script(request: EndpointRequest, script: Script, name: str) -> 
     """Answer one request for ``name``, the part of the path behind the prefix."""
     if request.method not in {"GET", "HEAD"}:
         return refuse_method(b"GET, HEAD")
-    coding = choose_coding(first_value(request.headers, b"accept-encoding"))
+    coding = choose_coding(request.named.get(b"accept-encoding", b""))
     entity_tag = b'"%s%s"' % (script.hash.encode(), b"-" + coding if coding else b"")
     headers: Headers = (
         (b"Cache-Control", IMMUTABLE if name == f"{script.hash}.js" else SHORT),
         (b"ETag", entity_tag),
         (b"Vary", b"Accept-Encoding, Origin"),
         (b"Cross-Origin-Resource-Policy", b"cross-origin"),
-        *cors_headers(request.site, request.headers),
+        *cors_headers(request.site, request.named),
     )
-    if _is_known(first_value(request.headers, b"if-none-match"), script.hash.encode()):
+    if _is_known(request.named.get(b"if-none-match", b""), script.hash.encode()):
         return render_empty(304, headers)
     if coding:
         headers = (*headers, (b"Content-Encoding", coding))

@@ -44,6 +44,7 @@ from edge.forwarder.restore import (
 )
 from edge.forwarder.visit import SESSION_FIELDS, Visit
 from store.client import Store
+from store.deleting import delete_rows, unfinished
 
 log = logging.getLogger(__name__)
 
@@ -85,10 +86,10 @@ class Eraser:
     async def delete_sessions(self) -> None:
         """Delete every row of the visits touched (step 2)."""
         where, params = self.erasure.conditions()
-        sql = "alter table sessions delete where site_id = {site_id:UInt32}"
+        touched = "site_id = {site_id:UInt32}"
         if not self.erasure.is_reset:
-            sql += f" and visit_id in (select visit_id from events where {where})"  # noqa: S608
-        await self._mutate("sessions", sql, params)
+            touched += f" and visit_id in (select visit_id from events where {where})"  # noqa: S608
+        await self._delete("sessions", touched, params)
 
     async def rewrite_sessions(self, plan: Plan, kept: Mapping[int, Visit]) -> None:
         """Write the visits touched as their other events say (step 3)."""
@@ -126,22 +127,18 @@ class Eraser:
             ("hits", "false"),
             ("events", f"name = {{engagement:String}} and {HOMELESS}"),
         ):
-            sql = (
-                f"alter table {table} delete where site_id = {{site_id:UInt32}}"
-                f" and (({await self.counts.meant(table)}) or ({also}))"
-            )
-            await self._mutate(table, sql, params | {"engagement": ENGAGEMENT})
+            meant = await self.counts.meant(table)
+            where = f"site_id = {{site_id:UInt32}} and (({meant}) or ({also}))"
+            await self._delete(table, where, params | {"engagement": ENGAGEMENT})
 
     async def delete_totals(self) -> None:
         """Delete imported totals of the days and pages meant; with a reset all, and their log."""
         found = self.erasure.totals_conditions()
         if found is None:
             return
-        await self._mutate(
-            "imported_totals", f"alter table imported_totals delete where {found[0]}", found[1]
-        )
+        await self._delete("imported_totals", *found)
         if self.erasure.is_reset:
-            await self._mutate("imports", f"alter table imports delete where {found[0]}", found[1])
+            await self._delete("imports", *found)
 
     async def mark_days(self) -> None:
         """Mark the days touched, so that no build of them is read any more (INGESTION 5.4)."""
@@ -167,11 +164,8 @@ class Eraser:
         params = {"site_id": self.erasure.site_id, "asked_ms": self.erasure.asked_ms}
         again = f"select distinct site_id, local_day {marked}"
         await self._command(f"insert into dirty_days (site_id, local_day) {again}", params)
-        sql = (
-            "alter table rollups delete where site_id = {site_id:UInt32}"
-            f" and local_day in (select local_day {marked})"
-        )
-        await self._mutate("rollups", sql, params)
+        days = f"site_id = {{site_id:UInt32}} and local_day in (select local_day {marked})"
+        await self._delete("rollups", days, params)
 
     async def renew(self, kept: Iterable[Visit]) -> tuple[list[Visit], list[Visit]]:
         """Tell how open visits of the site stand in ``sessions`` by now: changed, and ended."""
@@ -201,19 +195,13 @@ class Eraser:
             and (erasure.visitor is None or visit.visitor == erasure.visitor)
         )
 
-    async def _mutate(self, table: str, sql: str, params: Mapping[str, Any]) -> None:
+    async def _delete(self, table: str, where: str, params: Mapping[str, Any]) -> None:
         """Delete rows and wait until the table has no such work left; it may take long."""
-        await self._command(sql, params, settings=_MUTATING)
+        await self.lease.assure()
+        await asyncio.to_thread(delete_rows, self.store, table, where, params, settings=_MUTATING)
         pause_s, told = POLL_MIN_S, ""
-        while True:
-            rows = await self._query(
-                "select latest_fail_reason from system.mutations"
-                " where database = currentDatabase() and table = {table:String} and not is_done",
-                {"table": table},
-            )
-            if not rows:
-                return
-            why = next((reason for (reason,) in rows if reason), "")
+        while reasons := await asyncio.to_thread(unfinished, self.store, table):
+            why = next(filter(None, reasons), "")
             if why != told:
                 log.warning("shard %d: erasing from %s does not go on", self.shard, table)
                 told = why
@@ -221,11 +209,9 @@ class Eraser:
             pause_s = min(2 * pause_s, POLL_MAX_S)
             await self.lease.assure()
 
-    async def _command(
-        self, sql: str, params: Mapping[str, Any], settings: Mapping[str, Any] | None = None
-    ) -> None:
+    async def _command(self, sql: str, params: Mapping[str, Any]) -> None:
         await self.lease.assure()
-        await asyncio.to_thread(self.store.command, sql, params, settings=settings)
+        await asyncio.to_thread(self.store.command, sql, params)
 
     async def _query(
         self, sql: str, params: Mapping[str, Any] | None = None

@@ -16,6 +16,7 @@ from typing import Any, Self
 import orjson
 
 from edge.event import Event
+from edge.hits.hit import Hit
 
 CONTROL = b"c"
 """The field of a stream entry that holds a control message instead of an event."""
@@ -134,15 +135,16 @@ class Erasure:
         by = {"after": "ts", "before": "ts", "path": "path", "prop": "props", "visitor": "visitor"}
         return {"site_id", *(by[name] for name in self.chosen_by)}
 
-    def matches(self, event: Event) -> bool:
-        """Tell whether an event is meant."""
+    def matches(self, row: Event | Hit) -> bool:
+        """Tell whether an event or a hit is meant; a hit has no properties."""
+        props = row.props if isinstance(row, Event) else {}
         return (
-            event.site_id == self.site_id
-            and (self.after_ms is None or event.ts_ms >= self.after_ms)
-            and (self.before_ms is None or event.ts_ms < self.before_ms)
-            and (self.path is None or self._path.fullmatch(event.path) is not None)
-            and (self.prop is None or self._has(event.props, *self.prop))
-            and (self.visitor is None or event.visitor == self.visitor)
+            row.site_id == self.site_id
+            and (self.after_ms is None or row.ts_ms >= self.after_ms)
+            and (self.before_ms is None or row.ts_ms < self.before_ms)
+            and (self.path is None or self._path.fullmatch(row.path) is not None)
+            and (self.prop is None or self._has(props, *self.prop))
+            and (self.visitor is None or row.visitor == self.visitor)
         )
 
     @staticmethod

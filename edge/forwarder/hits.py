@@ -1,7 +1,8 @@
 """Hits from Redis to ClickHouse: one batch after another of each shard that this forwarder owns.
 
 Simpler than the way of events, because hits are best effort: no visits, no dead letters. The ids of
-a batch are recorded before it is inserted, so a batch that is repeated has the same token. The one
+a batch are recorded before it is inserted, so a batch that is repeated has the same token. Which
+erasures there are is asked after that, so whoever remembers one later sees the record. The one
 invariant: hits never hold up events; what the store refuses is counted and forgotten.
 """
 
@@ -16,6 +17,7 @@ from redis.exceptions import RedisError
 
 from edge.buffer.keys import ShardKeys
 from edge.buffer.scripts import connect, send_command
+from edge.forwarder.latecomers import Latecomers
 from edge.forwarder.visit import StreamId
 from edge.hits.hit import Hit, decode_hits
 from store.client import Store, StoreError, StoreUnavailable
@@ -102,7 +104,8 @@ class HitForwarder:
         if entries and not plan:
             first, last = entries[0][0], entries[-1][0]
             await self._redis.set(keys.hits_plan, b"%s %s" % (first, last))
-        hits = [hit for _, (_, raw) in entries for hit in _read(raw)]
+        late = await Latecomers.read(self._redis, keys)
+        hits = [hit for _, (_, raw) in entries for hit in _read(raw) if not late.has(hit)]
         if hits:
             await self._insert(hits, f"hits-{keys.tag}-{first.decode()}-{last.decode()}")
         async with self._redis.pipeline(transaction=True) as pipe:

@@ -18,6 +18,7 @@ from edge.forwarder.checkpoint import Outcome
 from edge.forwarder.entries import RawEntry, decode_entries, make_letter, read_body
 from edge.forwarder.erase import erased_columns
 from edge.forwarder.erasure import Erasure
+from edge.forwarder.latecomers import Latecomers
 from edge.forwarder.plan import Plan
 from edge.forwarder.visit import Visit
 from edge.forwarder.visits import Batch, Visits
@@ -34,13 +35,22 @@ class Prepared:
     is_repeat: bool
 
 
-def prepare(plan: Plan, recorded: bytes, raw: list[RawEntry], visits: Visits) -> Prepared:
-    """Make a plan's rows and the states after it; ``visits`` moves on."""
+def prepare(
+    plan: Plan, recorded: bytes, raw: list[RawEntry], visits: Visits, late: Latecomers
+) -> Prepared:
+    """Make a plan's rows and the states after it; ``visits`` moves on.
+
+    Events that an erasure meant before they came are none: they only count as erased.
+    """
     events, dead = decode_entries(raw)
     if plan.refused:
         events, dead = [], [make_letter(plan.first, read_body(raw[0][1]), plan.refused)]
+    erased: Counter[str] = Counter()
     for at, event in events:
-        visits.place(at, event)
+        if late.has(event):
+            erased[f"{event.site_id}:erased"] += 1
+        else:
+            visits.place(at, event)
     batch = visits.end_batch()
     shard, session_rows = visits.shard, len(batch.before) + len(batch.after)
     events_of = event_columns(batch, shard, plan.generation)
@@ -50,7 +60,7 @@ def prepare(plan: Plan, recorded: bytes, raw: list[RawEntry], visits: Visits) ->
         "sessions": session_columns(batch, shard, plan.generation),
         "batches": marker_columns(plan, shard, len(events_of["ts"]), session_rows),
     }
-    outcome = Outcome(plan.last, visits.watermark_ms, batch, dead, plan.data)
+    outcome = Outcome(plan.last, visits.watermark_ms, batch, dead, plan.data, erased)
     return Prepared(plan, recorded, rows, outcome, is_repeat=False)
 
 

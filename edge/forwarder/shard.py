@@ -38,6 +38,7 @@ from edge.forwarder.batches import marker_columns
 from edge.forwarder.checkpoint import Checkpoint, ShardStopped
 from edge.forwarder.entries import RawEntry, decode_entries, parse_ids
 from edge.forwarder.erase import Eraser, Phase
+from edge.forwarder.latecomers import Latecomers, wait_for_hits
 from edge.forwarder.lease import Lease
 from edge.forwarder.plan import BATCH_FORMAT, KNOWN_FORMATS, Plan
 from edge.forwarder.prepare import Prepared, prepare, prepare_erased
@@ -78,6 +79,7 @@ class ShardWriter:
         self.done = StreamId(0, 0)
         """The last entry that is stored."""
         self._keys = ShardKeys.of(shard)
+        self._redis = redis
         self._stream = ShardStream(redis, self._keys)
         self._store = store
         self._lease = lease
@@ -87,6 +89,7 @@ class ShardWriter:
         self._data_epoch = 0
         self._is_new = False
         self._visits = Visits(shard, 0)
+        self._late = Latecomers()
         self._found_plan: bytes | None = None
         self._prepared: Prepared | None = None
         self._suspect: StreamId | None = None
@@ -110,6 +113,7 @@ class ShardWriter:
         self._is_new = loaded.is_new
         self._found_plan = loaded.plan
         self._visits = Visits(self.shard, loaded.generation, loaded.watermark_ms, loaded.visits)
+        self._late = await Latecomers.read(self._redis, self._keys)
 
     async def forward(self) -> Prepared | None:
         """Write one batch and return it; None if there is nothing to write.
@@ -177,7 +181,9 @@ class ShardWriter:
                 self._found_plan = None
                 return True
             try:
-                prepared = await asyncio.to_thread(prepare, plan, recorded, raw, self._visits)
+                prepared = await asyncio.to_thread(
+                    prepare, plan, recorded, raw, self._visits, self._late
+                )
             except _BAD_EVENT as error:
                 refusal = DataRefused(0, f"no rows can be made of it: {type(error).__name__}")
                 await self._narrow(plan, recorded, refusal)
@@ -223,6 +229,10 @@ class ShardWriter:
         """Carry an erasure out as far as it is not; what is left to do is its commit."""
         eraser = self._eraser(entry)
         site_id = eraser.erasure.site_id
+        self._late = await Latecomers.with_one_more(
+            self._redis, self._keys, plan.first, eraser.erasure
+        )
+        await wait_for_hits(self._redis, self._keys, self._lease.assure)
         kept = [visit for visit in self._visits.kept() if visit.site_id == site_id]
         if not await self._is_stored(plan):
             if plan.phase == Phase.COUNTED:

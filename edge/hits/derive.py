@@ -184,9 +184,10 @@ def _is_page(status: int) -> bool:
     return 200 <= status < 300 or status >= _FIRST_ERROR  # noqa: PLR2004 - HTTP's own numbers.
 
 
-def _named(headers: Fields) -> tuple[tuple[bytes, bytes], ...]:
-    pairs = zip(keys_of(headers), headers, strict=True)
-    return tuple((key, field[1]) for key, field in pairs if key not in _SECRETS)
+def _named(headers: Fields) -> dict[bytes, bytes]:
+    """Map names to first values."""
+    pairs = zip(reversed(keys_of(headers)), reversed(headers), strict=True)
+    return {key: field[1] for key, field in pairs if key not in _SECRETS}
 
 
 def _linked_from(draft: Draft) -> str:

@@ -11,7 +11,6 @@ import logging
 import time
 from collections import Counter as Tally
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from prometheus_client import Counter
@@ -140,7 +139,7 @@ class HitRecorder:
                 return
             context = await views.context_of(sender)
             if not refusal_of(asked) and noted.served.outcome != Kind.SCRIPT:
-                context = replace(context, pace=self._pace)
+                context = context._replace(pace=self._pace)
             hit = derive_hit(noted.served, sender, context)
         except Exception as error:  # noqa: BLE001 - the rim: the page was served long ago.
             log.error("a hit could not be made: %s", place_of(error))  # noqa: TRY400 - no trace.

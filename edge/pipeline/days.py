@@ -7,6 +7,7 @@ where the day before it ends, also where clocks change.
 
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from edge.sites import SaltPeriod
@@ -16,11 +17,32 @@ GRACE_MS = 3_600_000
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _ONE_DAY = timedelta(days=1)
+_MINUTE_MS = 60_000
 
 
 def local_day(ts_ms: int, zone: ZoneInfo) -> date:
     """Find the local date of a moment."""
     return datetime.fromtimestamp(ts_ms / 1_000, zone).date()
+
+
+class Moment(NamedTuple):
+    """Where in a site's days something happened; ``number`` counts days from 1970-01-01."""
+
+    day: date
+    number: int
+    is_first_hour: bool
+
+
+def moment_of(ts_ms: int, zone: ZoneInfo) -> Moment:
+    """Place a moment; days and their first hours have begun on a whole minute since 1972."""
+    return _minute(ts_ms // _MINUTE_MS, zone)
+
+
+@lru_cache(maxsize=4_096)
+def _minute(minute: int, zone: ZoneInfo) -> Moment:
+    ts_ms = minute * _MINUTE_MS
+    day = local_day(ts_ms, zone)
+    return Moment(day, days_since_epoch(day), ts_ms - day_start_ms(day, zone) < GRACE_MS)
 
 
 @lru_cache(maxsize=4_096)

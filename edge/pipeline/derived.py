@@ -5,9 +5,8 @@ a page view makes one, at most one, and it says nothing of the visitor beyond th
 not interactive, so it does not turn a bounce into a visit that did something.
 """
 
-from urllib.parse import urlsplit
-
 from edge.event import PAGEVIEW, Beacon
+from edge.page_url import split_page
 from edge.sites import Site
 from rules.matcher import plain_path
 
@@ -16,7 +15,7 @@ def derive_event(beacon: Beacon, site: Site) -> Beacon | None:
     """Give the event that comes with a page view, or None."""
     if beacon.name != PAGEVIEW:
         return None
-    rule = site.policy.event_of(plain_path(urlsplit(beacon.url).path) or "/")
+    rule = site.policy.event_of(plain_path(split_page(beacon.url).path) or "/")
     if rule is None:
         return None
     return Beacon(

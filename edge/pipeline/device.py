@@ -6,6 +6,7 @@ pixels.
 """
 
 import re
+from functools import lru_cache
 
 from edge.pipeline.draft import Draft
 
@@ -27,12 +28,20 @@ def put_screen(draft: Draft) -> None:
 
 def put_language(draft: Draft) -> None:
     """Set the first accepted language, without its region."""
-    match = _LANGUAGE.match(draft.context.headers.get(b"accept-language", b""))
-    draft.language = match.group(1).lower().decode() if match else ""
+    draft.language = _language(draft.context.headers.get(b"accept-language", b""))
+
+
+@lru_cache(maxsize=1_024)
+def _language(accepted: bytes) -> str:
+    match = _LANGUAGE.match(accepted)
+    return match.group(1).lower().decode() if match else ""
 
 
 def screen_class(viewport_px: int) -> str:
     """Sort a width into a class; an unknown one has none."""
     if viewport_px <= 0:
         return ""
-    return next((name for below_px, name in SCREENS if viewport_px < below_px), _WIDEST)
+    for below_px, name in SCREENS:
+        if viewport_px < below_px:
+            return name
+    return _WIDEST

@@ -6,7 +6,7 @@ lives for one run of the steps; only ``to_event`` leaves it, and that carries no
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from edge.event import Address, Beacon, Event, Sender
 from edge.pipeline.pace import Pace
@@ -53,8 +53,7 @@ class Devices(Protocol):
         """Give what is known of an agent; never raises."""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What the steps may look things up in, the same for all events of one request.
 
     ``headers`` maps lower-case names to first values; ``salts`` maps the local days that the
@@ -78,85 +77,90 @@ class Context:
     """Tells whether enough share a city (``edge.pipeline.cities``); None: no city is kept."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Draft:
-    """One event in the making."""
+    """One event in the making.
+
+    What no step has set is the class's own default, so that a draft costs what it is given.
+    """
 
     beacon: Beacon
     sender: Sender
     context: Context
-    params: dict[str, str] = field(default_factory=dict)
+    params: dict[str, str] = field(init=False, default_factory=dict)
     """The page's query parameters, first values; the steps keep only listed ones."""
-    place: Place = Place()
-    device: Device = Device()
-    is_first_hour: bool = False
-    category: str = ""
-    ts_ms: int = 0
-    local_day: int = 0
-    visitor: int = 0
-    previous: int = 0
-    hostname: str = ""
-    path: str = ""
-    name: str = ""
-    props: dict[str, str] = field(default_factory=dict)
-    referrer: str = ""
-    source: str = ""
-    channel: str = ""
-    utm_source: str = ""
-    utm_medium: str = ""
-    utm_campaign: str = ""
-    utm_content: str = ""
-    utm_term: str = ""
-    click_id: str = ""
-    screen: str = ""
-    language: str = ""
-    bot: str = ""
-    operator: str = ""
-    evidence: int = 0
-    load_id: int = 0
-    is_first: bool = False
+    props: dict[str, str] = field(init=False, default_factory=dict)
+    place: Place = field(init=False, default=Place())
+    device: Device = field(init=False, default=Device())
+    is_first_hour: bool = field(init=False, default=False)
+    category: str = field(init=False, default="")
+    ts_ms: int = field(init=False, default=0)
+    local_day: int = field(init=False, default=0)
+    visitor: int = field(init=False, default=0)
+    previous: int = field(init=False, default=0)
+    hostname: str = field(init=False, default="")
+    path: str = field(init=False, default="")
+    name: str = field(init=False, default="")
+    referrer: str = field(init=False, default="")
+    source: str = field(init=False, default="")
+    channel: str = field(init=False, default="")
+    utm_source: str = field(init=False, default="")
+    utm_medium: str = field(init=False, default="")
+    utm_campaign: str = field(init=False, default="")
+    utm_content: str = field(init=False, default="")
+    utm_term: str = field(init=False, default="")
+    click_id: str = field(init=False, default="")
+    screen: str = field(init=False, default="")
+    language: str = field(init=False, default="")
+    bot: str = field(init=False, default="")
+    operator: str = field(init=False, default="")
+    evidence: int = field(init=False, default=0)
+    load_id: int = field(init=False, default=0)
+    is_first: bool = field(init=False, default=False)
 
     def to_event(self) -> Event:
-        """Give the finished event."""
+        """Give the finished event; its values stand in the order of its fields."""
         beacon, place, device = self.beacon, self.place, self.device
         revenue = beacon.revenue
-        return Event(
-            site_id=self.sender.site.id,
-            ts_ms=self.ts_ms,
-            local_day=self.local_day,
-            visitor=self.visitor,
-            previous=self.previous,
-            name=self.name or beacon.name,
-            interactive=beacon.interactive,
-            hostname=self.hostname,
-            path=self.path,
-            props=self.props,
-            revenue_minor=revenue.minor if revenue else 0,
-            currency=revenue.currency if revenue else "",
-            engaged_ms=beacon.engaged_ms,
-            scroll=beacon.scroll,
-            load_id=self.load_id,
-            is_first=self.is_first,
-            referrer=self.referrer,
-            source=self.source,
-            channel=self.channel,
-            utm_source=self.utm_source,
-            utm_medium=self.utm_medium,
-            utm_campaign=self.utm_campaign,
-            utm_content=self.utm_content,
-            utm_term=self.utm_term,
-            click_id=self.click_id,
-            country=place.country,
-            region=place.region,
-            city=place.city,
-            browser=device.browser,
-            browser_version=device.browser_version,
-            os=device.os,
-            os_version=device.os_version,
-            device=device.device,
-            screen=self.screen,
-            language=self.language,
-            bot=self.bot,
-            operator=self.operator,
-            evidence=self.evidence,
+        return Event._make(
+            (
+                self.sender.site.id,
+                self.ts_ms,
+                self.local_day,
+                self.visitor,
+                self.previous,
+                self.name or beacon.name,
+                beacon.interactive,
+                self.hostname,
+                self.path,
+                self.props,
+                revenue.minor if revenue else 0,
+                revenue.currency if revenue else "",
+                beacon.engaged_ms,
+                beacon.scroll,
+                self.load_id,
+                self.is_first,
+                self.referrer,
+                self.source,
+                self.channel,
+                self.utm_source,
+                self.utm_medium,
+                self.utm_campaign,
+                self.utm_content,
+                self.utm_term,
+                self.click_id,
+                place.country,
+                place.region,
+                place.city,
+                device.browser,
+                device.browser_version,
+                device.os,
+                device.os_version,
+                device.device,
+                self.screen,
+                self.language,
+                self.bot,
+                self.operator,
+                self.evidence,
+            )
         )

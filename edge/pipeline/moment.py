@@ -5,7 +5,7 @@ reports. The one invariant: no client's clock is ever believed.
 """
 
 from edge.outcomes import DropReason
-from edge.pipeline.days import GRACE_MS, day_start_ms, days_since_epoch, local_day
+from edge.pipeline.days import moment_of
 from edge.pipeline.draft import Draft
 
 MAX_AGE_MS = 86_400_000
@@ -18,12 +18,8 @@ def drop_too_old(draft: Draft) -> DropReason | None:
 
 def put_moment(draft: Draft) -> None:
     """Set the time, the local day, and whether that day was in its first hour."""
-    zone = draft.sender.site.zone
-    ts_ms = draft.context.now_ms - max(draft.beacon.age_ms, 0)
-    day = local_day(ts_ms, zone)
-    draft.ts_ms = ts_ms
-    draft.local_day = days_since_epoch(day)
-    draft.is_first_hour = ts_ms - day_start_ms(day, zone) < GRACE_MS
+    draft.ts_ms = draft.context.now_ms - max(draft.beacon.age_ms, 0)
+    _, draft.local_day, draft.is_first_hour = moment_of(draft.ts_ms, draft.sender.site.zone)
 
 
 def drop_day_without_salt(draft: Draft) -> DropReason | None:

@@ -17,6 +17,7 @@ from datetime import date
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from edge.page_url import forget_pages
 from edge.pipeline.days import day_start_ms, salt_end_ms
 from edge.sites import SaltPeriod
 
@@ -27,11 +28,15 @@ _PR_SET_DUMPABLE = 4
 
 
 class SaltsUnavailable(Exception):  # noqa: N818 - a state of the world, told to senders as 503.
-    """The store cannot be asked now; the sender may try again after ``retry_after_s``."""
+    """The store cannot be asked now; the sender may try again after ``retry_after_s``.
 
-    def __init__(self, why: str, retry_after_s: int = 5) -> None:
+    ``opens_in_s``: after so many seconds it is known to answer; 0 where nobody knows.
+    """
+
+    def __init__(self, why: str, retry_after_s: int = 5, opens_in_s: int = 0) -> None:
         super().__init__(why)
         self.retry_after_s = retry_after_s
+        self.opens_in_s = opens_in_s
 
 
 class Salts(Protocol):
@@ -67,9 +72,10 @@ def is_due(day: date, zone: ZoneInfo, now_ms: int, period: SaltPeriod = SaltPeri
 
 
 async def keep_expiring(salts: Salts, now_ms: Callable[[], int], stop: asyncio.Event) -> None:
-    """Wipe ended salts until stopped, also on an edge without any traffic."""
+    """Wipe ended salts, and what is remembered of URLs, until stopped; also without any traffic."""
     while not stop.is_set():
         salts.expire(now_ms())
+        forget_pages()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), EXPIRY_INTERVAL_S)
 

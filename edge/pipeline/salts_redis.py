@@ -40,7 +40,8 @@ _MINT = """
 local known = redis.call('GET', KEYS[1])
 if known then return known end
 local uptime = string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(%d+)')
-if tonumber(uptime) < tonumber(ARGV[3]) then return false end
+local left = tonumber(ARGV[3]) - tonumber(uptime)
+if left > 0 then return left end
 redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EXAT', ARGV[2])
 return ARGV[1]
 """
@@ -81,6 +82,7 @@ class RedisSalts:
         self._now_ms = now_ms
         self._random_bytes = random_bytes
         self._cache: dict[str, tuple[bytes, int]] = {}
+        self._asking: dict[str, asyncio.Task[bytes]] = {}
         self._run_id = ""
         self._offset_ms = 0
         self._seen_at_ms = 0
@@ -138,9 +140,7 @@ class RedisSalts:
         if not is_due(day, zone, store_ms, period):
             return None
         end_ms = salt_end_ms(day, zone, period)
-        salt = await self._find_or_mint(key, end_ms)
-        self._cache[key] = (salt, end_ms)
-        return salt
+        return await self._find_together(key, end_ms)
 
     def expire(self, now_ms: int) -> int:
         """Forget ended salts; the store forgets its own by ``EXAT``."""
@@ -175,6 +175,19 @@ class RedisSalts:
             clock, server = await pipe.execute()
         return clock, server
 
+    async def _find_together(self, key: str, end_ms: int) -> bytes:
+        """Ask once for all that wait for a salt: an edge that begins is asked by everybody."""
+        asking = self._asking.get(key)
+        if asking is None:
+            asking = self._asking[key] = asyncio.create_task(self._find_or_mint(key, end_ms))
+            asking.add_done_callback(lambda done: self._asked(key, done))
+        return await asyncio.shield(asking)
+
+    def _asked(self, key: str, done: asyncio.Task[bytes]) -> None:
+        del self._asking[key]
+        if not done.cancelled():
+            done.exception()  # Also where everybody who waited has left.
+
     async def _find_or_mint(self, key: str, end_ms: int) -> bytes:
         salt = self._random_bytes(SALT_BYTES)
         arguments = (salt, end_ms // 1_000, self._give_back_s)
@@ -182,8 +195,9 @@ class RedisSalts:
             found = await self._redis.eval(_MINT, 1, key, *arguments)
         except (RedisError, OSError) as error:
             raise SaltsUnavailable(f"the salt store: {type(error).__name__}") from None
-        if found is None:
-            raise SaltsUnavailable("the salt store has just started", self._give_back_s)
+        if isinstance(found, int):
+            raise SaltsUnavailable("the salt store has just started", found, opens_in_s=found)
+        self._cache[key] = (bytes(found), end_ms)
         return bytes(found)
 
     async def _give_back(self) -> None:

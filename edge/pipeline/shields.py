@@ -4,9 +4,8 @@ The rules are compiled in ``rules.policy``. The one invariant: a shield looks at
 itself saw or at the page's address as sent, before anything is masked, and keeps nothing of it.
 """
 
-from urllib.parse import urlsplit
-
 from edge.outcomes import DropReason
+from edge.page_url import split_page
 from edge.pipeline.draft import Draft
 from rules.matcher import plain_path
 from rules.model import Subject
@@ -29,7 +28,7 @@ def drop_shielded_path(draft: Draft) -> DropReason | None:
     policy = draft.sender.site.policy
     if not policy.has_shields(Subject.PATHS):
         return None
-    path = plain_path(urlsplit(draft.beacon.url).path) or "/"
+    path = plain_path(split_page(draft.beacon.url).path) or "/"
     return None if policy.admits(Subject.PATHS, path) else DropReason.SHIELDED_PATH
 
 

@@ -55,10 +55,13 @@ def watch(session: Session, acting: Callable[[], Actor], now: Callable[[], datet
 
 
 def record_of_store(
-    session: Session, *, act: str, subject: str, site_id: int, at: datetime
+    session: Session, *, act: str, subject: str, site_id: int, at: datetime, kind: str = "imports"
 ) -> None:
-    """Record a change of rows that are the store's and no table of this database: an import."""
-    row = {"act": act, "kind": "imports", "subject": subject[:200], "site_id": site_id}
+    """Record what was done to rows that are the store's and no table of this database.
+
+    Imports come and go; ``events`` are downloaded.
+    """
+    row = {"act": act, "kind": kind, "subject": subject[:200], "site_id": site_id}
     _write(session, [row | {"before": None, "after": None}], acting_now, at)
 
 

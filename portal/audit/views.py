@@ -30,7 +30,9 @@ from portal.sites.access import site_or_stop
 from portal.teams.rights import Right
 
 blueprint = Blueprint("audit", __name__)
-ACTS = (N_("added"), N_("changed"), N_("removed"))
+ACTS = (N_("added"), N_("changed"), N_("removed"), N_("downloaded"))
+OF_STORE = {"events", "imports"}
+"""Kinds of what is recorded that are no tables of the accounts."""
 VIAS = (N_("portal"), N_("api"), N_("command"))
 """What acts and ways are called; each is its own value."""
 MAX_PAGE = 10_000
@@ -100,7 +102,7 @@ def _page(site: Site | None) -> str:
         choices={
             "via": [via.value for via in Via],
             "act": ACTS,
-            "kind": sorted(Base.metadata.tables),
+            "kind": sorted(OF_STORE | set(Base.metadata.tables)),
         },
     )
 

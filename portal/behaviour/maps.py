@@ -1,12 +1,15 @@
 """Maps of a page as a drawing: cells of clicks, or bands of what was reached, with their strength.
 
-Pure. Sizes are those of a drawing that is 100 wide. The one invariant: a map draws the cells that
+Sizes are those of a drawing that is 100 wide. The one invariant: a map draws the cells that
 the answer has, each once.
 """
 
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
+
+from portal.language import _
+from portal.writing import number, percent
 
 WIDTH = 100
 _FAINTEST = 0.18
@@ -37,7 +40,7 @@ def click_map(answer: dict[str, Any]) -> PageMap:
     grid = answer["meta"]["grid"]
     side = WIDTH / grid["columns"]
     cells = [cell for row in answer["results"] for cell in row["grid"]]
-    most = max((count for _, _, count in cells), default=1)
+    most = max((cell[2] for cell in cells), default=1)
     spots = tuple(
         Spot(
             round(column * side, 3),
@@ -45,7 +48,7 @@ def click_map(answer: dict[str, Any]) -> PageMap:
             round(side, 3),
             round(side, 3),
             round(_FAINTEST + (1 - _FAINTEST) * sqrt(count / most), 2),
-            f"{count}",
+            number(count),
         )
         for column, line, count in cells
     )
@@ -63,7 +66,7 @@ def scroll_map(row: dict[str, Any]) -> PageMap:
             WIDTH,
             round(side, 3),
             round(reached / 100, 3),
-            f"{reached:g} % · {seconds:g} s",
+            f"{percent(reached)} · {_('%(seconds)s s', seconds=number(seconds))}",
         )
         for place, (reached, seconds) in enumerate(bands)
     )

@@ -100,5 +100,5 @@ def shown(value: Value, unit: str) -> str:
 
 def _milliseconds(value: float) -> str:
     if value >= _SECOND_MS:
-        return _("%(value)s s", value=decimals(value / _SECOND_MS, 1))
+        return _("%(value)s s", value=decimals(value / _SECOND_MS, 2))
     return _("%(value)s ms", value=number(value))

@@ -1,6 +1,7 @@
 """Series of numbers as the page draws them: data of the main graph, points of a sparkline.
 
-Pure. The chart itself is drawn by ``static/js/chart.js``; without scripts the table stands.
+Pure. The chart is drawn by ``portal.dashboard.still``, and again by ``static/js/chart.js`` for who
+points at it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 from portal.dashboard.figures import Figure, Value, plain, short
 from portal.dashboard.state import State
+from portal.dashboard.still import Scale, Still, draw_still, scale_of, tick_every
 from portal.language import _
 from portal.writing import long_day, month, short_day
 from store.query.model import Result
@@ -40,6 +42,22 @@ class Graph:
         values = [plain(value) or 0 for value in self.values[metric]]
         return sparkline(values[:-1] if self.present and len(values) > 2 else values)  # noqa: PLR2004 - a line is left
 
+    def still(self, metric: str) -> Still:
+        """Draw a metric for the page itself."""
+        now, before = self.values[metric], self.before.get(metric, [])
+        return draw_still(
+            self.labels,
+            [plain(value) for value in now],
+            [plain(value) for value in before],
+            self._scale(metric),
+            present=self.present,
+            notes={note["at"] for note in self.notes},
+        )
+
+    def _scale(self, metric: str) -> Scale:
+        before = self.before.get(metric, [])[: len(self.labels)]
+        return scale_of(self.values[metric], before, self.figures[metric].unit)
+
     def data(self, metric: str) -> dict[str, Any]:
         """Write the graph for the script, plain JSON."""
         return {
@@ -50,15 +68,19 @@ class Graph:
             "notes": self.notes,
             "beforeTitles": self.before_labels,
             "present": self.present,
+            "tickEvery": tick_every(len(self.labels)),
             "series": [self._series(self.figures[name]) for name in self.values],
         }
 
     def _series(self, figure: Figure) -> dict[str, Any]:
         now, before = self.values[figure.metric], self.before.get(figure.metric)
+        scale = self._scale(figure.metric)
         return {
             "metric": figure.metric,
             "label": _(figure.label),
-            "unit": figure.unit,
+            "top": scale.top,
+            "step": scale.step,
+            "levels": scale.texts,
             "values": [plain(value) for value in now],
             "text": [short(value, figure.unit) for value in now],
             "before": None if before is None else [plain(value) for value in before],

@@ -12,6 +12,10 @@ from portal.language import N_, _
 from portal.sites.fields import FieldError
 
 MAX_TEXT = 2_000
+FILE_KINDS = {
+    "ndjson": N_("NDJSON: a line for each event, as an import reads it, without bots"),
+    "parquet": N_("Parquet: every column of every row"),
+}
 _VISITOR = re.compile(r"[0-9]{1,20}")
 _UNTIL_2_64 = 1 << 64
 
@@ -27,6 +31,18 @@ class EraseForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     visitor = StringField(N_("Visitor number"))
     everything = BooleanField(N_("All of it: every number of this site"))
     reason = StringField(N_("Why"))
+
+
+class DownloadForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
+    """Which raw events somebody wants: those that meet all conditions that are filled in."""
+
+    first = StringField(N_("From the day"))
+    last = StringField(N_("To the day"))
+    path = StringField(N_("Pages"))
+    prop = StringField(N_("Property"))
+    value = StringField(N_("Its value"))
+    visitor = StringField(N_("Visitor number"))
+    form = StringField(N_("Kind of file"), default="ndjson")
 
 
 class HoldForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
@@ -46,10 +62,26 @@ class PrivacyForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
 
 
 def read_chosen(form: EraseForm, zone: str) -> Chosen:
+    """Read what is to go.
+
+    Raises:
+        FieldError: A condition is wrong, none is filled in, or one beside everything.
+    """
+    chosen = read_conditions(form, zone)
+    if len(_text(form, "reason", MAX_REASON)) > MAX_REASON:
+        raise FieldError("reason", _("At most %(max_reason)s characters.", max_reason=MAX_REASON))
+    if chosen.is_all and not form.everything.data:
+        raise FieldError("first", _("Say what shall go: fill in at least one of these."))
+    if form.everything.data and not chosen.is_all:
+        raise FieldError("first", _("Everything goes, or what meets the conditions: not both."))
+    return chosen
+
+
+def read_conditions(form: EraseForm | DownloadForm, zone: str) -> Chosen:
     """Read the conditions; days are whole days of the site.
 
     Raises:
-        FieldError: One is wrong, none is filled in, or one beside everything.
+        FieldError: One is wrong.
     """
     first, last = _day(form, "first"), _day(form, "last")
     if first and last and last < first:
@@ -60,9 +92,7 @@ def read_chosen(form: EraseForm, zone: str) -> Chosen:
     visitor = _text(form, "visitor", 20)
     if visitor and (not _VISITOR.fullmatch(visitor) or int(visitor) >= _UNTIL_2_64):
         raise FieldError("visitor", _("Type the number as the opt-out page shows it."))
-    if len(_text(form, "reason", MAX_REASON)) > MAX_REASON:
-        raise FieldError("reason", _("At most %(max_reason)s characters.", max_reason=MAX_REASON))
-    chosen = Chosen(
+    return Chosen(
         after_ms=_midnight_ms(first, zone) if first else None,
         before_ms=_midnight_ms(last + timedelta(days=1), zone) if last else None,
         path=_text(form, "path", 2_000) or None,
@@ -70,21 +100,16 @@ def read_chosen(form: EraseForm, zone: str) -> Chosen:
         value=value or None,
         visitor=int(visitor) if visitor else None,
     )
-    if chosen.is_all and not form.everything.data:
-        raise FieldError("first", _("Say what shall go: fill in at least one of these."))
-    if form.everything.data and not chosen.is_all:
-        raise FieldError("first", _("Everything goes, or what meets the conditions: not both."))
-    return chosen
 
 
-def _text(form: EraseForm, name: str, most: int) -> str:
+def _text(form: EraseForm | DownloadForm, name: str, most: int) -> str:
     text = (form[name].data or "").strip()
     if len(text) > most:
         raise FieldError(name, _("At most %(most)s characters.", most=most))
     return text
 
 
-def _day(form: EraseForm, name: str) -> date | None:
+def _day(form: EraseForm | DownloadForm, name: str) -> date | None:
     text = (form[name].data or "").strip()
     return read_day(name, text) if text else None
 

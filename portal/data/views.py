@@ -1,4 +1,4 @@
-"""The page of a site's data: how much there is, holds, and erasing a part or all of it.
+"""The page of a site's data: how much there is, raw events as a file, holds, and erasing.
 
 Erasing is asked for here and carried out by the writer of the site's shard (``statflow.erasing``).
 It takes two steps: first it is counted what would go, then the site's name has to be typed. The one
@@ -6,16 +6,24 @@ invariant: nothing is asked for without the name, and nothing at all under a hol
 """
 
 import logging
-from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
 from portal.accounts.signin import me
 from portal.config import here
 from portal.data.certificates import TABLES
-from portal.data.forms import EraseForm, HoldForm, read_chosen, read_day
+from portal.data.download import give_events
+from portal.data.forms import (
+    FILE_KINDS,
+    DownloadForm,
+    EraseForm,
+    HoldForm,
+    read_chosen,
+    read_conditions,
+    read_day,
+)
 from portal.data.holds import hold_of, holds_of, last_day_of, lift_hold, refuse_held, set_hold
 from portal.data.requests import Chosen, ask_erasure, requests_of
 from portal.language import N_, _
@@ -51,11 +59,19 @@ def only_signed_in() -> None:
 @needs(Right.EDIT_SITE)
 def page(host: str) -> ResponseReturnValue:
     """Show what is kept, holds, and what was erased."""
-    return _page(site_or_stop(host), EraseForm(), HoldForm())
+    return _page(site_or_stop(host))
 
 
-def _page(site: Site, erase: EraseForm, hold: HoldForm, **more: Any) -> ResponseReturnValue:
-    now = here().now()
+def _page(
+    site: Site,
+    erase: EraseForm | None = None,
+    hold: HoldForm | None = None,
+    download: DownloadForm | None = None,
+) -> ResponseReturnValue:
+    """Show the page; forms that were not sent are as they begin."""
+    now, blank = here().now(), {"formdata": None}
+    erase, hold = erase or EraseForm(**blank), hold or HoldForm(**blank)
+    download = download or DownloadForm(prefix="raw-", **blank)
     shown = render_template(
         "data/page.html",
         site=site,
@@ -64,19 +80,21 @@ def _page(site: Site, erase: EraseForm, hold: HoldForm, **more: Any) -> Response
         hold=hold_of(reading(), site.id, now),
         holds=holds_of(reading(), site.id),
         requests=requests_of(reading(), site.id),
-        may_erase=_may_erase(site),
+        may_erase=_may(site, Right.ERASE_DATA),
+        may_download=_may(site, Right.DOWNLOAD_EVENTS),
         now=now,
         last_day=lambda held: last_day_of(held, site.timezone),
         by=lambda asked: ", ".join(_(_WORDS[name]) for name in asked.chosen),
         erase_form=erase,
         hold_form=hold,
-        **more,
+        download_form=download,
+        file_kinds=FILE_KINDS,
     )
-    return shown, 422 if erase.errors or hold.errors else 200
+    return shown, 422 if erase.errors or hold.errors or download.errors else 200
 
 
-def _may_erase(site: Site) -> bool:
-    return site.id in {s.id for s in sites_with(reading(), me().id, Right.ERASE_DATA)}
+def _may(site: Site, right: Right) -> bool:
+    return site.id in {s.id for s in sites_with(reading(), me().id, right)}
 
 
 def _stored(site: Site) -> list[Stored] | None:
@@ -89,6 +107,21 @@ def _stored(site: Site) -> list[Stored] | None:
         return None
 
 
+@blueprint.post("/download")
+@needs(Right.DOWNLOAD_EVENTS)
+def download(host: str) -> ResponseReturnValue:
+    """Give raw events as a file, piece by piece; who took which is recorded first."""
+    site, form = site_or_stop(host), DownloadForm(prefix="raw-")
+    try:
+        chosen = read_conditions(form, site.timezone)
+    except FieldError as error:
+        complain(form, error.field, str(error))
+        return _page(site, download=form)
+    if form.form.data not in FILE_KINDS:
+        abort(400)
+    return give_events(site, chosen, form.form.data)
+
+
 @blueprint.post("/erase")
 @needs(Right.ERASE_DATA)
 def erase(host: str) -> ResponseReturnValue:
@@ -99,7 +132,7 @@ def erase(host: str) -> ResponseReturnValue:
         refuse_held(reading(), site.id, here().now())
     except FieldError as error:
         complain(form, error.field, str(error))
-        return _page(site, form, HoldForm(formdata=None))
+        return _page(site, form)
     if "confirm" not in request.form:
         return _preview(site, form, chosen)
     if request.form["confirm"].strip().lower() != site.host:
@@ -157,7 +190,7 @@ def hold(host: str) -> ResponseReturnValue:
             set_hold(session, own, last, form.reason.data or "", here().now())
     except FieldError as error:
         complain(form, error.field, str(error))
-        return _page(site, EraseForm(formdata=None), form)
+        return _page(site, hold=form)
     flash(
         _(
             "Held: nothing of %(host)s goes up to %(isoformat)s.",

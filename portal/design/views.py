@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from portal.config import here
 from portal.needs import Who, needs
-from portal.page import STATIC
+from portal.styles import STATIC
 
 blueprint = Blueprint("design", __name__)
 _TOKEN = re.compile(r"--([a-z0-9-]+): light-dark")

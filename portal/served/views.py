@@ -15,6 +15,7 @@ from portal.behaviour.tables import Cell, Column, Row, Table, cell, filled, metr
 from portal.language import N_, _
 from portal.needs import needs
 from portal.teams.rights import Right
+from store.query.dimensions import DIRECT_NONE
 
 blueprint = Blueprint("served", __name__, url_prefix="/sites/<host>/edge")
 
@@ -181,16 +182,16 @@ def answers(host: str) -> ResponseReturnValue:
                 _("Broken links"),
                 _("Address that is not there"),
                 BROKEN,
-                help=_(
-                    "Answered 404 or 410. Direct: typed, a bookmark, or a page that says nothing."
-                ),
+                help=_("Answered 404 or 410. Without a link: typed, a bookmark, or a silent page."),
                 empty=_("Nobody met a missing page."),
             ),
             broken,
             lambda found: Row(
                 found["dimensions"][0],
                 metric_cells(BROKEN, found["metrics"]),
-                _("linked from %(page)s", page=found["dimensions"][1]),
+                _("asked for without a link")
+                if found["dimensions"][1] == DIRECT_NONE
+                else _("linked from %(page)s", page=found["dimensions"][1]),
             ),
         ),
         filled(

@@ -32,6 +32,7 @@ class Right(StrEnum):
     DELETE_TEAM = "delete_team"
     SEE_CHANGES = "see_changes"
     ERASE_DATA = "erase_data"
+    DOWNLOAD_EVENTS = "download_events"
 
 
 MEANINGS: dict[Right, str] = {
@@ -42,6 +43,7 @@ MEANINGS: dict[Right, str] = {
     Right.MOVE_SITE: N_("Move a site to another team in which one may add sites"),
     Right.SEE_CHANGES: N_("See who changed what of a site"),
     Right.ERASE_DATA: N_("Erase numbers of a site, see certificates, hold it from being erased"),
+    Right.DOWNLOAD_EVENTS: N_("Download a site's raw events"),
     Right.SEE_TEAM: N_("See who is in the team"),
     Right.MANAGE_PEOPLE: N_("Invite people and guests, change their roles, remove them"),
     Right.RENAME_TEAM: N_("Rename the team"),

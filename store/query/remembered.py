@@ -5,19 +5,20 @@ a sum over the names of all parts of all tables. Every insert, erasure and merge
 version is asked for once a second, not by every request, so that what many questions ask first
 (which days are rolled up, what was imported) is asked once for all cards of a page, also where
 something changes all the time. The one invariant: an answer is at most ``FRESH_S`` older than the
-tables, and is given only to who asks the very same statement, which names the site. It takes the
-store to be one server: replicas differ for a moment.
+tables, and is given only to who asks the very same statement, which names the site. Of a cluster
+one replica of each shard is asked; others differ for a moment.
 """
 
 import json
 from collections.abc import Callable, Mapping
 from threading import Lock
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from cachetools import LRUCache
 
 from store.client import StoreError
+from store.clustered import everywhere
 from store.query.run import LIMITS, QueryStore
 
 CELLS = 500_000
@@ -25,13 +26,21 @@ CELLS = 500_000
 FRESH_S = 1.0
 
 _VERSION = (
-    "select groupBitXor(sipHash64(table, name)), count() from system.parts"
+    "select groupBitXor(sipHash64(table, name)), count() from {parts}"
     " where active and database = currentDatabase()"
 )
 
 type Rows = list[tuple[Any, ...]]
 type _Key = tuple[Any, ...]
 type _Version = tuple[Any, ...]
+
+
+class ChangingStore(QueryStore, Protocol):
+    """A store that tells whose tables it asks."""
+
+    @property
+    def cluster(self) -> str:
+        """The cluster whose tables these are; empty: one node."""
 
 
 class Answers:
@@ -75,7 +84,7 @@ class Answers:
 class Remembering:
     """A store asked on behalf of one request, which sees one version of the data throughout."""
 
-    def __init__(self, store: QueryStore, answers: Answers) -> None:
+    def __init__(self, store: ChangingStore, answers: Answers) -> None:
         self._store = store
         self._answers = answers
         self._version: _Version | None = None
@@ -105,7 +114,8 @@ class Remembering:
 
     def _ask_version(self) -> _Version:
         try:
-            return self._store.query(_VERSION, settings=LIMITS)[0]
+            parts = everywhere(self._store.cluster, "system.parts")
+            return self._store.query(_VERSION.format(parts=parts), settings=LIMITS)[0]
         except StoreError:
             return ()
 

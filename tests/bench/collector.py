@@ -1,7 +1,8 @@
 """``make bench``: the collector, durable in Redis, beside a bare aiohttp handler.
 
 Each has a processor to itself; load and Redis (``appendfsync always``) share the other. Single
-beacons as a browser sends them, one event a request. Writes ``build/bench/collector.json``.
+beacons as a browser sends them, one event a request, of many pages in turn. Writes
+``build/bench/collector.json``.
 """
 
 import argparse
@@ -20,8 +21,9 @@ from tests.bench.wrk import run_wrk
 from tests.support.edge_process import SHOP, EdgeProcess
 from tests.support.redis_server import RedisServer
 
+PAGES, REFERRERS = 500, 21
 BODY = (
-    '{"v":1,"e":[{"n":"pageview","u":"http://%s/orders/123?utm_source=news","r":"https://a.example/"'
+    '{"v":1,"e":[{"n":"pageview","u":"http://%s/orders/%d?utm_source=news","r":"https://%s.example/"'
     ',"w":1440,"a":12}]}'
 )
 AGENT = (
@@ -103,7 +105,7 @@ def _measure_one(contender: Running, name: str, connections: int, duration_s: in
         connections,
         duration_s,
         processors()[-1],
-        BODY % host,
+        [BODY % (host, page, f"site{page % REFERRERS}") for page in range(PAGES)],
     )
     if load.faults:
         raise BenchError(f"{name}: {load.faults}")

@@ -216,7 +216,17 @@ def report(rows: list[Row]) -> None:
     print_table([head, *lines])
     place = Path("build/bench/scale.json")
     place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    first, last = rows[0], rows[-1]
+    ratios = {
+        f"{last.redis} Redis, {last.edges} edges / {first.redis}, {first.edges}, events/s": (
+            last.per_second / first.per_second
+        ),
+        "forwarded / appended, events per processor second": (
+            last.forwarded_per_cpu_s / last.per_edge_cpu_s
+        ),
+    }
+    document = {"rows": [asdict(row) for row in rows], "ratios": ratios}
+    place.write_text(json.dumps(document, indent=1))
 
 
 if __name__ == "__main__":

@@ -8,12 +8,14 @@ import os
 import secrets
 import sys
 from pathlib import Path
+from typing import Any
 
 import uvloop
 from aiohttp import web
 
+from edge.app import settle_memory
 from edge.buffer.redis import RedisBuffer
-from edge.collector.app import build_app
+from edge.collector.app import build_server
 from edge.collector.builds import TrackerBuilds
 from edge.collector.client_ip import parse_networks
 from edge.collector.collect import Collector
@@ -29,8 +31,12 @@ HOST = "bench.localhost"
 
 async def serve(kind: str, port: int, redis_url: str) -> None:
     """Serve until killed."""
-    app = _bare() if kind == "bare" else await _collector(redis_url)
-    runner = web.AppRunner(app, access_log=None)
+    runner: web.BaseRunner[Any]
+    if kind == "bare":
+        runner = web.AppRunner(_bare(), access_log=None)
+    else:
+        runner = web.ServerRunner(await _collector(redis_url), access_log=None)
+        settle_memory()
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     await asyncio.Event().wait()
@@ -46,7 +52,7 @@ def _bare() -> web.Application:
     return app
 
 
-async def _collector(redis_url: str) -> web.Application:
+async def _collector(redis_url: str) -> web.Server:
     buffer = RedisBuffer(redis_url, producer=secrets.token_hex(8))
     await buffer.start()
     salts = FileSalts(Path(f"/proc/self/fd/{os.memfd_create('salts')}"))
@@ -54,7 +60,7 @@ async def _collector(redis_url: str) -> web.Application:
     builds = TrackerBuilds(newest_build().read_bytes())
     snapshot = Snapshot(1, (Site(1, HOST, (Origin("http", "127.0.0.1", 1),), "stk"),))
     endpoints = Endpoints(builds=builds, collector=collector)
-    return build_app(endpoints, lambda: snapshot, parse_networks("loopback"))
+    return build_server(endpoints, lambda: snapshot, parse_networks("loopback"))
 
 
 if __name__ == "__main__":

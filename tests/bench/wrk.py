@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.bench.machine import BenchError
@@ -31,10 +32,28 @@ class Load:
     faults: str
 
 
+_POSTING = """
+wrk.method = 'POST'
+local bodies, requests, at = {%s}, {}, 0
+function init()
+  for i, body in ipairs(bodies) do requests[i] = wrk.format(nil, nil, nil, body) end
+end
+function request()
+  at = at %% #requests + 1
+  return requests[at]
+end
+"""
+
+
 def run_wrk(
-    url: str, fields: dict[str, str], connections: int, duration_s: int, on: int, body: str = ""
+    url: str,
+    fields: dict[str, str],
+    connections: int,
+    duration_s: int,
+    on: int,
+    bodies: Sequence[str] = (),
 ) -> Load:
-    """Keep ``connections`` busy for a while, from one processor; a ``body`` is posted.
+    """Keep ``connections`` busy for a while, from one processor; ``bodies`` are posted in turn.
 
     Raises:
         BenchError: wrk is missing or failed.
@@ -44,8 +63,8 @@ def run_wrk(
         raise BenchError("the bench needs wrk (Debian: apt-get install wrk)")
     headers = [part for name, value in fields.items() for part in ("-H", f"{name}: {value}")]
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        if body:
-            script.write(f"wrk.method = 'POST'\nwrk.body = [[{body}]]\n")
+        if bodies:
+            script.write(_POSTING % ", ".join(f"[[{body}]]" for body in bodies))
             script.flush()
             headers += ["-s", script.name]
         done = subprocess.run(

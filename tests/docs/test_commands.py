@@ -38,6 +38,7 @@ NOT_RUN = {
 
 OTHERS = {
     "apt-get": "changes the machine",
+    "buildah": "builds images; tests/docker test what they are built of",
     "bq": "Google's; asks an account of theirs",
     "certbot": "asks a certificate authority",
     "cd": "of the shell",
@@ -50,6 +51,7 @@ OTHERS = {
     "install": "of the system; makes folders of root's",
     "journalctl": "needs systemd",
     "kubectl": "needs a cluster; the manifests are tested in tests/docker",
+    "printf": "of the shell",
     "nginx": "reads a configuration of root's; tests/conformance run it",
     "psql": "asks another product's database",
     "runuser": "of the system; needs PostgreSQL's user",

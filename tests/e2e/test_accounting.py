@@ -62,7 +62,7 @@ def make_requests(rng: random.Random) -> Iterator[tuple[bytes, Sender, bool, Cou
         chosen = rng.choices(kinds, [20, 1, 1, 1, 1][: len(kinds)], k=BATCH)
         address = ip_address(0x0A000000 + (1_000_000 if shy else 0) + rng.randrange(5_000))
         sender = Sender(
-            SITE, address, rng.choice(AGENTS), HEADERS.get(refusal, ()), NOON_MS + number
+            SITE, address, rng.choice(AGENTS), dict(HEADERS.get(refusal, ())), NOON_MS + number
         )
         expected = Counter(
             kind if not refusal or kind == "invalid_payload" else refusal for kind in chosen
@@ -91,7 +91,7 @@ async def send_all(redis_url: str, salts: Path) -> Counter[str]:
             await asyncio.gather(*waiting)
             waiting.clear()
     await asyncio.gather(*waiting)
-    flood = Sender(SITE, ip_address("198.51.100.9"), FIREFOX, (), NOON_MS)
+    flood = Sender(SITE, ip_address("198.51.100.9"), FIREFOX, {}, NOON_MS)
     flooding = orjson.dumps({"v": 1, "e": [KINDS["stored"]] * BATCH})
     for _ in range(210):
         await collector.collect(flooding, flood)

@@ -39,17 +39,19 @@ def hits_of(stack: Stack, host: str, wanted: int, where: str = "1") -> list[dict
         time.sleep(0.2)
 
 
-def confirmed(stack: Stack, host: str, wanted: int) -> list[int]:
-    """The load ids that page views confirmed."""
+def confirmed(stack: Stack, host: str, views: int) -> list[int]:
+    """The load ids that page views confirmed, once there are as many views as given."""
     store = Store(json.loads((stack.data / "store.json").read_text())["url"])
     deadline = time.monotonic() + PATIENCE_S
     while True:
         rows = store.query(
-            "select load_id from events where hostname = {host:String} and is_first order by ts",
+            "select load_id, is_first from events"
+            " where hostname = {host:String} and name = 'pageview' order by ts",
             {"host": host},
         )
-        if len(rows) >= wanted or time.monotonic() > deadline:
-            return [row[0] for row in rows]
+        if len(rows) >= views:
+            return [load_id for load_id, is_first in rows if is_first]
+        assert time.monotonic() < deadline, f"{len(rows)} of {views} views: {rows}"
         time.sleep(0.2)
 
 

@@ -176,10 +176,10 @@ def test_clicks_lie_on_the_page_that_was_taken_behind_a_login(desk: Stack, porta
     right, left = look(portal, f"[{ALPHA.format(0.78)}, {ALPHA.format(0.3)}]")
     assert right > 150 > left == 0
     expect(portal.locator(".stage-room .help")).to_have_text(
-        "10 of 13 lie on elements of the picture, 3 at their place on the page."
+        "10 of 13 clicks lie on elements of the picture. 3 are drawn at their place on the page."
     )
     portal.get_by_role("rowheader", name="#buy").hover()
     expect(portal.locator(".heat-outline")).to_be_visible()
     portal.get_by_role("link", name="Scroll", exact=True).click()
-    expect(portal.locator(".reach-line")).to_have_text(["75 %", "50 %"])
+    expect(portal.locator(".reach-line")).to_have_text(["75%", "50%"])
     shoot(portal, "scroll")

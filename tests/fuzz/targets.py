@@ -47,7 +47,7 @@ def check_beacon(data: bytes) -> None:
         return
     assert isinstance(payload, Payload)
     context = Context(NOON_MS, {}, {DAY: bytes(32), DAY - 1: bytes(32)}, NOWHERE, AGENTS)
-    sender = Sender(SITE, SOMEBODY, data[-200:], (), NOON_MS)
+    sender = Sender(SITE, SOMEBODY, data[-200:], {}, NOON_MS)
     for beacon in payload.beacons:
         outcome = process(beacon, sender, context)
         assert outcome is not DropReason.STEP_FAILED

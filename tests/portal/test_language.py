@@ -155,7 +155,7 @@ def test_a_number_at_a_glance(value: float, unit: str, english: str, french: str
 
 def test_an_amount_keeps_its_currency() -> None:
     amount = {"value": 1234.5, "currency": "EUR", "short": "", "long": ""}
-    assert (short(amount), full(amount)) == ("€1.2K", "€1,234.50")
+    assert (short(amount), full(amount)) == ("€1.2k", "€1,234.50")
     with speaking("fr"):
         assert (short(amount), full(amount)) == (f"1,2{NB}k{NB}€", f"1{NNB}234,50{NB}€")
 

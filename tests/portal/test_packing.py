@@ -7,7 +7,7 @@ import pytest
 from werkzeug.datastructures import Headers
 
 from portal.models import Role
-from portal.page import STATIC
+from portal.styles import STATIC
 from tests.portal.conftest import Person, Portal
 
 FILE = "/static/css/base.css"

@@ -1,10 +1,10 @@
 """``make soak``: half the peak rate for a long time; nothing may grow, nobody may notice a plug.
 
-Everything that a real edge meets at once: pages, compressed pages, files, beacons, event streams,
-WebSockets, uploads, clients that leave or read slowly, and 2 GiB each way in every third. In the
-first third Redis, the database of places and the origin are unplugged in turn. Progress goes to the
-terminal and, with the verdict, to ``build/soak``. Exit status 1: something grew, or a client saw
-what it should not have.
+``--rate`` names another rate, for a machine that has other work. Everything that a real edge meets
+at once: pages, compressed pages, files, beacons, event streams, WebSockets, uploads, clients that
+leave or read slowly, and 2 GiB each way in every third. In the first third Redis, the database of
+places and the origin are unplugged in turn. Progress goes to the terminal and, with the verdict, to
+``build/soak``. Exit status 1: something grew, or a client saw what it should not have.
 """
 
 import argparse
@@ -79,18 +79,20 @@ def main() -> None:
     """Run, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
-    minutes = parser.parse_args().minutes
+    parser.add_argument("--rate", type=float, default=0.0, help="pages a second; 0: half the peak")
+    given = parser.parse_args()
+    minutes: float = given.minutes
     big_bytes = int(min(BIG_BYTES, MOST_BIG_RATE * minutes * 20))
     OUT.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="statflow-soak-") as folder,
         opened_world(Path(folder), big_bytes) as world,
     ):
-        peak = _find_peak(world)
+        rate: float = given.rate or _find_peak(world) / 2
         site = _site(world, big_bytes, minutes)
-        _say(f"peak {peak:,.0f} pages/s; {peak / 2:,.0f}/s for {minutes:g} minutes")
+        _say(f"{rate:,.0f} pages/s for {minutes:g} minutes")
         ledger = Ledger()
-        samples, left = uvloop.run(_soak(world, site, ledger, peak / 2, minutes * 60))
+        samples, left = uvloop.run(_soak(world, site, ledger, rate, minutes * 60))
     _report(ledger, samples, left)
 
 

@@ -125,6 +125,7 @@ def test_every_command_helps(path: tuple[str, ...]) -> None:
     result = CliRunner().invoke(main, [*path, "--help"])
     assert result.exit_code == 0
     assert "Usage:" in result.output
+    assert "\\b" not in result.output
 
 
 def test_shards_are_a_range() -> None:

@@ -17,26 +17,29 @@ CREATING = [pair for pair in STATEMENTS if "create table" in pair[1]]
 
 
 def test_without_a_cluster_nothing_changes() -> None:
-    assert [clustered(statement, "") for _, statement in STATEMENTS] == [s for _, s in STATEMENTS]
+    assert [clustered(statement, "") for _, statement in STATEMENTS] == [[s] for _, s in STATEMENTS]
 
 
 @pytest.mark.parametrize(("name", "statement"), STATEMENTS)
 def test_the_engine_reads_every_statement(store: Store, name: str, statement: str) -> None:
     """Its parser, that is: what a cluster would do with it is not shown."""
-    written = clustered(statement, "analytics")
-    tree = "\n".join(row[0] for row in store.query(f"explain ast {written}"))
-    assert "CreateQuery" in tree or "AlterQuery" in tree, name
-    ((formatted,),) = store.query("select formatQuery({sql:String})", {"sql": written})
-    assert "ON CLUSTER analytics" in formatted.replace("'", ""), name
+    for written in clustered(statement, "analytics"):
+        tree = "\n".join(row[0] for row in store.query(f"explain ast {written}"))
+        assert "CreateQuery" in tree or "AlterQuery" in tree, name
+        ((formatted,),) = store.query("select formatQuery({sql:String})", {"sql": written})
+        assert "ON CLUSTER analytics" in formatted.replace("'", ""), name
 
 
 @pytest.mark.parametrize(("name", "statement"), CREATING)
 def test_every_table_is_replicated_and_keeps_its_promises(name: str, statement: str) -> None:
-    written = clustered(statement, "analytics")
+    written, over = clustered(statement, "analytics")
     engine = re.search(r"^engine = (.*)", written, re.MULTILINE)
     assert engine is not None
     assert engine[1].startswith("Replicated"), name
     assert "non_replicated" not in written
+    assert re.search(
+        r"\bas (\w+_local)\nengine = Distributed\('analytics', .*, '\1', (\w+)\)", over
+    )
     if "non_replicated_deduplication_window" in statement:
         defaults = {"replicated_deduplication_window": 1}
         assert check_window(name, written[written.index("Replicated") :], defaults) == []
@@ -48,7 +51,8 @@ def test_every_table_is_replicated_and_keeps_its_promises(name: str, statement: 
 
 def test_columns_of_an_engine_stay() -> None:
     (sessions,) = [s for name, s in CREATING if name == "0002_sessions.sql"]
-    written = clustered(sessions, "c")
+    written, over = clustered(sessions, "c")
+    assert over.endswith("'sessions_local', site_id)")
     assert "ReplicatedVersionedCollapsingMergeTree('/clickhouse/tables/{shard}/" in written
     assert "'{replica}', sign, version)" in written
 

@@ -50,7 +50,7 @@ def postgres() -> Iterator[PostgresServer]:
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with the tables and the first team, to be copied."""
     file = tmp_path_factory.mktemp("accounts") / "empty.sqlite"
-    _prepare(f"sqlite:///{file}")
+    prepare(f"sqlite:///{file}")
     return file
 
 
@@ -58,7 +58,7 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def migrated_database(postgres: PostgresServer) -> str:
     """A PostgreSQL database with the same, which tests use in turn: to copy it takes longer."""
     url = postgres.create()
-    _prepare(url)
+    prepare(url)
     return url
 
 
@@ -78,7 +78,8 @@ def _empty(server: PostgresServer, url: str) -> None:
     database.close()
 
 
-def _prepare(url: str) -> None:
+def prepare(url: str) -> None:
+    """Make the tables and the first team in an empty database."""
     database = Database(url)
     database.migrate()
     with database.writing() as session:

@@ -44,6 +44,9 @@ _PREFERENCES = {
     "security.remote_settings.crlite_filters.enabled": False,
     "services.settings.server": "data:,",
     "toolkit.telemetry.server": "data:,",
+    # A site's process does not end with its last page: where it does, Firefox stops the page's scripts
+    # wherever they are and refuses their requests, so last words are no promise (tracker/ARCHITECTURE.md).
+    "fission.webContentIsolationStrategy": 0,
     # Windows of tests have no screen, and are in front all the same.
     "focusmanager.testmode": True,
 }

@@ -80,7 +80,7 @@ def running_receiver(pair: Path | None = None) -> Iterator[Receiver]:
             server.socket, server_side=True, do_handshake_on_connect=False
         )
     told.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield told
     server.shutdown()

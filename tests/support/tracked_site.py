@@ -66,8 +66,12 @@ class TrackedSite:
         script = CORES[self.parts].replace('"__SF__"', json.dumps(self.settings))
         if self.rules:
             script += SELECTORS.replace('"__SF_RULES__"', json.dumps(self.rules))
-        loads = "".join(f'import("/sf/m/{name}.js").catch(()=>{{}});' for name in self.modules)
-        return script + (f"if(window.statflow&&statflow.r){{{loads}}}" if loads else "")
+        if self.modules:
+            script += (
+                f"if(window.statflow&&statflow.r)for(let m of{json.dumps(self.modules)})"
+                'try{setTimeout(()=>import("/sf/m/"+m+".js").catch(()=>{}))}catch(e){}'
+            )
+        return script
 
     @property
     def events(self) -> list[dict[str, Any]]:

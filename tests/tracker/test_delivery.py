@@ -105,18 +105,39 @@ def test_events_wait_while_the_visitor_is_offline(tracked_site: TrackedSite, pag
     assert tracked_site.named("In the tunnel")[0]["a"] >= 1_900
 
 
-def test_a_browser_without_keepalive_uses_the_older_call(
+def test_a_page_that_goes_before_its_first_view_was_collected_is_counted(
     tracked_site: TrackedSite, page: Page
 ) -> None:
-    page.add_init_script(
-        "delete Request.prototype.keepalive; window.fetch = () => { throw 'not this one' }"
-    )
+    # The view is a task of its own, and with the clock stopped that task never comes.
+    stop_clock(page)
     page.goto(tracked_site.origin)
-    tracked_site.wait_for(page, lambda: tracked_site.views)
+    page.wait_for_function("!!window.statflow")
     page.evaluate("statflow('Signup')")
+    assert beacons(tracked_site) == 0
     leave(tracked_site, page)
 
     assert [event["n"] for event in tracked_site.events] == ["pageview", "Signup", "engagement"]
+
+
+@pytest.mark.parametrize("taken", ["it", "", "false", None])
+def test_last_words_are_a_beacon_or_where_there_is_none_a_request(
+    tracked_site: TrackedSite, page: Page, taken: str | None
+) -> None:
+    """Firefox starts no request in a page that goes with its process; a beacon it always takes."""
+    beacon = {"it": None, "": "undefined", "false": "() => false", None: "() => { throw 1 }"}[taken]
+    if beacon:
+        page.add_init_script(f"navigator.sendBeacon = {beacon}")
+    page.goto(tracked_site.origin)
+    tracked_site.wait_for(page, lambda: tracked_site.views)
+    if taken is None:
+        page.goto("about:blank")
+    else:
+        leave(tracked_site, page)
+
+    modes = [
+        headers.get("sec-fetch-mode") for _, path, headers in tracked_site.requests if path == "/sf/e"
+    ]
+    assert modes == {"it": ["cors", "no-cors"], None: ["cors"]}.get(taken, ["cors", "cors"])
 
 
 POLICY = '<meta http-equiv="Content-Security-Policy" content="{}">'

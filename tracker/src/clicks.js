@@ -17,8 +17,10 @@ export const onClick = (event) => {
   const target = /** @type {Element} */ (event.target);
   const declared = /** @type {HTMLElement} */ (target.closest("[data-sf-event]"));
   if (declared) {
-    const { dataset } = declared;
-    track(/** @type {string} */ (dataset.sfEvent), dataset.sfOptions && JSON.parse(dataset.sfOptions));
+    track(
+      /** @type {string} */ (declared.dataset.sfEvent),
+      declared.dataset.sfOptions && JSON.parse(declared.dataset.sfOptions),
+    );
   }
   const link = /** @type {HTMLAnchorElement} */ (target.closest("a[href]"));
   // A link to mail, telephone or script has no host.

@@ -7,13 +7,13 @@
 import { onClick } from "./clicks.js";
 import { guard } from "./guard.js";
 import { onViolation } from "./outbox.js";
-import { before, measure, onAttention, onPageShow, onRoute, report, track } from "./views.js";
+import { before, measure, onAttention, onPageHide, onPageShow, onRoute, track } from "./views.js";
 
 /** @type {Record<string, (event: any) => void>} */
 const listeners = {
   // In the order that compresses best; the browser does not mind.
   click: onClick,
-  pagehide: report,
+  pagehide: onPageHide,
   // A change of the fragment alone is one too.
   popstate: onRoute,
   scroll: measure,
@@ -52,5 +52,6 @@ else if (!frameElement) {
     };
   }
   listen();
-  hear({ type: "focus" });
+  // In a task of its own, for a slow phone: what goes before that is counted as it goes.
+  guard(setTimeout)(guard(onAttention));
 }

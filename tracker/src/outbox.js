@@ -2,7 +2,7 @@ import { guard } from "./guard.js";
 import { isSilent } from "./isSilent.js";
 import { now } from "./now.js";
 import { endpoint, pixel } from "./settings.js";
-import { page } from "./views.js";
+import { isGone, page } from "./views.js";
 
 /** The most events one request carries; with long addresses they still fit into 64 KiB. */
 const BATCH = 25;
@@ -10,9 +10,10 @@ const BATCH = 25;
 const RETRIES = 6;
 
 /**
- * Events not yet acknowledged.
+ * Events not yet acknowledged, each as what writes it: what may cost a layout or changes while the event
+ * waits is asked when its batch is written, at each try.
  *
- * @type {object[]}
+ * @type {(() => object)[]}
  */
 let waiting = [];
 let timer = 0;
@@ -25,42 +26,41 @@ let blocked;
  *
  * @type {(name: string, fields: WireFields) => void}
  */
-export const put = guard((name, fields) => {
-    if (!isSilent()) {
-      const happenedAt = now();
-      // Props that are no JSON throw here, before they can spoil a batch.
-      JSON.stringify(fields);
-      waiting.push({
-        n: name,
-        u: page,
-        w: innerWidth,
-        // A browser driven by a program is marked, not hidden.
-        b: navigator.webdriver,
-        ...fields,
-        // The age is taken when the batch is written, at each try.
-        get a() {
-          return now() - happenedAt;
-        },
-      });
-      timer = timer || setTimeout(flush);
-    }
-  });
+export const put = guard((name, fields, happenedAt = now(), seen = page) => {
+  // Props that are no JSON throw here, before they can spoil a batch.
+  JSON.stringify(fields);
+  waiting.push(() => ({
+    n: name,
+    u: seen,
+    w: innerWidth,
+    // A browser driven by a program is marked, not hidden.
+    b: navigator.webdriver,
+    a: now() - happenedAt,
+    ...fields,
+  }));
+  timer = timer || setTimeout(flush);
+});
 
-/** Send what waits. A refused batch comes back and is tried again, from memory only. */
+/**
+ * Send what waits, unless the visitor asked not to be counted. A refused batch comes back and is tried
+ * again, from memory only.
+ */
 export const flush = guard(() => {
   timer = 0;
-  if (blocked || !waiting[0]) return;
-  const batch = waiting.splice(0, BATCH);
-  const body = JSON.stringify({ v: 1, e: batch });
+  const batch = waiting.slice(0, BATCH);
+  if (!batch[0]) return;
+  const body = JSON.stringify({ v: 1, e: batch.map((write) => write()) });
   const retry = () => {
     if (failures++ < RETRIES) {
-      waiting = batch.concat(waiting);
+      waiting.unshift(...batch);
       timer = timer || setTimeout(flush, 1000 << failures);
     }
   };
-  // A fetch without keepalive dies with its page: such browsers get the older call, which cannot
-  // tell whether it was refused.
-  if ("keepalive" in Request.prototype)
+  // A page that goes sends a beacon: Firefox starts no fetch in a process that ends with its page. While
+  // the page lives on a fetch is better, for it tells whether the batch was refused.
+  blocked ||
+    isSilent() ||
+    (isGone && navigator.sendBeacon && navigator.sendBeacon(endpoint, body)) ||
     fetch(endpoint, { method: "POST", body, keepalive: true }).then(
       // 429 and 5xx pass; a batch refused with another 4xx will never be taken.
       (response) => (response.status > 428 ? retry() : (failures = 0)),
@@ -68,7 +68,9 @@ export const flush = guard(() => {
       // same: what fails counts as lost only where the page lives on.
       () => guard(setTimeout)(retry, 200),
     );
-  else navigator.sendBeacon(endpoint, body);
+  // Not before: Firefox stops the script of a process that ends with its page wherever it is, and what
+  // was not sent by then goes with the next event by which the page goes.
+  waiting = waiting.slice(BATCH);
   flush();
 });
 

@@ -28,7 +28,14 @@ let lowestPx;
 /** @type {number} */
 let sentDepth;
 
-const isActive = () => !document.hidden && document.hasFocus();
+/**
+ * Set while the page goes, or lies in the back/forward cache.
+ *
+ * @type {0 | 1 | undefined}
+ */
+export let isGone;
+
+const isActive = () => !isGone && !document.hidden && document.hasFocus();
 
 const currentPath = () => location.pathname + route();
 
@@ -97,6 +104,7 @@ export const onRoute = () => {
  * @param {PageTransitionEvent} event
  */
 export const onPageShow = (event) => {
+  isGone = 0;
   if (event.persisted) view();
 };
 
@@ -118,13 +126,23 @@ export const track = (name, options = {}) => {
  * Follow what became visible or hidden, got or lost the focus. A page opened in the background or
  * rendered ahead counts when it is first seen.
  *
- * @param {unknown} event
+ * @param {unknown} [event]
  */
 export const onAttention = (event) => {
   if (!(page || document.hidden)) {
     view();
-    early.forEach((call) => track(...call));
+    for (const call of early) track(...call);
   }
   if (isActive()) tick();
   else report(event);
+};
+
+/**
+ * Say the last words of a page that goes.
+ *
+ * @param {unknown} event
+ */
+export const onPageHide = (event) => {
+  isGone = 1;
+  onAttention(event);
 };

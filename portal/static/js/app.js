@@ -106,6 +106,14 @@
     body.replaceChildren(note);
   }
 
+  // On a phone a site's pages stand in a line that is pushed along; where one is has to be seen.
+  function showPlace() {
+    for (const link of document.querySelectorAll(".site-nav [aria-current]")) {
+      const line = link.parentElement;
+      line.scrollLeft = link.offsetLeft - line.offsetLeft - (line.clientWidth - link.offsetWidth) / 2;
+    }
+  }
+
   // A choice that is all there is to a form sends it.
   function onChange(event) {
     const choice = event.target.closest("[data-submits]");
@@ -118,5 +126,7 @@
   document.addEventListener("htmx:configRequest", carryChoices);
   document.addEventListener("htmx:responseError", onCardFailed);
   document.addEventListener("htmx:sendError", onCardFailed);
+  document.addEventListener("htmx:afterSettle", (event) => event.target.id === "view" && showPlace());
+  addEventListener("load", showPlace);
   leaveSkeletons();
 })();

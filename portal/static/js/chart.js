@@ -1,10 +1,10 @@
-// Draws the main graph from the JSON in its element. The server has drawn a still line in its place, and
-// the table below holds the same numbers.
+// Draws the main graph from the JSON in its element, for who points at it: the page itself has a still one on the
+// same scale, and the table below holds the same numbers. The library is larger than all the rest, so it is fetched
+// only then.
 (() => {
   "use strict";
 
   const colour = window.statflowColour;
-  const language = document.documentElement.lang;
   const texts = JSON.parse(document.body.dataset.texts);
   let chart = null;
   let data = null;
@@ -36,16 +36,6 @@
     return box;
   }
 
-  function short(value, unit) {
-    const write = (size, how) => new Intl.NumberFormat(language, { maximumFractionDigits: 1, ...how }).format(size);
-    const long = (name) => ({ style: "unit", unit: name, unitDisplay: "narrow" });
-    if (unit === "percent") return write(value / 100, { style: "percent", maximumFractionDigits: 2 });
-    if (unit === "seconds") return value >= 60 ? write(value / 60, long("minute")) : write(value, long("second"));
-    if (value < 1e4) return write(value, { useGrouping: unit === "money", maximumFractionDigits: 2 });
-    const compact = write(value, { notation: "compact" });
-    return language === "en" ? compact.replace("K", "k") : compact;
-  }
-
   // Notes stand as flags at the top of their moment; the tip says what they say, the list below links to them.
   function flags() {
     return {
@@ -61,7 +51,7 @@
     const main = colour("--data-1");
     const last = values.length - 1;
     const cut = data.present && last > 0;
-    const common = { type: "line", smooth: 0.18, smoothMonotone: "x", showSymbol: last === 0, symbol: "circle", symbolSize: 7 };
+    const common = { type: "line", showSymbol: last === 0, symbol: "circle", symbolSize: 7 };
     const area = {
       type: "linear", x: 0, y: 0, x2: 0, y2: 1,
       colorStops: [{ offset: 0, color: colour("--data-1", 0.2) }, { offset: 1, color: colour("--data-1", 0.01) }],
@@ -99,12 +89,11 @@
       xAxis: {
         type: "category", data: data.labels, boundaryGap: false, axisTick: { show: false },
         axisLine: { lineStyle: { color: colour("--line") } },
-        axisLabel: { ...label, hideOverlap: true, alignMinLabel: "left", alignMaxLabel: "right" },
+        axisLabel: { ...label, interval: (i) => i % data.tickEvery === 0, hideOverlap: true, alignMinLabel: "left", alignMaxLabel: "right" },
       },
       yAxis: {
-        type: "value", min: 0, splitNumber: 4, minInterval: ["ratio", "money"].includes(series.unit) ? 0 : 1,
-        max: (range) => (range.max > 0 ? null : 1),
-        axisLabel: { ...label, formatter: (value) => short(value, series.unit) },
+        type: "value", min: 0, max: series.top, interval: series.step,
+        axisLabel: { ...label, formatter: (value) => series.levels[Math.round(value / series.step)] },
         splitLine: { lineStyle: { color: colour("--line"), opacity: 0.7 } },
       },
       tooltip: {
@@ -181,15 +170,27 @@
       place.querySelector(".chart-still")?.remove();
       chart = window.echarts.init(place, null, { renderer: "canvas" });
       letZoom(place);
-    }
-    chart.setOption(options(), true);
+      chart.setOption({ ...options(), animation: false }, true);
+    } else chart.setOption(options(), true);
+  }
+
+  async function begin() {
+    const place = document.querySelector(".chart");
+    if (!place || chart) return;
+    await window.statflowLibrary(place);
+    if (!chart) draw();
   }
 
   // A headline figure chooses what the graph shows; its link is for when there is no script.
-  function choose(event) {
+  async function choose(event) {
     const link = event.target.closest("[data-graph]");
-    if (!link || !chart || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (!link || !document.querySelector(".chart") || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
+    await begin();
+    if (!chart) {
+      location.assign(link.href);
+      return;
+    }
     data.metric = link.dataset.graph;
     for (const other of document.querySelectorAll("[data-graph]")) {
       const chosen = other === link;
@@ -205,9 +206,14 @@
     chart.setOption(options(), true);
   }
 
+  // Who comes near the figures or the graph, with whatever they point with, is about to ask it something.
+  function near(event) {
+    if (event.target.closest?.(".headline")) begin();
+  }
+
   document.addEventListener("click", choose);
+  for (const sign of ["pointerover", "pointerdown", "focusin"]) document.addEventListener(sign, near);
   document.addEventListener("htmx:afterSwap", draw);
   addEventListener("resize", () => chart && chart.resize());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => chart && chart.setOption(options(), true));
-  draw();
 })();

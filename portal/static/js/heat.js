@@ -6,6 +6,8 @@
   const VIEWPORT = 800;
   const MOST_PX = 20000;
   const SPOT = 26;
+  const written = new Intl.NumberFormat(document.documentElement.lang);
+  const asPercent = new Intl.NumberFormat(document.documentElement.lang, { style: "percent" });
   const RAMP = ["--data-1", "--data-3", "--data-5", "--data-2", "--data-4"];
 
   function make(name, className, parent) {
@@ -116,12 +118,13 @@
       if (at < 1) continue;
       const line = make("p", "reach-line", stage);
       line.style.top = `${(at / reached.length) * height}px`;
-      make("span", "", line).textContent = `${wanted} %`;
+      make("span", "", line).textContent = asPercent.format(wanted / 100);
     }
   }
 
   function draw(figure, frame, stage) {
     const over = JSON.parse(figure.dataset.over);
+    const texts = JSON.parse(figure.dataset.texts);
     const width = Number(figure.dataset.framePx);
     const height = unroll(frame);
     const scale = Math.min(1, figure.querySelector(".stage-room").clientWidth / width);
@@ -135,15 +138,18 @@
     if (over.reached) {
       bands(context, over.reached);
       labelBands(stage, over.reached, height * scale);
-      return "The page from top to end; the warmer, the more views reached it.";
+      return texts.reached;
     }
     const { spots, placed } = placeClicks(frame.contentDocument, over, width, height);
     heat(context, spots, scale);
     const drawn = spots.reduce((sum, spot) => sum + spot[2], 0);
     pointOut(frame, stage, scale);
-    return `${placed} of ${over.total} lie on elements of the picture` +
-      (drawn > placed ? `, ${drawn - placed} at their place on the page` : "") +
-      (drawn < over.total ? `; ${over.total - drawn} on elements further down the list are not drawn` : "") + ".";
+    const say = (text, number) => text.replace("{number}", written.format(number)).replace("{total}", written.format(over.total));
+    return [
+      say(texts.placed, placed),
+      drawn > placed ? say(texts.beside, drawn - placed) : "",
+      drawn < over.total ? say(texts.rest, over.total - drawn) : "",
+    ].filter(Boolean).join(" ");
   }
 
   // A row of the table outlines its element.

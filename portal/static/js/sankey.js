@@ -43,6 +43,7 @@
           itemStyle: { color: colour("--data-1"), borderWidth: 0 },
         })),
         links: data.links,
+        labelLayout: { hideOverlap: true },
         lineStyle: { color: colour("--data-1"), opacity: 0.2, curveness: 0.5 },
         label: { color: colour("--text"), fontSize: 12, fontFamily: getComputedStyle(document.body).fontFamily },
       }],
@@ -72,11 +73,24 @@
     chart.setOption(options(data, place.clientWidth > 640), true);
   }
 
+  // Nothing stands in its place: it is fetched once it comes into view.
+  function begin() {
+    const place = document.querySelector(".sankey");
+    if (!place || window.echarts) return;
+    const watch = new IntersectionObserver(async (entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      watch.disconnect();
+      await window.statflowLibrary(place);
+      draw();
+    });
+    watch.observe(place);
+  }
+
   document.addEventListener("htmx:afterSwap", draw);
   addEventListener("resize", () => {
     if (chart) chart.resize();
     draw();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  draw();
+  begin();
 })();

@@ -7,7 +7,7 @@ import orjson
 import pytest
 from aiohttp import web
 
-from edge.collector.app import build_app
+from edge.collector.app import build_server
 from edge.collector.client_ip import parse_networks
 from edge.collector.endpoints import MAX_BODY_BYTES
 from edge.sites import Snapshot
@@ -19,8 +19,9 @@ HOST = {"Host": "shop.example"}
 
 @pytest.fixture
 async def url(edge: Edge) -> AsyncIterator[str]:
-    app = build_app(edge.endpoints, lambda: Snapshot(1, (edge.site,)), parse_networks("loopback"))
-    runner = web.AppRunner(app, access_log=None)
+    snapshot = Snapshot(1, (edge.site,))
+    server = build_server(edge.endpoints, lambda: snapshot, parse_networks("loopback"))
+    runner = web.ServerRunner(server, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

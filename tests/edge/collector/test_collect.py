@@ -9,6 +9,7 @@ import orjson
 import pytest
 from prometheus_client import REGISTRY
 
+from edge.collector import collect
 from edge.collector.rate import RateLimits
 from edge.outcomes import DropReason
 from edge.pipeline.salts import SaltsUnavailable
@@ -97,6 +98,37 @@ def test_a_salt_store_that_is_away_is_told_as_503(an_edge: Callable[..., Edge]) 
     assert (answer.status, header(answer, b"retry-after")) == (503, b"9")
     assert edge.buffer.drops == {DropReason.NO_SALT: 2}
     assert _counted(7002) == {"no_salt": 2}
+
+
+class OpeningSalts(NoSalts):
+    """A salt store that has just started: it says when it will answer, and then does."""
+
+    def __init__(self) -> None:
+        super().__init__(is_away=False)
+        self.is_open = False
+
+    async def for_day(self, *_: object) -> bytes | None:
+        if self.is_open:
+            return bytes(32)
+        self.is_open = True
+        raise SaltsUnavailable("just started", 1, opens_in_s=1)
+
+
+def test_a_beacon_waits_for_a_salt_store_that_is_about_to_open(
+    an_edge: Callable[..., Edge], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collect, "_SECOND_PARTS_S", -1)
+    edge = an_edge(salts=OpeningSalts())
+    assert _send(edge, VIEW).status == 202
+    assert len(edge.buffer.events) == 1
+
+
+def test_no_more_beacons_wait_than_memory_is_set_aside_for(
+    an_edge: Callable[..., Edge], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collect, "MOST_PATIENT", 0)
+    answer = _send(an_edge(salts=OpeningSalts()), VIEW)
+    assert (answer.status, header(answer, b"retry-after")) == (503, b"1")
 
 
 def test_a_salt_that_is_gone_drops(an_edge: Callable[..., Edge]) -> None:

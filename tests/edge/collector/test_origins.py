@@ -33,10 +33,10 @@ SITE = a_site(aliases=["127.0.0.1", "[::1]"])
     ],
 )
 def test_own_origin(origin: bytes, fetch_site: bytes, is_own: bool) -> None:
-    headers = ((b"origin", origin), (b"sec-fetch-site", fetch_site))
-    assert is_own_origin(SITE, headers) is is_own
+    named = {b"origin": origin, b"sec-fetch-site": fetch_site}
+    assert is_own_origin(SITE, named) is is_own
 
 
 @pytest.mark.parametrize("origin", [b"", b"null", b"*", b"https://evil.example"])
 def test_nobody_else_may_read_an_answer(origin: bytes) -> None:
-    assert cors_headers(SITE, ((b"origin", origin),)) == ()
+    assert cors_headers(SITE, {b"origin": origin}) == ()

@@ -28,6 +28,8 @@ TABLES = (
     "rollups",
     "rollup_builds",
 )
+ASKED_MS = 1_767_225_600_000
+"""When every erasure of a bench is asked for: 2026-01-01."""
 FIGURES = ("pageviews", "events", "duration_ms", "engaged_ms", "entry_page", "exit_page")
 
 
@@ -36,6 +38,7 @@ class DyingStore(Store):
 
     def __init__(self, store: Store, dies_at: int) -> None:
         self._real = store
+        self._cluster = store.cluster
         self._left = dies_at
 
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]], *, token: str) -> int:
@@ -97,7 +100,7 @@ class Bench:
 
     async def erase(self, site_id: int = 1, **conditions: Any) -> Erasure:
         """Put an erasure into this shard's stream, whatever shard the site is of."""
-        erasure = Erasure(site_id, 1_767_225_600_000, **conditions)
+        erasure = Erasure(site_id, ASKED_MS, **conditions)
         await self.redis.xadd(KEYS.events, {CONTROL: erasure.render()})
         await self.redis.hincrby(KEYS.counts, f"{site_id}:control", 1)
         return erasure

@@ -82,7 +82,7 @@ def test_a_hit_tells_what_was_served_to_whom() -> None:
 
 def test_the_visitor_is_the_same_as_of_the_events() -> None:
     served = a_served()
-    sender = Sender(served.asked.site, ADDRESS, CHROME, (), NOON_MS)
+    sender = Sender(served.asked.site, ADDRESS, CHROME, {}, NOON_MS)
     assert hit_of(served).visitor == visitor_hash(b"s" * 32, sender)
 
 

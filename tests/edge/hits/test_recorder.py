@@ -157,7 +157,7 @@ async def test_a_fetch_of_the_script_tells_whose_browser_has_it(
     )
     taker.note(a_served(a_site()))
     taker.note_script(request)
-    taker.note_script(replace(request, headers=(*headers, (b"sec-gpc", b"1"))))
+    taker.note_script(request._replace(headers=(*headers, (b"sec-gpc", b"1"))))
     await taker.record(Views())
     document, script = sink.hits
     assert (script.kind, script.visitor) == ("script", document.visitor)

@@ -49,7 +49,7 @@ def a_draft() -> Callable[..., Draft]:
             devices=OneDevice(),
             opted_out=opted_out,
         )
-        sender = Sender(a_site(**(site or {})), ip_address(address), agent, (), now_ms)
+        sender = Sender(a_site(**(site or {})), ip_address(address), agent, {}, now_ms)
         return Draft(Beacon(**fields), sender, context)
 
     return make

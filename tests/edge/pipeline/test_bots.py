@@ -79,7 +79,7 @@ def test_headers_of_a_server_that_sends_for_others_are_no_sign(a_draft: Make) ->
 
 def test_a_flood_of_page_views_is_one_sign_only(a_draft: Make) -> None:
     draft = a_draft(agent=CHROME, headers=COMPLETE)
-    object.__setattr__(draft.context, "pace", Pace())
+    draft.context = draft.context._replace(pace=Pace())
     for _ in range(MOST_VIEWS):
         assert _marked(draft) == ("", Evidence(0))
     assert _marked(draft) == ("", Evidence.RATE)
@@ -110,7 +110,7 @@ def test_an_agent_that_is_not_who_it_says_has_no_operator(
 ) -> None:
     draft = a_draft(address=address, agent=b"Acmebot/1.0")
     lists = BotRanges({"acmebot": ranges(["192.0.2.0/24"], complete=True)})
-    object.__setattr__(draft.context, "ranges", lists)
+    draft.context = draft.context._replace(ranges=lists)
     draft.device = Device(bot="search", operator="Acme")
     assert _marked(draft) == (bot, Evidence.AGENT | sign)
     assert draft.operator == operator

@@ -1,7 +1,6 @@
 """A city is kept from the k-th visitor of a site and day on, and in CNIL mode never."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,7 +70,7 @@ def test_memory_is_bounded_and_no_city_opens_before_its_kth_visitor(
 
 def placed(draft: Draft, cities: Cities, visitor: int) -> Place:
     """Run the step as the collector does on an event in Paris."""
-    draft.context = replace(draft.context, may_keep_city=cities.admit)
+    draft.context = draft.context._replace(may_keep_city=cities.admit)
     draft.place, draft.local_day, draft.visitor = Place("FR", "FR-IDF", "Paris"), DAY, visitor
     put_city(draft)
     return draft.place

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from edge.outcomes import DropReason
+from edge.pipeline import page
 from edge.pipeline.draft import Draft
 from edge.pipeline.page import drop_foreign_host, put_page, put_props
 
@@ -105,3 +106,32 @@ def test_names_of_events_and_properties_are_masked_too(a_draft: Make) -> None:
     draft = a_draft(name="Invited jane@example.org", props=(("jane@example.org", "a@b.cc"),))
     put_props(draft)
     assert (draft.name, draft.props) == ("Invited [email]", {"[email]": "[email]"})
+
+
+@pytest.mark.parametrize(
+    ("url", "is_remembered"),
+    [
+        ("https://shop.example/tea", True),
+        ("https://shop.example/tea?utm_source=news&utm_medium=email", True),
+        ("https://shop.example/tea?utm_source=jo%40mail.example", False),
+        ("https://shop.example/tea?utm_source=jo@mail.example", False),
+        ("https://shop.example/tea?name=jo", False),
+        ("https://shop.example/tea?utm_source=news&jo=", False),
+        ("https://shop.example/jo@mail.example", False),
+        ("https://jo:secret@shop.example/tea", False),
+        ("https://shop.example/tea#jo", False),
+    ],
+)
+def test_a_page_is_remembered_only_if_all_of_its_address_is_kept(
+    a_draft: Make, url: str, is_remembered: bool
+) -> None:
+    page._landings.clear()
+    first, second = a_draft(url=url), a_draft(url=url)
+    for draft in (first, second):
+        put_page(draft)
+    assert (len(page._landings) == 1) is is_remembered
+    assert (first.hostname, first.path, first.params) == (
+        second.hostname,
+        second.path,
+        second.params,
+    )

@@ -128,6 +128,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "sites.injection": {"state": "on", "back": "own.example"},
     "sites.delete": {"name": "own.example"},
     "data.erase": {"path": "/x", "confirm": Slot("host")},
+    "data.download": {"raw-form": "ndjson"},
     "data.hold": {"until": "2026-12-24", "reason": "A claim"},
     "privacy.settings": {"privacy_contact": "Own Ltd"},
     "imports.add": {"form": "umami"},

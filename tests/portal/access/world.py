@@ -78,6 +78,7 @@ class ListeningStore:
     """A store that is away, and remembers about which sites it was asked."""
 
     asked: set[int] = field(default_factory=set)
+    cluster: str = ""
     unbound: list[str] = field(default_factory=list)
 
     def query(self, sql: str, params: Any = None, **_: Any) -> list[tuple[Any, ...]]:
@@ -182,13 +183,28 @@ def store_own_traffic(store: Store) -> None:
 def build(database_url: str, numbers: Store | None = None) -> Iterator[World]:
     """Set everything up once; each request begins with the same state."""
     store = ListeningStore()
-    options: dict[str, Any] = {"api_per_hour": 0, "open_signup": True}
-    options |= {"send_mail": lambda _: None, "pictures": MemoryPictures().ways()}
-    portal = new_portal(database_url, numbers or store, **options)
+    portal = new_portal(database_url, numbers or store, **surroundings())
     # A walk invites the same people over and over.
     portal.surroundings.mail_by_email = portal.surroundings.mail_by_person = Limit(
         burst=1, per_hour=0
     )
+    callers = settle(portal)
+    raw = sqlite3.connect(portal.url.removeprefix("sqlite:///"), isolation_level=None)
+    world = World(portal, store, callers, raw)
+    world.freeze()
+    yield world
+    raw.close()
+    portal.database.close()
+
+
+def surroundings() -> dict[str, Any]:
+    """Give what every portal of this world is started with."""
+    options: dict[str, Any] = {"api_per_hour": 0, "open_signup": True}
+    return options | {"send_mail": lambda _: None, "pictures": MemoryPictures().ways()}
+
+
+def settle(portal: Portal) -> dict[str, Caller]:
+    """Fill a portal with everything of both teams; give everybody who may come, by name."""
     with portal.database.writing() as session:
         _teams(session)
         for place in (OWN, FOREIGN):
@@ -206,12 +222,7 @@ def build(database_url: str, numbers: Store | None = None) -> Iterator[World]:
         _ended(portal),
         _halfway(portal),
     ]
-    raw = sqlite3.connect(portal.url.removeprefix("sqlite:///"), isolation_level=None)
-    world = World(portal, store, {caller.name: caller for caller in callers}, raw)
-    world.freeze()
-    yield world
-    raw.close()
-    portal.database.close()
+    return {caller.name: caller for caller in callers}
 
 
 def _teams(session: Session) -> None:

@@ -1,11 +1,15 @@
 """Passwords."""
 
+import ast
+import inspect
 from time import monotonic
 
 import pytest
 from argon2 import PasswordHasher, Type
+from zxcvbn import feedback
 
-from portal.accounts.passwords import hash_password, is_password, password_problem
+from portal.accounts.passwords import WARNINGS, hash_password, is_password, password_problem
+from portal.language import speaking
 
 
 def test_a_password_is_known_again_and_another_is_not() -> None:
@@ -47,3 +51,25 @@ def test_a_long_password_is_judged_in_no_time() -> None:
     began = monotonic()
     password_problem("ab1" * 300)
     assert monotonic() - began < 1
+
+
+def test_every_warning_of_the_library_can_be_translated() -> None:
+    source = ast.parse(inspect.getsource(feedback))
+    said = {
+        call.args[0].value
+        for call in ast.walk(source)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id == "_"
+        and isinstance(call.args[0], ast.Constant)
+    }
+    assert set(WARNINGS) <= said
+    assert not [
+        text for text in said - set(WARNINGS) if text.endswith(("easy to guess.", "password."))
+    ]
+
+
+def test_a_warning_is_said_in_the_language_that_is_spoken() -> None:
+    assert str(password_problem("abcdefgh")).startswith("Sequences like")
+    with speaking("fr"):
+        assert str(password_problem("abcdefgh")).startswith("Les suites comme")

@@ -358,6 +358,9 @@ MUTATING: dict[tuple[str, str], Act] = {
     ("POST", "/sites/<host>/data/erase"): form(
         f"{SITE}/data/erase", everything="y", confirm="own.example"
     ),
+    ("POST", "/sites/<host>/data/download"): form(
+        f"{SITE}/data/download", **{"raw-form": "parquet"}
+    ),
     ("POST", "/sites/<host>/data/hold"): HOLD,
     ("POST", "/sites/<host>/data/hold/<int:row_id>/lift"): after(
         HOLD, form(f"{SITE}/data/hold/1/lift")
@@ -468,7 +471,9 @@ def test_every_route_that_takes_changes_is_known(portal: Portal) -> None:
 def test_every_change_is_recorded_with_who_and_from_where(
     make_portal: Callable[..., Portal], method: str, path: str
 ) -> None:
-    portal = make_portal(ways=ways(), pictures=TAKEN.ways())
+    portal = make_portal(
+        ways=ways(), pictures=TAKEN.ways(), download=lambda *_: (piece for piece in ())
+    )
     portal.site("own.example")
     person = portal.user("a@b.c", Role.OWNER, admin=True)
     scopes = ("sites:read", "sites:write", "sites:admin", "people:write", "stats:read")

@@ -71,7 +71,7 @@ class Blog(BaseHTTPRequestHandler):
 @pytest.fixture
 def blog_port() -> Iterator[int]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Blog)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield server.server_port
     server.shutdown()

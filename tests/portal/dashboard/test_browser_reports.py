@@ -86,6 +86,7 @@ def test_without_a_seat_the_live_page_asks_by_itself(
 
 
 def test_a_stretch_of_the_graph_becomes_the_period(page: Page) -> None:
+    page.locator(".chart").hover()
     expect(page.locator(".chart canvas")).to_have_count(1)
     box = page.locator(".chart").bounding_box()
     assert box is not None

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from portal.design.views import _SYMBOL, _TOKEN
-from portal.page import STATIC, STYLE_SHEETS
+from portal.styles import STATIC, STYLE_SHEETS
 from tests.portal.conftest import Portal
 
 
@@ -36,4 +36,4 @@ def test_colours_are_in_one_file() -> None:
 
 def test_every_style_sheet_is_laid_on_a_page() -> None:
     known = {file.stem for file in (STATIC / "css").glob("*.css")}
-    assert known == {*STYLE_SHEETS, "behaviour", "gallery"}  # Two that one page lays itself.
+    assert known == {*STYLE_SHEETS, "gallery"}  # One that its page lays itself.

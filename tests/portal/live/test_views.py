@@ -1,5 +1,6 @@
 """The live page: numbers of this moment, and a stream that ends when it may not be seen."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -49,7 +50,8 @@ def test_lists_are_the_api_s_of_the_last_half_hour(shop: Portal, viewer: Person)
 def test_minutes_and_events_are_those_that_came(viewer: Person) -> None:
     text = viewer.get(PAGE).text
     assert "15:10: 1 visitors, 2 page views" in text
-    assert text.count("<rect class=") == 30 + text.count('class="bar-behind"') * 0
+    assert len(re.findall(r'<rect [^>]*width="8"', text)) == 30
+    assert text.count('class="present" fill="url(#hatched)"') == 1
     feed = text.split('class="feed"')[1].split("</ol>")[0]
     assert feed.index('title="/basket"') < feed.index('title="/shop"')
     assert "15:10:20" in feed

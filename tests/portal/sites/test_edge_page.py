@@ -25,7 +25,7 @@ def test_it_shows_shares_reasons_and_processes(make_portal: Callable[..., Portal
     )
     portal.site("one.example")
     page = portal.user("a@b.c", Role.VIEWER).get(PATH).text
-    assert "90.0 %" in page
+    assert "90.0%" in page
     assert "A piece of a page." in page
     assert "2 s ago" in page
     assert "stopped putting the script" not in page

@@ -13,6 +13,8 @@ COUNT = "select count() from events where site_id = {site:UInt32}"
 class Counting:
     """A store of one table; tells how often it was really asked."""
 
+    cluster = ""
+
     def __init__(self) -> None:
         self.version = 1
         self.asked: list[str] = []
@@ -92,6 +94,7 @@ def test_errors_are_not_remembered_and_without_a_version_nothing_is() -> None:
 class Refusing:
     """A server that shows nobody its parts; at first it is away."""
 
+    cluster = ""
     away = True
     asked = 0
 

@@ -318,8 +318,7 @@ def _total(whole: Ask) -> str:
     """Return the visitors of a whole, rows or not, as a number within the statement."""
     by_clock = not whole.scope.period.whole_days
     whole = replace(whole, scope=replace(whole.scope, by_clock=by_clock))
-    part = _part(reading_of(Source.MAIN, whole), whole, {"visitors"})
-    return f"(select n_visitors from ({part}))"
+    return f"({_part(reading_of(Source.MAIN, whole), whole, {'visitors'})})"
 
 
 def _ordered(ask: Ask, query: Query) -> str:

@@ -151,15 +151,19 @@ def rolled_part(
         Fragment(f"build in {binder.numbers(rolled.builds)}"),
         *(_on_value(part, ask) for part in ask.conjuncts()),
     ]
-    text = f"select {', '.join([*keys, *columns])} from rollups where {all_of(where)}"
-    if rolled.raw_days:
-        scope = replace(ask.scope, rolled=None, only_days=rolled.raw_days)
-        own = ", ".join([*places, *(f"toInt64({name}) as {name}" for name in columns)])
-        text += f" union all select {own} from ({raw(replace(ask, scope=scope))})"
-    sums = ", ".join([*places, *(f"sum({name}) as {name}" for name in columns)])
+    rows = f"from rollups where {all_of(where)}"
+    sums = [f"sum({name}) as {name}" for name in columns]
     group = f" group by {', '.join(places)}" if places else ""
     standing = " having n_visits > 0" if places and "visits" in ingredients else ""
-    return Fragment(f"select {sums} from ({text}){group}{standing}")
+    if not rolled.raw_days:  # One level less for the engine to understand.
+        return Fragment(f"select {', '.join([*keys, *sums])} {rows}{group}{standing}")
+    scope = replace(ask.scope, rolled=None, only_days=rolled.raw_days)
+    own = ", ".join([*places, *(f"toInt64({name}) as {name}" for name in columns)])
+    both = (
+        f"select {', '.join([*keys, *columns])} {rows}"
+        f" union all select {own} from ({raw(replace(ask, scope=scope))})"
+    )
+    return Fragment(f"select {', '.join([*places, *sums])} from ({both}){group}{standing}")
 
 
 def _on_value(part: Filter, ask: Ask) -> Fragment:

@@ -25,6 +25,8 @@ from tests.support.redis_server import RedisServer
 from tests.support.store_process import running_store
 
 SECRET = "/secret"
+PATIENCE_S = 2
+"""Longer than an erasure takes that waits for nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +141,7 @@ async def test_hits_that_are_being_written_are_waited_for_and_erased(
             erasing = tasks.create_task(bench.forward())
             while not await bench.redis.exists(KEYS.erased):  # noqa: ASYNC110 - Redis tells nobody.
                 await asyncio.sleep(0.01)
+            await asyncio.wait({erasing}, timeout=PATIENCE_S)
             assert not erasing.done()
             assert await bench.redis.exists(KEYS.plan), "it waits"
             slow.may_go.set()

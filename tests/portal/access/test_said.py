@@ -14,6 +14,7 @@ import pytest
 from babel import Locale
 
 from portal import language
+from portal.audit.views import OF_STORE
 from portal.dashboard import example
 from portal.models import Base
 from store.client import Store
@@ -41,12 +42,16 @@ DATA = {
 }
 """Names of the world that is walked, examples of what to type, words that are data or the same in
 every language."""
-_OF_DATABASE = {
-    part
-    for table in Base.metadata.tables.values()
-    for name in (table.name, *(column.name for column in table.columns))
-    for part in name.split("_")
-} | {"administrator", "viewer", "editor", "The", "quetzal"}
+_OF_DATABASE = (
+    {
+        part
+        for table in Base.metadata.tables.values()
+        for name in (table.name, *(column.name for column in table.columns))
+        for part in name.split("_")
+    }
+    | OF_STORE
+    | {"administrator", "viewer", "editor", "The", "quetzal"}
+)
 """The record of changes calls tables and columns by their names, and rows by theirs."""
 
 

@@ -1,5 +1,6 @@
 """What every page has, whoever asks."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -93,9 +94,11 @@ def test_a_crash_shows_a_request_id_and_nothing_else(
 
 def test_files_with_a_fingerprint_are_kept_for_ever(portal: Portal) -> None:
     page = portal.somebody().get("/login").text
-    url = page.split('href="')[3].split('"')[0]
-    assert "?v=" in url
-    answer = portal.somebody().get(url)
-    assert "immutable" in answer.headers["Cache-Control"]
-    answer.close()
+    files = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
+    assert any(file.startswith("/static/styles.css?") for file in files)
+    for file in files:
+        assert "?v=" in file
+        answer = portal.somebody().get(file)
+        assert "immutable" in answer.headers["Cache-Control"], file
+        answer.close()
     assert portal.somebody().get("/login").headers["Cache-Control"] == "no-store"

@@ -20,8 +20,8 @@ _VISITOR = re.compile(r"[0-9]{1,20}")
 _UNTIL_2_64 = 1 << 64
 
 
-class EraseForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
-    """What is to go: all conditions that are filled in must be met."""
+class _ConditionsForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
+    """Which events are meant: those that meet all conditions that are filled in."""
 
     first = StringField(N_("From the day"))
     last = StringField(N_("To the day"))
@@ -29,19 +29,18 @@ class EraseForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     prop = StringField(N_("Property"))
     value = StringField(N_("Its value"))
     visitor = StringField(N_("Visitor number"))
+
+
+class EraseForm(_ConditionsForm):
+    """What is to go."""
+
     everything = BooleanField(N_("All of it: every number of this site"))
     reason = StringField(N_("Why"))
 
 
-class DownloadForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
-    """Which raw events somebody wants: those that meet all conditions that are filled in."""
+class DownloadForm(_ConditionsForm):
+    """Which raw events somebody wants, and as what."""
 
-    first = StringField(N_("From the day"))
-    last = StringField(N_("To the day"))
-    path = StringField(N_("Pages"))
-    prop = StringField(N_("Property"))
-    value = StringField(N_("Its value"))
-    visitor = StringField(N_("Visitor number"))
     form = StringField(N_("Kind of file"), default="ndjson")
 
 

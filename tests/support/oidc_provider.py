@@ -22,16 +22,12 @@ CLIENT_ID = "statflow"
 CLIENT_SECRET = "a secret of the client"
 
 
-def _now_s() -> int:
-    raise NotImplementedError
-
-
 @dataclass
 class OidcProvider:
     """The provider; ``person`` are claims of who is signed in there."""
 
     issuer: str = ""
-    now_s: Callable[[], int] = _now_s
+    now_s: Callable[[], int] = field(kw_only=True)
     person: dict[str, Any] = field(default_factory=dict)
     in_userinfo: dict[str, Any] = field(default_factory=dict)
     alter: Callable[[dict[str, Any]], None] = lambda _claims: None

@@ -16,30 +16,30 @@ from typing import Any
 
 from edge.buffer.beside import BufferAwayError, open_beside
 from edge.buffer.durability import check_durability
-from edge.buffer.embedded import is_answering
 from edge.buffer.scripts import connect
 from edge.forwarder.dead_letters import DeadLetters
 from edge.pipeline.geo import Geo
+from edge.pipeline.salts_redis import find_salt_store_problems
 from edge.sites import Snapshot, SnapshotError, parse_snapshot
-from portal.database import Database
 from statflow.edge_checks import find_certificate_problems, find_dead_upstreams
 from statflow.paths import Paths
 from statflow.service_checks import (
     WrongError,
+    check_accounts,
     check_assets,
     check_clocks,
+    check_edges,
     check_mail,
     check_public_url,
     check_redis_room,
     check_salt_place,
     check_secret_files,
+    check_store,
     check_store_room,
     check_waiting,
 )
-from statflow.services import database_url, geo_database, redis_url, running_store_url
+from statflow.services import geo_database, redis_url
 from statflow.settings import Settings
-from store.client import Store
-from store.migrate import check_tables
 from tracker import DIST
 
 MB = 1024 * 1024
@@ -92,8 +92,8 @@ def _check_disk(_settings: Settings, paths: Paths) -> str:
 
 def _check_redis(settings: Settings, paths: Paths) -> str:
     url = redis_url(settings, paths)
-    if not is_answering(url):
-        raise WrongError("Redis does not answer; is `statflow up` running with this data folder?")
+    with open_beside(url) as redis:
+        redis.ping()
     problems = asyncio.run(_durability_problems(url))
     if problems:
         raise WrongError(f"acknowledged events may be lost: {'; '.join(problems)}")
@@ -109,10 +109,7 @@ async def _durability_problems(url: str) -> list[str]:
 
 
 def _check_dead_letters(settings: Settings, paths: Paths) -> str:
-    url = redis_url(settings, paths)
-    if not is_answering(url):
-        raise WrongError("cannot be read: Redis does not answer")
-    with open_beside(url) as redis:
+    with open_beside(redis_url(settings, paths)) as redis:
         waiting = DeadLetters(redis).count()
     if waiting:
         sites = ", ".join(
@@ -128,7 +125,10 @@ def _check_dead_letters(settings: Settings, paths: Paths) -> str:
 
 def _check_salts(settings: Settings, paths: Paths) -> str:
     if settings.salt_url:
-        return "in a Redis of their own; the edge checks at start that it writes nothing"
+        problems = asyncio.run(find_salt_store_problems(settings.salt_url))
+        if problems and not settings.salt_assured:
+            raise WrongError(f"STATFLOW_SALT_URL: {'; '.join(problems)} (docs/roles.md)")
+        return "in a Redis of their own, which writes nothing"
     if paths.salts is None:
         raise WrongError(
             "no shared memory (/dev/shm): the salts live in the supervisor and a restart of it "
@@ -144,26 +144,6 @@ def _has_swap() -> bool:
         return len(Path("/proc/swaps").read_text().splitlines()) > 1
     except OSError:
         return False
-
-
-def _check_store(settings: Settings, paths: Paths) -> str:
-    url = settings.clickhouse_url or running_store_url(paths)
-    if not url or not Store(url).ping():
-        raise WrongError("ClickHouse does not answer; is `statflow up` running with this folder?")
-    problems = check_tables(Store(url))
-    if problems:
-        raise WrongError(f"{'; '.join(problems)} (run `statflow migrate`)")
-    (version,) = Store(url).query("select version()")[0]
-    return f"ClickHouse {version} answers, schema up to date"
-
-
-def _check_accounts(settings: Settings, paths: Paths) -> str:
-    database = Database(database_url(settings, paths))
-    try:
-        database.ping()
-    finally:
-        database.close()
-    return "the accounts database answers"
 
 
 def _check_sites(settings: Settings, paths: Paths) -> str:
@@ -251,11 +231,12 @@ CHECKS: tuple[tuple[str, Callable[[Settings, Paths], str]], ...] = (
     ("redis", _check_redis),
     ("redis memory", check_redis_room),
     ("clocks", check_clocks),
+    ("edges", check_edges),
     ("waiting", check_waiting),
     ("dead letters", _check_dead_letters),
-    ("store", _check_store),
+    ("store", check_store),
     ("store disk", check_store_room),
-    ("accounts", _check_accounts),
+    ("accounts", check_accounts),
     ("portal address", check_public_url),
     ("mail", check_mail),
     ("up", _check_parts),

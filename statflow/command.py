@@ -56,6 +56,9 @@ def _configure_logging(settings: Settings) -> None:
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     for library in ("aiohttp", "alembic", "asyncio", "hpack", "mitmproxy", "waitress", "werkzeug"):
         logging.getLogger(library).setLevel(logging.WARNING)
+    # ClickHouse's driver logs the traceback of every error that it raises; who catches it tells.
+    for library in ("clickhouse_connect", "urllib3"):
+        logging.getLogger(library).setLevel(logging.ERROR)
 
 
 EXPECTED = frozenset(

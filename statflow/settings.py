@@ -75,12 +75,36 @@ def _cluster(text: str) -> str:
     return check_cluster(text)
 
 
-def _buffer(text: str) -> str:
-    """Check the form of an address of Sentinels or a cluster; the client checks all others."""
-    if "+" in text.partition("://")[0]:
-        from edge.buffer.opening import parse_address  # noqa: PLC0415 - not for every command.
+def _database(text: str) -> str:
+    """Read SQLAlchemy's address of PostgreSQL, or anybody else's, which names no driver."""
+    scheme, _, rest = text.partition("://")
+    if scheme in {"postgres", "postgresql"}:
+        return f"postgresql+psycopg://{rest}"
+    if text and scheme not in {"postgresql+psycopg", "sqlite"}:
+        raise ValueError("expected postgresql+psycopg://user:password@host/name")
+    return text
 
-        parse_address(text)
+
+def _store(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        raise ValueError("expected http://user:password@host:8123/database")
+    return text
+
+
+def _one_redis(text: str) -> str:
+    if text and not text.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("expected redis://user:password@host:6379/0")
+    return text
+
+
+def _buffer(text: str) -> str:
+    """Check the form of an address: of one Redis, of Sentinels or of a cluster."""
+    if "+" not in text.partition("://")[0]:
+        return _one_redis(text)
+    from edge.buffer.opening import parse_address  # noqa: PLC0415 - not for every command.
+
+    parse_address(text)
     return text
 
 
@@ -157,7 +181,7 @@ SETTINGS: tuple[Setting, ...] = (
         "URL",
         "Accounts database; empty: SQLite in the data folder. "
         "PostgreSQL: postgresql+psycopg://user:password@host/name.",
-        str,
+        _database,
         secret=True,
     ),
     Setting(
@@ -165,7 +189,7 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "URL",
         "ClickHouse's HTTP interface; empty: the embedded store of the data folder.",
-        str,
+        _store,
         secret=True,
     ),
     Setting(
@@ -191,7 +215,7 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "URL",
         "Redis that holds the daily salts and writes nothing; empty: a file in memory (/dev/shm).",
-        str,
+        _one_redis,
         secret=True,
     ),
     Setting(

@@ -14,6 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 PREFIX = "STATFLOW_"
+LEAST_KEY = 32
+"""Characters that a key of one's own has at least."""
 OTEL_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -73,6 +75,13 @@ def _cluster(text: str) -> str:
     from store.clustered import check_cluster  # noqa: PLC0415 - not for every command.
 
     return check_cluster(text)
+
+
+def _key(text: str) -> str:
+    """Refuse a key that can be guessed, the placeholder of an example above all."""
+    if text and len(text) < LEAST_KEY:
+        raise ValueError(f"expected {LEAST_KEY} random characters or more: openssl rand -hex 32")
+    return text
 
 
 def _database(text: str) -> str:
@@ -251,8 +260,9 @@ SETTINGS: tuple[Setting, ...] = (
         "SECRET_KEY",
         "",
         "text",
-        "Signs the portal's sessions; empty: one is made in the data folder.",
-        str,
+        "Signs the portal's sessions, 32 random characters or more; empty: one is made in the "
+        "data folder.",
+        _key,
         secret=True,
     ),
     Setting("TOKEN", "", "text", "API token with which `statflow mcp` asks.", str, secret=True),

@@ -33,6 +33,7 @@ def test_other_programs_variables_are_none_of_our_business() -> None:
         ("UPSTREAM_RANGES", "10.0.0.0/33"),
         ("PROXY_PROTOCOL", "2"),
         ("DATABASE_URL", "mysql://a:b@127.0.0.1/statflow"),
+        ("SECRET_KEY", "64-RANDOM-HEX-DIGITS"),
         ("CLICKHOUSE_URL", "127.0.0.1:8123"),
         ("REDIS_URL", "127.0.0.1:6379"),
         ("SALT_URL", "redis+cluster://127.0.0.1:6379"),
@@ -77,7 +78,7 @@ def test_secrets_are_not_in_what_a_log_would_print() -> None:
     schemes = {"DATABASE_URL": "postgresql", "CLICKHOUSE_URL": "http", "SMTP_URL": "smtp"}
     names = [row.name for row in SETTINGS if row.secret]
     settings = read_settings(
-        {f"STATFLOW_{name}": f"{schemes.get(name, 'redis')}://hidden@x" for name in names}
+        {f"STATFLOW_{name}": f"{schemes.get(name, 'redis')}://hidden@x.example.com:6379" for name in names}
     )
     assert "hidden" not in repr(settings)
     assert "signup='invite'" in repr(settings)

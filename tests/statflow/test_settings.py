@@ -78,7 +78,10 @@ def test_secrets_are_not_in_what_a_log_would_print() -> None:
     schemes = {"DATABASE_URL": "postgresql", "CLICKHOUSE_URL": "http", "SMTP_URL": "smtp"}
     names = [row.name for row in SETTINGS if row.secret]
     settings = read_settings(
-        {f"STATFLOW_{name}": f"{schemes.get(name, 'redis')}://hidden@x.example.com:6379" for name in names}
+        {
+            f"STATFLOW_{name}": f"{schemes.get(name, 'redis')}://hidden@x.example.com:6379"
+            for name in names
+        }
     )
     assert "hidden" not in repr(settings)
     assert "signup='invite'" in repr(settings)

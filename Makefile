@@ -245,7 +245,7 @@ POT := build/messages.pot
 .PHONY: translations
 translations: $(VENV)/.run ## take the portal's texts into portal/translations and compile them; NEW=de begins one
 	@mkdir -p $(dir $(POT))
-	cd portal && ../$(BIN)/pybabel --quiet extract --mapping babel.cfg --no-location --sort-output --no-wrap --output ../$(POT) .
+	cd portal && ../$(BIN)/pybabel --quiet extract --mapping babel.cfg --no-location --sort-output --no-wrap --output ../$(POT) . ../statflow
 	$(if $(NEW),$(BIN)/pybabel --quiet init --input-file $(POT) --output-dir $(CATALOGUES) --locale $(NEW) --no-wrap)
 	$(BIN)/pybabel --quiet update --input-file $(POT) --output-dir $(CATALOGUES) --no-wrap --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 	$(BIN)/pybabel --quiet compile --directory $(CATALOGUES)

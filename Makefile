@@ -177,6 +177,10 @@ DAYS ?= 90
 bench-query: $(VENV)/.dev ## the dashboard's questions over EVENTS in DAYS, beside a plain schema; ROUNDS=n
 	$(BIN)/python -m tests.bench.query --events $(EVENTS) --days $(DAYS) --rounds $(ROUNDS)
 
+.PHONY: bench-first-view
+bench-first-view: setup ## a browser that was never there opens the overview of EVENTS in DAYS; ROUNDS=n; a quiet machine
+	$(BIN)/python -m tests.bench.first_view --events $(EVENTS) --days $(DAYS) --rounds $(ROUNDS)
+
 STARTS ?= 15
 
 .PHONY: bench-startup

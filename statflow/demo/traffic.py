@@ -40,8 +40,9 @@ ARTICLES = ("glazing-with-ash", "how-we-fire", "a-year-of-tea")
 STUDIO = ("/studio", "/studio/wheel", "/studio/kiln", "/studio/glaze")
 LISTS = ("/shop", "/shop/tea", "/shop/ceramics")
 DEPTHS = (
-    ("/journal/", (1.3, 1.5)), ("/shop/tea-bowl-moss", (1, 6)), ("/shop/", (2.4, 1.3)), ("/shop", (2, 2.2)),
-    ("/checkout", (6, 1.2)), ("/basket", (5, 1.1)), ("/studio", (1.8, 1.9)), ("/", (1.5, 2.6)),
+    ("/journal/", (1.3, 1.5)), ("/shop/tea-bowl-moss", (1, 6)), ("/shop/", (2.4, 1.3)),
+    ("/shop", (2, 2.2)), ("/checkout", (6, 1.2)), ("/basket", (5, 1.1)), ("/studio", (1.8, 1.9)),
+    ("/", (1.5, 2.6)),
 )  # fmt: skip
 """How far people scroll by the beginning of a path: parameters of a beta distribution."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError
 
 from edge.buffer.opening import open_sync
 
@@ -31,9 +31,16 @@ def open_beside(redis_url: str) -> Iterator[Redis]:
         redis = open_sync(redis_url, timeout_s=PATIENCE_S)
         yield redis
     except (RedisError, OSError) as error:
-        raise BufferAwayError(
-            f"Redis does not answer ({type(error).__name__}); is `statflow up` running?"
-        ) from error
+        raise BufferAwayError(_sentence(redis_url, error)) from error
     finally:
         if redis is not None:
             redis.close()
+
+
+def _sentence(redis_url: str, error: Exception) -> str:
+    if isinstance(error, AuthenticationError):
+        return "Redis refuses us: are user and password in STATFLOW_REDIS_URL those it has?"
+    away = f"Redis does not answer ({type(error).__name__})"
+    if redis_url.startswith("unix:"):
+        return f"{away}; is `statflow up` running?"
+    return f"{away}; does the one of STATFLOW_REDIS_URL run, and is it reached from here?"

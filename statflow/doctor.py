@@ -15,9 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from redis.exceptions import AuthenticationError
-
-from edge.buffer.beside import BufferAwayError, open_beside
+from edge.buffer.beside import BufferAwayError, BufferRefusesError, open_beside
 from edge.buffer.durability import check_durability
 from edge.buffer.scripts import connect
 from edge.forwarder.dead_letters import DeadLetters
@@ -89,7 +87,7 @@ def examine(settings: Settings, paths: Paths) -> list[Finding]:
 
 
 def _without_redis(error: BufferAwayError, settings: Settings) -> str:
-    if isinstance(error.__cause__, AuthenticationError):
+    if isinstance(error, BufferRefusesError):
         return _("Redis refuses us: are user and password in STATFLOW_REDIS_URL those it has?")
     if settings.redis_url:
         return _(

@@ -98,7 +98,7 @@ class Endpoints:
             if not _SECRETS.isdisjoint(named):
                 headers = tuple([field for field in headers if field[0] not in _SECRETS])
                 named = dict(reversed(headers))
-            safe = request._replace(headers=headers, named=named)
+            safe = EndpointRequest._make((*request[:3], headers, *request[4:-1], named))
             if is_foreign and found is not None:
                 return await respond_to_foreign(
                     safe, Api(found.name), self._collector, opted_out=opted_out, trusted=is_trusted
@@ -228,9 +228,11 @@ def _taken(verdict: Verdict, request: EndpointRequest) -> EndpointResponse:
 
 def _debug_header(verdict: Verdict, request: EndpointRequest) -> Headers:
     """Tell a developer why events were dropped; nobody else may learn it."""
+    if not verdict.dropped:
+        return ()
     site = request.site
     key = request.named.get(b"x-statflow-debug", b"")
     is_asked = site.debug_key and hmac.compare_digest(key, site.debug_key.encode())
-    if not verdict.dropped or not (site.debug or is_asked):
+    if not (site.debug or is_asked):
         return ()
     return ((b"X-Statflow-Dropped", ", ".join(verdict.dropped).encode()),)

@@ -89,15 +89,15 @@ class Endpoints:
     async def respond(self, request: EndpointRequest) -> EndpointResponse:
         """Answer a request that ``owns`` said yes to."""
         try:
-            headers = tuple([(name.lower(), value) for name, value in request.headers])
-            named = dict(reversed(headers))
+            headers = request.headers
+            named = {name.lower(): value for name, value in reversed(headers)}
             opted_out = b"cookie" in named and has_opt_out(headers)
             found = self._builds.names.find(request.site, request.path)
             is_foreign = found is not None and found.name in FOREIGN
             is_trusted = is_foreign and has_write_token(request.site, named)
             if not _SECRETS.isdisjoint(named):
-                headers = tuple([field for field in headers if field[0] not in _SECRETS])
-                named = dict(reversed(headers))
+                headers = tuple([field for field in headers if field[0].lower() not in _SECRETS])
+                named = {name: value for name, value in named.items() if name not in _SECRETS}
             safe = EndpointRequest._make((*request[:3], headers, *request[4:-1], named))
             if is_foreign and found is not None:
                 return await respond_to_foreign(

@@ -1,34 +1,30 @@
-"""The rows of the cards' lists: most are one question to the query engine, some are made their way.
+"""The rows of the cards' lists: each is one question to the query engine.
 
 Goals gain columns of money where a goal earns; properties are told by the one that is chosen; the
-map is every country; pages that are not there come from what the edge served, so filters on visits
-cannot hold for them and the list says so.
+map is every country; pages that are not there come from what the edge served, so filters on what
+only visits know cannot hold for them, and the list says so.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from portal.dashboard import questions
 from portal.dashboard.asking import answer_or_trouble, told
 from portal.dashboard.cards import GOALS, MAP, MISSING, PROPERTIES, Card, Tab
 from portal.dashboard.example import ExampleAsker
-from portal.dashboard.filters import PROP
+from portal.dashboard.filters import DIMENSIONS, PROP
 from portal.dashboard.questions import Asker
 from portal.dashboard.state import State
 from portal.language import N_
 from portal.properties.known import Property, Wish, properties_of
 from portal.security import request_id
-from store.query.missing import missing_pages
+from store.query.dimensions import SERVED_DIMENSIONS
 from store.query.model import Result
-from store.query.ranges import midnight
 
 COUNTRIES = 300
-MISSING_COLUMNS = ("requests", "percentage")
 _UNFILTERED = N_(
-    "Filters do not hold here: who asks for a page that is not there has no visit to filter by."
+    "A filter does not hold here: who asks for a page that is not there has no visit to filter by."
 )
 _NONE_DEFINED = N_("No goals yet: a goal says what counts as a success.")
 
@@ -65,7 +61,7 @@ def card_view(asker: Asker, state: State, card: Card, wishes: Mapping[str, Wish]
     if isinstance(found, str):
         return View(tab, tab.metrics, trouble=found, request_id=request_id())
     tab, properties = found
-    metrics = columns(asker, tab)
+    metrics = columns(asker, tab, state)
     limit = COUNTRIES if tab.kind == MAP else questions.ROWS
     view = list_view(asker, state, tab, questions.rows(state, tab, metrics, limit))
     return replace(view, metrics=metrics, properties=properties)
@@ -76,7 +72,7 @@ def list_view(asker: Asker, state: State, tab: Tab, question: dict[str, Any]) ->
     view = View(tab, tab.metrics, empty=why_empty(asker, state, tab))
     if view.empty:
         return view
-    answer = ask_list(asker, state, tab, question)
+    answer = answer_or_trouble(asker, question)
     if isinstance(answer, str):
         return replace(view, trouble=answer, request_id=request_id())
     total = answer.meta.get("total_rows", 0)
@@ -108,62 +104,48 @@ def why_empty(asker: Asker, state: State, tab: Tab) -> str:
         return _NONE_DEFINED
     if tab.kind == PROPERTIES and tab.dimension == PROP:
         return tab.empty
-    return _UNFILTERED if tab.kind == MISSING and (state.chips or asker.lock) else ""
+    if tab.kind == MISSING and (asker.lock or not _known_of_documents(state)):
+        return _UNFILTERED
+    return ""
 
 
-def columns(asker: Asker, tab: Tab) -> tuple[str, ...]:
-    """List a card's columns: goals that earn have their revenue too."""
+def _known_of_documents(state: State) -> bool:
+    names = (DIMENSIONS.get(chip.dimension, ("",))[0] for chip in state.chips)
+    return SERVED_DIMENSIONS.issuperset(names)
+
+
+def columns(asker: Asker, tab: Tab, state: State) -> tuple[str, ...]:
+    """List a card's columns: goals that earn have their revenue, who converted a rate."""
     earns = tab.kind == GOALS and any(goal.currency for goal in asker.site.goals)
+    if state.has_goal and tab.metrics == ("visitors", "percentage"):
+        return ("visitors", "conversion_rate")
     return (*tab.metrics, "total_revenue") if earns else tab.metrics
 
 
-def details_columns(asker: Asker, tab: Tab) -> tuple[str, ...]:
+def details_columns(asker: Asker, tab: Tab, state: State) -> tuple[str, ...]:
     """List the columns of a list's details."""
     if tab.kind == GOALS:
-        more = columns(asker, tab)
+        more = columns(asker, tab, state)
         return (*more, "average_revenue") if "total_revenue" in more else more
     return questions.details_metrics(tab)
-
-
-def ask_list(asker: Asker, state: State, tab: Tab, question: dict[str, Any]) -> Result | str:
-    """Ask for rows, wherever they come from."""
-    if tab.kind != MISSING or isinstance(asker, ExampleAsker):
-        return answer_or_trouble(asker, question)
-    return told(lambda: _missing(asker, state, question))
-
-
-def _missing(asker: Asker, state: State, question: dict[str, Any]) -> Result:
-    zone = ZoneInfo(asker.site.timezone)
-    between = (
-        midnight(state.days.first, zone),
-        midnight(state.days.last + timedelta(days=1), zone),
-    )
-    found = missing_pages(
-        asker.store,
-        asker.site.id,
-        between,
-        search=question.get("search", ""),
-        **question["pagination"],
-    )
-    results = [
-        {"dimensions": [path], "metrics": [n, round(100 * n / found.requests, 2)]}
-        for path, n in found.rows
-    ]
-    return Result(
-        results,
-        {"total_rows": found.paths},
-        {"dimensions": ["path"], "metrics": list(MISSING_COLUMNS)},
-    )
 
 
 def bars(answer: Result) -> list[dict[str, Any]]:
     """Give each row the width of its bar, in percent of the largest."""
     top = max((row["metrics"][0] or 0 for row in answer.results), default=0) or 1
+    names = answer.query["metrics"]
     return [
         {
             "value": row["dimensions"][0],
-            "metrics": row["metrics"],
+            "metrics": _shown(names, row["metrics"]),
             "width": round(100 * (row["metrics"][0] or 0) / top, 1),
         }
         for row in answer.results
     ]
+
+
+def _shown(names: list[str], metrics: list[Any]) -> list[Any]:
+    """Leave out the bounce rate of a page where no visit began: 0 would read as a good one."""
+    if "entrances" not in names or metrics[names.index("entrances")]:
+        return metrics
+    return [None if name == "bounce_rate" else m for name, m in zip(names, metrics, strict=True)]

@@ -20,7 +20,6 @@ from portal.dashboard.cards import PROPERTIES, Card, Tab
 from portal.dashboard.figures import change
 from portal.dashboard.graph import Graph, Note, make_graph
 from portal.dashboard.lists import (
-    ask_list,
     card_view,
     chosen_tab,
     details_columns,
@@ -198,7 +197,7 @@ def details(look: Look, name: str, tab_name: str) -> ResponseReturnValue:
     asker = asker_of(look)
     found = chosen_tab(asker, state, tab, wishes)
     tab = tab if isinstance(found, str) else found[0]
-    sheet = _sheet(details_columns(asker, tab))
+    sheet = _sheet(details_columns(asker, tab, state))
     view = list_view(asker, state, tab, questions.details(state, tab, sheet))
     if isinstance(found, str):
         view = replace(view, trouble=found)
@@ -229,10 +228,10 @@ def details_file(look: Look, name: str, tab_name: str, kind: str) -> ResponseRet
     tab = found[0]
     if nothing := why_empty(asker, state, tab):
         return nothing, 404, {"Content-Type": "text/plain; charset=utf-8"}
-    sheet = _sheet(details_columns(asker, tab))
+    sheet = _sheet(details_columns(asker, tab, state))
     question = questions.details(state, tab, replace(sheet, page=0))
     question["pagination"] = {"limit": MAX_LIMIT, "offset": 0}
-    answer = ask_list(asker, state, tab, question)
+    answer = answer_or_trouble(asker, question)
     if isinstance(answer, str):
         return answer, 503, {"Content-Type": "text/plain; charset=utf-8"}
     wanted = FileKind(kind)

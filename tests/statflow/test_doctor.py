@@ -17,6 +17,7 @@ from edge.fronts.control import Control
 from edge.fronts.ledger import Ledger
 from edge.health_feed import PREFIX, Speaker, render_report
 from portal.database import Database
+from portal.language import speaking
 from statflow import service_checks
 from statflow.doctor import CHECKS, examine
 from statflow.paths import Paths
@@ -71,7 +72,7 @@ def wrong(said: str) -> Iterator[None]:
 
 def test_a_buffer_that_fills_up_is_told(paths: Paths, server: RedisServer) -> None:
     found = settings(paths, redis_url=server.url)
-    assert "of 128" in check_redis_room(found, paths)
+    assert "of 134.2 MB" in check_redis_room(found, paths)
     with Redis.from_url(server.url) as redis:
         for number in range(9):
             redis.set(f"ballast{number}", b"x" * 10_000_000)
@@ -85,10 +86,10 @@ def test_events_that_nobody_stores_are_told(paths: Paths, server: RedisServer) -
     keys = ShardKeys.of(7)
     with Redis.from_url(server.url) as redis:
         redis.xadd(keys.events, {"d": b"event"})
-        with wrong("1 events wait to be stored; no forwarder runs"):
+        with wrong("1 event waits to be stored; no forwarder runs"):
             check_waiting(found, paths)
         redis.hset(keys.lease, "owner", "somebody")
-        assert check_waiting(found, paths).startswith("1 events")
+        assert check_waiting(found, paths).startswith("1 event ")
 
 
 def test_an_edge_that_nobody_hears_of_is_told(paths: Paths, server: RedisServer) -> None:
@@ -98,7 +99,7 @@ def test_an_edge_that_nobody_hears_of_is_told(paths: Paths, server: RedisServer)
     report = render_report(Speaker("one", "direct", "1.2.3"), Ledger(), Control(), 0)
     with Redis.from_url(server.url) as redis:
         redis.set(PREFIX + "one", report)
-    assert check_edges(found, paths) == "1 processes report, of version 1.2.3"
+    assert check_edges(found, paths) == "1 process reports, of version 1.2.3"
 
 
 def test_a_wrong_password_of_redis_is_told(paths: Paths, server: RedisServer) -> None:
@@ -189,9 +190,9 @@ def test_a_full_disk_of_the_store_is_told(
     paths: Paths, store_process: StoreProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = settings(paths, clickhouse_url=store_process.url)
-    assert "MB free" in check_store_room(found, paths)
+    assert "B free" in check_store_room(found, paths)
     monkeypatch.setattr(service_checks, "LITTLE_DISK_BYTES", 2**62)
-    with wrong("only .* MB free on ClickHouse's disk"):
+    with wrong("only .*B free on ClickHouse's disk"):
         check_store_room(found, paths)
     with wrong("does not answer"):
         check_store_room(settings(paths), paths)
@@ -246,6 +247,15 @@ def test_a_redis_that_is_away_is_one_sentence_in_every_line(paths: Paths) -> Non
         assert "Redis does not answer" in found[part].said
         assert "Traceback" not in found[part].said
     assert not any("the check failed" in each.said for each in found.values())
+
+
+def test_every_line_is_in_the_language_of_who_reads(paths: Paths) -> None:
+    english = examine(settings(paths), paths)
+    with speaking("fr"):
+        french = examine(settings(paths), paths)
+    assert [each.part for each in french] == [each.part for each in english]
+    same = {a.part for a, b in zip(english, french, strict=True) if a.said == b.said}
+    assert same == {"python"}
 
 
 def test_every_check_has_a_name_of_its_own() -> None:

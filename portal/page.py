@@ -11,7 +11,7 @@ from portal import writing
 from portal.accounts.views import THEMES, theme_cookie
 from portal.admin.banner import banner_of
 from portal.config import here
-from portal.dashboard import figures, places
+from portal.dashboard import figures, marks, places
 from portal.dashboard.members import hosts_to_switch_to
 from portal.language import N_
 from portal.sessions import reading
@@ -90,7 +90,8 @@ def install_page(app: Flask) -> None:
         asset=asset,
         has_asset=has_asset,
         shown=places.shown,
-        flag=places.flag,
+        mark=marks.mark,
+        flag=marks.flag,
         UNITS=figures.UNITS,
         COLUMNS=figures.COLUMNS,
         HINTS=figures.HINTS,

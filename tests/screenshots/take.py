@@ -65,8 +65,6 @@ VIEWS = (
     View("rules", f"{SITE}/rules"),
     View("sites", "/"),
 )
-# Without a font that has them, flags would be boxes.
-_HAS_FLAGS = any(Path("/usr/share/fonts").rglob("*moji*"))
 _KINDS: dict[str, dict[str, object]] = {
     "desktop": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
     "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
@@ -150,8 +148,6 @@ def _take(page: Page, view: View, file: Path) -> int:
     page.wait_for_load_state("load")
     page.wait_for_selector("[hx-get] .skeleton, .htmx-request", state="detached")
     page.wait_for_timeout(600)
-    if not _HAS_FLAGS:
-        page.evaluate("document.querySelectorAll('.flag').forEach((flag) => flag.remove())")
     height = min(int(page.evaluate("document.documentElement.scrollHeight")), MAX_HEIGHT)
     width = page.viewport_size["width"] if page.viewport_size else 0
     # Playwright writes no WebP; the browser itself does.

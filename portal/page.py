@@ -79,12 +79,14 @@ def install_page(app: Flask) -> None:
     app.jinja_env.filters.update(
         short=figures.short,
         full=figures.full,
+        listed=figures.listed,
         day=writing.day,
         moment=writing.moment,
         short_day=writing.short_day,
         decimals=writing.decimals,
         percent=writing.percent,
         size=writing.size,
+        seconds=writing.seconds,
     )
     app.jinja_env.globals.update(
         asset=asset,

@@ -41,11 +41,11 @@ def test_small_shapes_keep_tenths_and_are_never_lost_whole() -> None:
 
 
 def test_a_mark_is_one_outline_in_one_colour(tmp_path: Path) -> None:
-    drawing = '<svg viewBox="0 0 24 24"><title>x</title><path class="a" d="M1.2.999a1 1 0 011.126"/>'
+    drawing = '<svg viewBox="0 0 24 24"><title>x</title><path d="M1.2.999a1 1 0 011.126"/></svg>'
     (tmp_path / "x.svg").write_text(drawing)
     drawn = install_assets.draw_marks(tmp_path, {"x": ("x.svg", "#abc")})
-    symbol = '<symbol id="x" viewBox="0 0 24 24"><path fill="#abc" d="M1.2.99a1 1 0 011.13"/></symbol>'
-    assert symbol in drawn
+    assert '<symbol id="x" viewBox="0 0 24 24">' in drawn
+    assert '<path fill="#abc" d="M1.2.99a1 1 0 011.13"/>' in drawn
 
 
 def test_the_installed_map_has_the_countries() -> None:

@@ -102,14 +102,17 @@ def make_graph(state: State, result: Result, notes: Iterable[Note] = ()) -> Grap
     found = result.results
     compared = [row["comparison"] for row in found if "comparison" in row]
     names = state.graphed
+    before = _columns(names, [row["metrics"] for row in compared]) if compared else {}
+    if not any(plain(value) for column in before.values() for value in column):
+        before = {}  # A line of zeros would say that something was counted.
     days = _days(state, [row["dimensions"][0] for row in found])
     return Graph(
         figures=state.graphs,
         labels=[_tick(row["dimensions"][0], state.interval) for row in found],
         long_labels=[_title(row["dimensions"][0], state.interval) for row in found],
         values=_columns(names, [row["metrics"] for row in found]),
-        before_labels=[_title(row["dimensions"][0], state.interval) for row in compared],
-        before=_columns(names, [row["metrics"] for row in compared]) if compared else {},
+        before_labels=[_title(row["dimensions"][0], state.interval) for row in compared if before],
+        before=before,
         present=state.days.last >= state.today,
         days=days,
         notes=_notes(notes, days),

@@ -65,7 +65,7 @@ def card_view(asker: Asker, state: State, card: Card, wishes: Mapping[str, Wish]
     if isinstance(found, str):
         return View(tab, tab.metrics, trouble=found, request_id=request_id())
     tab, properties = found
-    metrics = columns(asker, tab)
+    metrics = columns(asker, tab, state)
     limit = COUNTRIES if tab.kind == MAP else questions.ROWS
     view = list_view(asker, state, tab, questions.rows(state, tab, metrics, limit))
     return replace(view, metrics=metrics, properties=properties)
@@ -111,16 +111,18 @@ def why_empty(asker: Asker, state: State, tab: Tab) -> str:
     return _UNFILTERED if tab.kind == MISSING and (state.chips or asker.lock) else ""
 
 
-def columns(asker: Asker, tab: Tab) -> tuple[str, ...]:
-    """List a card's columns: goals that earn have their revenue too."""
+def columns(asker: Asker, tab: Tab, state: State) -> tuple[str, ...]:
+    """List a card's columns: goals that earn have their revenue, who converted a rate."""
     earns = tab.kind == GOALS and any(goal.currency for goal in asker.site.goals)
+    if state.has_goal and tab.metrics == ("visitors", "percentage"):
+        return ("visitors", "conversion_rate")
     return (*tab.metrics, "total_revenue") if earns else tab.metrics
 
 
-def details_columns(asker: Asker, tab: Tab) -> tuple[str, ...]:
+def details_columns(asker: Asker, tab: Tab, state: State) -> tuple[str, ...]:
     """List the columns of a list's details."""
     if tab.kind == GOALS:
-        more = columns(asker, tab)
+        more = columns(asker, tab, state)
         return (*more, "average_revenue") if "total_revenue" in more else more
     return questions.details_metrics(tab)
 
@@ -159,11 +161,19 @@ def _missing(asker: Asker, state: State, question: dict[str, Any]) -> Result:
 def bars(answer: Result) -> list[dict[str, Any]]:
     """Give each row the width of its bar, in percent of the largest."""
     top = max((row["metrics"][0] or 0 for row in answer.results), default=0) or 1
+    names = answer.query["metrics"]
     return [
         {
             "value": row["dimensions"][0],
-            "metrics": row["metrics"],
+            "metrics": _shown(names, row["metrics"]),
             "width": round(100 * (row["metrics"][0] or 0) / top, 1),
         }
         for row in answer.results
     ]
+
+
+def _shown(names: list[str], metrics: list[Any]) -> list[Any]:
+    """Leave out the bounce rate of a page where no visit began: 0 would read as a good one."""
+    if "entrances" not in names or metrics[names.index("entrances")]:
+        return metrics
+    return [None if name == "bounce_rate" else m for name, m in zip(names, metrics, strict=True)]

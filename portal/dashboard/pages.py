@@ -198,7 +198,7 @@ def details(look: Look, name: str, tab_name: str) -> ResponseReturnValue:
     asker = asker_of(look)
     found = chosen_tab(asker, state, tab, wishes)
     tab = tab if isinstance(found, str) else found[0]
-    sheet = _sheet(details_columns(asker, tab))
+    sheet = _sheet(details_columns(asker, tab, state))
     view = list_view(asker, state, tab, questions.details(state, tab, sheet))
     if isinstance(found, str):
         view = replace(view, trouble=found)
@@ -229,7 +229,7 @@ def details_file(look: Look, name: str, tab_name: str, kind: str) -> ResponseRet
     tab = found[0]
     if nothing := why_empty(asker, state, tab):
         return nothing, 404, {"Content-Type": "text/plain; charset=utf-8"}
-    sheet = _sheet(details_columns(asker, tab))
+    sheet = _sheet(details_columns(asker, tab, state))
     question = questions.details(state, tab, replace(sheet, page=0))
     question["pagination"] = {"limit": MAX_LIMIT, "offset": 0}
     answer = ask_list(asker, state, tab, question)

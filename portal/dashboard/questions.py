@@ -22,7 +22,10 @@ DETAILS: tuple[str, ...] = (
     *("engaged_time", "engagement_rate"),
 )
 _BY_NAME: dict[str, tuple[str, ...]] = {
-    "page": ("visitors", "pageviews", "bounce_rate", "time_on_page", "scroll_depth", "exit_rate"),
+    "page": (
+        *("visitors", "pageviews", "entrances", "bounce_rate"),
+        *("time_on_page", "scroll_depth", "exit_rate"),
+    ),
     "exit_page": (*DETAILS, "exit_rate"),
     "event": ("visitors", "events"),
 }

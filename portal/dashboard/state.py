@@ -206,10 +206,14 @@ class State:
         return replace(self, chips=chips).query()
 
     @property
+    def has_goal(self) -> bool:
+        """Say whether a filter leaves only those who reached a goal."""
+        return any(c.dimension == GOAL and not c.is_negative for c in self.chips)
+
+    @property
     def figures(self) -> dict[str, Figure]:
         """The headline figures: of conversions where a filter leaves only those."""
-        is_reached = any(c.dimension == GOAL and not c.is_negative for c in self.chips)
-        return GOAL_FIGURES if is_reached else FIGURES
+        return GOAL_FIGURES if self.has_goal else FIGURES
 
     @property
     def graphs(self) -> dict[str, Figure]:

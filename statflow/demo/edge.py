@@ -18,6 +18,10 @@ from edge.sites import Site
 MISSING = "/shop/tea-bowl-moss"
 MOVED = "/shop/old-catalogue"
 FAILING = "/studio/glaze"
+CHECKOUT = "/checkout"
+ORDER = "Order"
+FORM_MS = 25 * 60_000
+"""A form that was not sent for so long is left; later signals would miss their visit."""
 CRAWLERS = (
     ("ai_training", "OpenAI", 7), ("ai_assistant", "OpenAI", 3), ("ai_search", "OpenAI", 3),
     ("ai_training", "Anthropic", 6), ("ai_assistant", "Anthropic", 1),
@@ -52,17 +56,36 @@ class DemoEdge:
         """Give the events on, with signals behind them, and note what was served."""
         rng = random.Random(self.seed)  # noqa: S311 - invention, not secrecy
         referrers: dict[int, str] = {}
+        at_checkout: dict[int, Event] = {}
         for event in events:
             event = event._replace(screen=_screen(event))  # noqa: PLW2901 - the same with its window
+            yield from self._given_up(rng, at_checkout, event)
+            if event.name == ORDER and event.visitor in at_checkout:
+                yield from _form(rng, at_checkout.pop(event.visitor), is_sent=True)
             if event.name != "pageview":
                 yield event
                 continue
+            if event.path == CHECKOUT:
+                at_checkout[event.visitor] = event
             capture = rng.choices(("eligible", "cacheable", "untagged"), (95, 4, 1))[0]
             confirmed = capture == "eligible" and rng.random() < 0.985
             self._serve(rng, event, capture, referrers.get(event.visitor, ""))
             referrers[event.visitor] = event.path
             yield event._replace(is_first=confirmed)
             yield from _signals(rng, event)
+
+    def _given_up(
+        self, rng: random.Random, at_checkout: dict[int, Event], event: Event
+    ) -> Iterator[Event]:
+        """Leave the forms that nobody sends any more."""
+        over = [
+            visitor
+            for visitor, opened in at_checkout.items()
+            if opened.ts_ms < event.ts_ms - FORM_MS
+            or (visitor == event.visitor and event.name == "pageview")
+        ]
+        for visitor in over:
+            yield from _form(rng, at_checkout.pop(visitor), is_sent=False)
 
     def _serve(self, rng: random.Random, event: Event, capture: str, came_from: str) -> None:
         """Note a person's document, now and then a visitor without the script, and a crawler's."""
@@ -140,22 +163,31 @@ def _screen(event: Event) -> str:
 def _signals(rng: random.Random, event: Event) -> Iterator[Event]:
     """Make what the modules saw on one page, all within its first seconds."""
     height = HEIGHTS[event.screen] + 40 * (len(event.path) % 9)
+    clicks = list(_clicks(rng, event, height))
+    yield from _told(
+        rng,
+        event,
+        (
+            *_vitals(rng, event, has_clicked=bool(clicks)),
+            *clicks,
+            _scroll(rng, height),
+            *_errors(rng, event),
+        ),
+    )
+
+
+type _Made = tuple[str, dict[str, Any]]
+
+
+def _told(rng: random.Random, event: Event, made: Iterable[_Made]) -> Iterator[Event]:
+    """Write signals of a page view, one soon after another."""
     at_ms = 400
-    for name, props in (
-        *_vitals(rng, event),
-        *_clicks(rng, event, height),
-        _scroll(rng, height),
-        *_errors(rng, event),
-        *_form(rng, event),
-    ):
+    for name, props in made:
         at_ms += rng.randrange(50, 900)
         texts = {key: str(value) for key, value in props.items()}
         yield event._replace(
             ts_ms=event.ts_ms + at_ms, name=name, props=texts, revenue_minor=0, currency=""
         )
-
-
-type _Made = tuple[str, dict[str, Any]]
 
 
 def _clicks(rng: random.Random, event: Event, height: int) -> Iterator[_Made]:
@@ -186,7 +218,7 @@ def _scroll(rng: random.Random, height: int) -> _Made:
     return "$scroll", {"d": depth, "h": height, "b": ",".join(map(str, bands))}
 
 
-def _vitals(rng: random.Random, event: Event) -> Iterator[_Made]:
+def _vitals(rng: random.Random, event: Event, *, has_clicked: bool) -> Iterator[_Made]:
     slow = (1.5 if event.device == "Mobile" else 1.0) * (1.6 if "/journal/" in event.path else 1.0)
     shift = 0.16 if event.path == "/shop/ceramics" else 0.02
     values = {
@@ -196,6 +228,8 @@ def _vitals(rng: random.Random, event: Event) -> Iterator[_Made]:
         "INP": rng.lognormvariate(4.3, 0.7) * slow,
         "CLS": rng.betavariate(1.2, 6) * shift * 6,
     }
+    if not has_clicked:
+        del values["INP"]
     for label, value in values.items():
         yield "$vital", {"m": label, "v": round(value, 4), "s": "main>article>img"}
 
@@ -209,18 +243,18 @@ def _errors(rng: random.Random, event: Event) -> Iterator[_Made]:
         yield "$error", said | {"f": "/static/shop.js"}
 
 
-def _form(rng: random.Random, event: Event) -> Iterator[_Made]:
-    if event.path != "/checkout":
+def _form(rng: random.Random, event: Event, *, is_sent: bool) -> Iterator[Event]:
+    """Fill in the form of the checkout: whole where it was sent; some only look at it."""
+    touched = len(FIELDS) if is_sent else rng.choices((0, 1, 2, 3), (4, 3, 3, 2))[0]
+    if not touched:
         return
-    touched = rng.choices((1, 2, 3), (1, 3, 7))[0]
+    made: list[_Made] = []
     spent = [round(rng.lognormvariate(0, 0.5) * usual) for _, usual in FIELDS[:touched]]
     for place, ms in enumerate(spent):
         again = 1 + (rng.random() < 0.2)
         name = FIELDS[place][0]
-        yield "$field", {"f": "checkout", "s": name, "i": place + 1, "v": ms, "n": again}
-    outcome = "submitted" if touched == len(FIELDS) and rng.random() < 0.85 else "abandoned"
+        made.append(("$field", {"f": "checkout", "s": name, "i": place + 1, "v": ms, "n": again}))
+    told = {"f": "checkout", "o": "submitted" if is_sent else "abandoned"}
     last = FIELDS[touched - 1][0]
-    yield (
-        "$form",
-        {"f": "checkout", "o": outcome, "s": last, "v": sum(spent) + 2_000, "n": touched},
-    )
+    made.append(("$form", told | {"s": last, "v": sum(spent) + 2_000, "n": touched}))
+    yield from _told(rng, event, made)

@@ -39,6 +39,12 @@ PRODUCTS = (
 ARTICLES = ("glazing-with-ash", "how-we-fire", "a-year-of-tea")
 STUDIO = ("/studio", "/studio/wheel", "/studio/kiln", "/studio/glaze")
 LISTS = ("/shop", "/shop/tea", "/shop/ceramics")
+DEPTHS = (
+    ("/journal/", (1.3, 1.5)), ("/shop/tea-bowl-moss", (1, 6)), ("/shop/", (2.4, 1.3)),
+    ("/shop", (2, 2.2)), ("/checkout", (6, 1.2)), ("/basket", (5, 1.1)), ("/studio", (1.8, 1.9)),
+    ("/", (1.5, 2.6)),
+)  # fmt: skip
+"""How far people scroll by the beginning of a path: parameters of a beta distribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +119,12 @@ class _Visit:
         self._person = person
         self._at_ms = start_ms
         self._referrer = person.origin.referrer
+        self._path = "/"
         self.lines: list[tuple[int, dict[str, Any]]] = []
 
     def look(self, path: str, query: str = "", *, reading_s: float = 25) -> None:
         """View a page and stay for a while; engagement is sent as the page is left."""
+        self._path = path
         self._add("pageview", path + query, referrer=self._referrer)
         self._referrer = ""
         stayed_ms = self._rng.lognormvariate(math.log(reading_s * 1000), 0.8)
@@ -124,14 +132,14 @@ class _Visit:
         self._at_ms += stayed_ms
         if self._rng.random() < 0.8:
             engaged = round(stayed_ms * self._rng.uniform(0.5, 1))
-            depth = min(100, round(self._rng.betavariate(2.2, 1.4) * 100))
+            depth = min(100, round(self._rng.betavariate(*_depth(path)) * 100))
             self._add("engagement", path, engaged_ms=engaged, scroll=depth)
         self._at_ms += self._rng.uniform(200, 1500)
 
-    def do(self, name: str, path: str, **more: Any) -> None:
-        """Fire a custom event."""
+    def do(self, name: str, **more: Any) -> None:
+        """Fire a custom event on the page that is open."""
         self._at_ms += self._rng.uniform(300, 4000)
-        self._add(name, path, **more)
+        self._add(name, self._path, **more)
 
     def _add(self, name: str, path: str, **more: Any) -> None:
         line = {"visitor": self._person.name, "name": name, "url": self._base + path}
@@ -240,15 +248,17 @@ def _wander(rng: random.Random, visit: _Visit, person: Person) -> None:
         return
     if rng.random() < 0.04:
         visit.look("/shop/tea-bowl-moss", reading_s=6)
+        if rng.random() < 0.5:
+            return
     for _ in range(rng.choices((1, 2, 3, 4, 6), (5, 5, 4, 2, 1))[0]):
         path = _next_path(rng)
         visit.look(path, reading_s=_reading_s(path))
     if rng.random() < 0.06:
-        visit.do("Newsletter", "/", props={"place": rng.choice(("footer", "journal"))})
+        visit.do("Newsletter", props={"place": rng.choice(("footer", "journal"))})
     if rng.random() < 0.05:
-        visit.do("File Download", "/shop", props={"url": "/files/price-list.csv"})
+        visit.do("File Download", props={"url": "/files/price-list.csv"})
     if rng.random() < 0.05:
-        visit.do("Outbound Link: Click", "/about", props={"url": "https://pottery.example/"})
+        visit.do("Outbound Link: Click", props={"url": "https://pottery.example/"})
     if rng.random() < 0.22:
         _buy(rng, visit)
 
@@ -256,14 +266,14 @@ def _wander(rng: random.Random, visit: _Visit, person: Person) -> None:
 def _buy(rng: random.Random, visit: _Visit) -> None:
     slug, price = rng.choice(PRODUCTS)
     visit.look(f"/shop/{slug}", reading_s=30)
-    visit.do("Add to basket", f"/shop/{slug}", props={"product": slug})
+    visit.do("Add to basket", props={"product": slug})
     visit.look("/basket", reading_s=14)
     if rng.random() < 0.55:
         visit.look("/checkout", reading_s=50)
         if rng.random() < 0.6:
             amount = price * rng.choices((1, 2, 3), (7, 2, 1))[0]
             revenue = {"amount": f"{amount}.00", "currency": "EUR"}
-            visit.do("Order", "/checkout", props={"product": slug}, revenue=revenue)
+            visit.do("Order", props={"product": slug}, revenue=revenue)
             visit.look("/thank-you", reading_s=8)
 
 
@@ -289,6 +299,10 @@ def _article_path(rng: random.Random) -> str:
 
 def _reading_s(path: str) -> float:
     return 75 if path.startswith("/journal/") else 22
+
+
+def _depth(path: str) -> tuple[float, float]:
+    return next(shape for beginning, shape in DEPTHS if path.startswith(beginning))
 
 
 def _midnight_ms(day: date, zone: ZoneInfo) -> int:

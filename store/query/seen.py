@@ -76,8 +76,9 @@ def _last_told(ask: Ask) -> Fragment:
     where = all_of([ask.scope.site_condition(), ask.scope.event_time()])
     told = "visit_id, label, position"
     return Fragment(
-        f"(position = 0 or ({told}, {LAST_TOLD}) in (select {told}, max({LAST_TOLD}) from signals"
-        f" where {where} and kind = 'vital' and position != 0 group by {told}))"
+        f"(kind != 'vital' or position = 0 or ({told}, {LAST_TOLD}) in (select {told},"
+        f" max({LAST_TOLD}) from signals where {where} and kind = 'vital' and position != 0"
+        f" group by {told}))"
     )
 
 

@@ -67,6 +67,14 @@ def test_documents_tell_of_the_same_views(events: list[Event]) -> None:
     assert all(hit.redirect for hit in edge.hits if hit.path == MOVED)
 
 
+def test_numbers_of_different_pages_do_not_contradict_each_other(events: list[Event]) -> None:
+    orders = sum(event.name == "Order" for event in events)
+    sent = [e for e in watched(events)[1] if e.name == "$form" and e.props["o"] == "submitted"]
+    assert len(sent) == orders > 0
+    viewed = {(e.visitor, e.path) for e in events if e.name == "pageview"}
+    assert {(e.visitor, e.path) for e in events} == viewed
+
+
 def test_the_same_events_give_the_same_rows(events: list[Event]) -> None:
     first, second = watched(events), watched(events)
     assert first[0].hits == second[0].hits

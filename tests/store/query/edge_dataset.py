@@ -204,6 +204,7 @@ def _random_values(rng: random.Random, kind: str) -> dict[str, Any]:
             "message": rng.choice(("x is not a function", "out of range")),
             "file": rng.choice(("", "/app.js")),
             "line": rng.choice((0, 7)),
+            "position": rng.choice((0, 9)),
         }
     common = {"form": rng.choice(("checkout", "search")), "selector": rng.choice(("mail", "name"))}
     if kind == "form":

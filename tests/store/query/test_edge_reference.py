@@ -188,6 +188,7 @@ def test_beside_visits_every_metric_keeps_its_value(edge: tuple[Traffic, EdgeRef
         "crawled_pages",
         "crawl_to_visit_ratio",
         "rage_clicks",
+        "errors",
         "lcp_p75",
     ]
     body: dict[str, Any] = {"date_range": RANGE, "dimensions": ["event:page"]}

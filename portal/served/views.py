@@ -174,6 +174,9 @@ def answers(host: str) -> ResponseReturnValue:
         address, source = found["dimensions"]
         said = _("asked for without a link") if source == DIRECT_NONE else source
         links.setdefault(address, []).append(Part(said, cell(BROKEN[0], found["metrics"][0])))
+    failed = asked.query(
+        ["hits"], dimensions=["event:page"], filters=[["is", "hit:status_class", ["5xx"]]], **page
+    )
     slow = asked.query(
         ["ttfb_p95", "ttfb_p50", "hits"], dimensions=["event:page"],
         filters=[["is", "hit:status_class", ["2xx"]]], **page,
@@ -202,6 +205,17 @@ def answers(host: str) -> ResponseReturnValue:
                 fold=_("Where it is linked"),
                 parts=tuple(links.get(found["dimensions"][0], ())),
             ),
+        ),
+        filled(
+            Table(
+                _("Failed pages"),
+                _("Page"),
+                BROKEN,
+                help=_("Answered with a status from 500 on: the site failed, or did not answer."),
+                empty=_("No page failed."),
+            ),
+            failed,
+            lambda found: Row(found["dimensions"][0], metric_cells(BROKEN, found["metrics"])),
         ),
         filled(
             Table(

@@ -263,6 +263,9 @@ def test_answers(viewer: Person, api: Callable[..., Any]) -> None:
         for row in linked["results"]
     ]
     assert sorted(parts(page, "Broken links")) == sorted(wanted)
+    fives = [["is", "hit:status_class", ["5xx"]]]
+    failed = api("query", metrics=["hits"], dimensions=["event:page"], filters=fives)
+    assert found["Failed pages"] == by_metric(failed, ["hits"])
     names = [column.name for column in SLOW]
     good = [["is", "hit:status_class", ["2xx"]]]
     slow = api("query", metrics=names, dimensions=["event:page"], filters=good)

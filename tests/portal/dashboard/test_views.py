@@ -10,7 +10,7 @@ from sqlalchemy import event
 
 from portal.dashboard.asking import AWAY
 from portal.dashboard.cards import CARDS
-from portal.dashboard.figures import FIGURES, UNITS, full, short
+from portal.dashboard.figures import FIGURES, UNITS, full, listed
 from portal.models import Role, Site, SiteHost
 from store.client import Store
 from tests.portal.conftest import NOW, Person, Portal
@@ -124,7 +124,7 @@ def test_every_number_is_what_the_api_says(shop: Portal, viewer: Person, query: 
             text = viewer.get(f"/sites/shop.example/cards/{card.name}{shown}").text
             cells = re.findall(r'<td class="number[^"]*"\s+title="([^"]*)">([^<]*)</td>', text)
             assert sorted(cells) == sorted(
-                (full(value, UNITS[metric]), short(value, UNITS[metric]))
+                (full(value, UNITS[metric]), listed(value, UNITS[metric], 0))
                 for row in answer["results"]
                 for metric, value in zip(tab.metrics, row["metrics"], strict=True)
             ), tab.name

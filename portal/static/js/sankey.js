@@ -38,7 +38,7 @@
             : said(item.label2, item.said),
       },
       series: [{
-        type: "sankey", left: 4, right: 190, top: 8, bottom: 8, nodeWidth: 12, nodeGap: 12, draggable: false,
+        type: "sankey", left: 4, right: 204, top: 8, bottom: 8, nodeWidth: 12, nodeGap: 12, draggable: false,
         layoutIterations: 0, emphasis: { focus: "adjacency" },
         data: data.nodes.map((node) => ({
           name: node.name, depth: node.depth, value: node.value, said: node.said, label2: node.label, closed: node.others || node.left,

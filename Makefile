@@ -177,6 +177,10 @@ DAYS ?= 90
 bench-query: $(VENV)/.dev ## the dashboard's questions over EVENTS in DAYS, beside a plain schema; ROUNDS=n
 	$(BIN)/python -m tests.bench.query --events $(EVENTS) --days $(DAYS) --rounds $(ROUNDS)
 
+.PHONY: bench-first-view
+bench-first-view: setup ## a browser that was never there opens the overview of EVENTS in DAYS; ROUNDS=n; a quiet machine
+	$(BIN)/python -m tests.bench.first_view --events $(EVENTS) --days $(DAYS) --rounds $(ROUNDS)
+
 STARTS ?= 15
 
 .PHONY: bench-startup
@@ -245,7 +249,7 @@ POT := build/messages.pot
 .PHONY: translations
 translations: $(VENV)/.run ## take the portal's texts into portal/translations and compile them; NEW=de begins one
 	@mkdir -p $(dir $(POT))
-	cd portal && ../$(BIN)/pybabel --quiet extract --mapping babel.cfg --no-location --sort-output --no-wrap --output ../$(POT) .
+	cd portal && ../$(BIN)/pybabel --quiet extract --mapping babel.cfg --no-location --sort-output --no-wrap --output ../$(POT) . ../statflow
 	$(if $(NEW),$(BIN)/pybabel --quiet init --input-file $(POT) --output-dir $(CATALOGUES) --locale $(NEW) --no-wrap)
 	$(BIN)/pybabel --quiet update --input-file $(POT) --output-dir $(CATALOGUES) --no-wrap --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 	$(BIN)/pybabel --quiet compile --directory $(CATALOGUES)

@@ -14,6 +14,7 @@ from edge.fronts.origins import Origins, UpstreamRefusedError
 from edge.fronts.reception import Upstream
 from edge.sites import Origin, Site, Snapshot
 from edge.upstream_ranges import UpstreamRanges
+from portal.language import _
 
 _PATIENCE_S = 3.0
 _SOON = dt.timedelta(days=7)
@@ -42,26 +43,26 @@ async def _try_origin(origin: Origin, origins: Origins, *, guarded: bool) -> str
     upstream = Upstream(origin.host, origin.port, tls, origin.host, guarded=guarded)
     try:
         async with asyncio.timeout(_PATIENCE_S):
-            problem = "has no address"
+            problem = _("has no address")
             for address, port in (await origins.addresses(upstream))[:2]:
                 try:
-                    _, writer = await asyncio.open_connection(address, port)
+                    _reader, writer = await asyncio.open_connection(address, port)
                 except OSError:
-                    problem = "does not connect"
+                    problem = _("does not connect")
                     continue
                 writer.close()
                 return ""
             return problem
     except TimeoutError:
-        return "does not connect in time"
+        return _("does not connect in time")
     except UpstreamRefusedError:
         return (
-            "is not public: `statflow site set` lets it be, or STATFLOW_UPSTREAM_RANGES"
+            _("is not public: `statflow site set` lets it be, or STATFLOW_UPSTREAM_RANGES")
             if guarded and not origins.has_list
-            else "is outside STATFLOW_UPSTREAM_RANGES"
+            else _("is outside STATFLOW_UPSTREAM_RANGES")
         )
     except OSError:
-        return "does not resolve"
+        return _("does not resolve")
 
 
 def find_certificate_problems(folder: Path, snapshot: Snapshot, now: dt.datetime) -> list[str]:
@@ -71,10 +72,10 @@ def find_certificate_problems(folder: Path, snapshot: Snapshot, now: dt.datetime
     for host in sorted(host for site in snapshot.sites for host in site.hosts if _is_name(host)):
         identity = certificates.find_identity(host)
         if identity is None:
-            problems.append(f"none for {host}")
+            problems.append(_("none for %(host)s", host=host))
         elif identity.certificate.not_valid_after_utc < now + _SOON:
-            ends = identity.certificate.not_valid_after_utc
-            problems.append(f"that of {host} ends on {ends:%Y-%m-%d}")
+            ends = f"{identity.certificate.not_valid_after_utc:%Y-%m-%d}"
+            problems.append(_("that of %(host)s ends on %(day)s", host=host, day=ends))
     return problems
 
 

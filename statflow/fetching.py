@@ -17,6 +17,7 @@ from edge.fronts.origins import Origins, UpstreamRefusedError
 from edge.fronts.reception import Upstream
 from edge.upstream_ranges import UpstreamRanges
 from edge.wire.fields import Field
+from portal.language import _
 
 PATIENCE_S = 10.0
 MOST_BYTES = 1_000_000
@@ -59,10 +60,10 @@ def resolve(upstream: Upstream, ranges: str) -> list[tuple[str, int]]:
         return asyncio.run(origins.addresses(upstream))
     except UpstreamRefusedError:
         raise FetchError(
-            "has no address that the edge may connect to (STATFLOW_UPSTREAM_RANGES)"
+            _("has no address that the edge may connect to (STATFLOW_UPSTREAM_RANGES)")
         ) from None
     except OSError:
-        raise FetchError("has no address: the name does not resolve") from None
+        raise FetchError(_("has no address: the name does not resolve")) from None
 
 
 def fetch(
@@ -104,18 +105,25 @@ def _in_words(error: Exception) -> FetchError:
     match error:
         case ssl.SSLCertVerificationError():
             return CertificateError(
-                f"shows a certificate that does not hold: {error.verify_message}"
+                _(
+                    "shows a certificate that does not hold: %(problem)s",
+                    problem=error.verify_message,
+                )
             )
         case ssl.SSLError():
-            return CertificateError("does not speak TLS there, or refuses the name")
+            return CertificateError(_("does not speak TLS there, or refuses the name"))
         case TimeoutError() | socket.timeout():
-            return RefusedError(f"does not answer within {PATIENCE_S:.0f} seconds")
+            return RefusedError(
+                _("does not answer within %(count)s seconds", count=round(PATIENCE_S))
+            )
         case ConnectionRefusedError():
-            return RefusedError("refuses connections")
+            return RefusedError(_("refuses connections"))
         case OSError():
-            return RefusedError(f"cannot be reached: {error.strerror or error}")
+            return RefusedError(
+                _("cannot be reached: %(problem)s", problem=error.strerror or error)
+            )
         case _:
-            return FetchError("answers something that is not HTTP")
+            return FetchError(_("answers something that is not HTTP"))
 
 
 def ask_upstream(question: Question, knowledge: Knowledge, ranges: str) -> Question:

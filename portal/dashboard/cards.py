@@ -12,7 +12,7 @@ class Tab:
 
     ``dimension`` is the short name a click filters by; ``metrics`` are its columns, the first one
     drawn as a bar; ``only`` are conditions of the list itself; ``group`` names the menu under which
-    it stands with others; ``kind`` is another source of rows than the query engine.
+    it stands with others; ``kind`` names what is special about it.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Card:
 
 
 GOALS, PROPERTIES, MAP, MISSING = "goals", "properties", "map", "missing"
-"""Lists that are made in a way of their own (``portal.dashboard.lists``)."""
+"""Lists that need more than their dimension and columns say (``portal.dashboard.lists``)."""
 _NO_CAMPAIGNS = N_(
     "No visit came with this campaign tag. Tag your links with utm_campaign to see them."
 )
@@ -101,7 +101,7 @@ _ALL = (
                 N_("Not found"),
                 "page",
                 N_("Address"),
-                ("requests", "percentage"),
+                ("hits",),
                 empty=_NO_MISSING,
                 kind=MISSING,
             ),

@@ -171,7 +171,7 @@ def _value(metric: str, visitors: float, part: float) -> float | int | None:
         return round(_PER_VISITOR["pageviews"] / _PER_VISITOR["visits"] + visitors % 7 / 50, 2)
     if metric in {"percentage", "conversion_rate"}:
         return round(100 * part, 2)
-    if metric == "requests":
+    if metric == "hits":
         return round(visitors * 0.01)
     if metric in _RATES:
         return round(_RATES[metric] * (0.94 + visitors % 13 / 100), 1)

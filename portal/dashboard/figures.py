@@ -167,9 +167,7 @@ _COLUMNS: dict[str, Column] = {
     "conversion_rate": Column(N_("Rate"), "percent", _OF_GOALS[2].hint),
     "total_revenue": Column(N_("Revenue"), "money", _OF_GOALS[3].hint),
     "average_revenue": Column(N_("Average"), "money", _OF_GOALS[4].hint),
-    "requests": Column(
-        N_("Requests"), "count", N_("Documents that were answered with 404 or 410.")
-    ),
+    "hits": Column(N_("Requests"), "count", N_("Documents that were answered with 404 or 410.")),
 }
 UNITS: dict[str, str] = {
     **{name: column.unit for name, column in _COLUMNS.items()},

@@ -1,34 +1,30 @@
-"""The rows of the cards' lists: most are one question to the query engine, some are made their way.
+"""The rows of the cards' lists: each is one question to the query engine.
 
 Goals gain columns of money where a goal earns; properties are told by the one that is chosen; the
-map is every country; pages that are not there come from what the edge served, so filters on visits
-cannot hold for them and the list says so.
+map is every country; pages that are not there come from what the edge served, so filters on what
+only visits know cannot hold for them, and the list says so.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from portal.dashboard import questions
 from portal.dashboard.asking import answer_or_trouble, told
 from portal.dashboard.cards import GOALS, MAP, MISSING, PROPERTIES, Card, Tab
 from portal.dashboard.example import ExampleAsker
-from portal.dashboard.filters import PROP
+from portal.dashboard.filters import DIMENSIONS, PROP
 from portal.dashboard.questions import Asker
 from portal.dashboard.state import State
 from portal.language import N_
 from portal.properties.known import Property, Wish, properties_of
 from portal.security import request_id
-from store.query.missing import missing_pages
+from store.query.dimensions import SERVED_DIMENSIONS
 from store.query.model import Result
-from store.query.ranges import midnight
 
 COUNTRIES = 300
-MISSING_COLUMNS = ("requests", "percentage")
 _UNFILTERED = N_(
-    "Filters do not hold here: who asks for a page that is not there has no visit to filter by."
+    "A filter does not hold here: who asks for a page that is not there has no visit to filter by."
 )
 _NONE_DEFINED = N_("No goals yet: a goal says what counts as a success.")
 
@@ -76,7 +72,7 @@ def list_view(asker: Asker, state: State, tab: Tab, question: dict[str, Any]) ->
     view = View(tab, tab.metrics, empty=why_empty(asker, state, tab))
     if view.empty:
         return view
-    answer = ask_list(asker, state, tab, question)
+    answer = answer_or_trouble(asker, question)
     if isinstance(answer, str):
         return replace(view, trouble=answer, request_id=request_id())
     total = answer.meta.get("total_rows", 0)
@@ -108,7 +104,14 @@ def why_empty(asker: Asker, state: State, tab: Tab) -> str:
         return _NONE_DEFINED
     if tab.kind == PROPERTIES and tab.dimension == PROP:
         return tab.empty
-    return _UNFILTERED if tab.kind == MISSING and (state.chips or asker.lock) else ""
+    if tab.kind == MISSING and (asker.lock or not _known_of_documents(state)):
+        return _UNFILTERED
+    return ""
+
+
+def _known_of_documents(state: State) -> bool:
+    names = (DIMENSIONS.get(chip.dimension, ("",))[0] for chip in state.chips)
+    return SERVED_DIMENSIONS.issuperset(names)
 
 
 def columns(asker: Asker, tab: Tab, state: State) -> tuple[str, ...]:
@@ -125,37 +128,6 @@ def details_columns(asker: Asker, tab: Tab, state: State) -> tuple[str, ...]:
         more = columns(asker, tab, state)
         return (*more, "average_revenue") if "total_revenue" in more else more
     return questions.details_metrics(tab)
-
-
-def ask_list(asker: Asker, state: State, tab: Tab, question: dict[str, Any]) -> Result | str:
-    """Ask for rows, wherever they come from."""
-    if tab.kind != MISSING or isinstance(asker, ExampleAsker):
-        return answer_or_trouble(asker, question)
-    return told(lambda: _missing(asker, state, question))
-
-
-def _missing(asker: Asker, state: State, question: dict[str, Any]) -> Result:
-    zone = ZoneInfo(asker.site.timezone)
-    between = (
-        midnight(state.days.first, zone),
-        midnight(state.days.last + timedelta(days=1), zone),
-    )
-    found = missing_pages(
-        asker.store,
-        asker.site.id,
-        between,
-        search=question.get("search", ""),
-        **question["pagination"],
-    )
-    results = [
-        {"dimensions": [path], "metrics": [n, round(100 * n / found.requests, 2)]}
-        for path, n in found.rows
-    ]
-    return Result(
-        results,
-        {"total_rows": found.paths},
-        {"dimensions": ["path"], "metrics": list(MISSING_COLUMNS)},
-    )
 
 
 def bars(answer: Result) -> list[dict[str, Any]]:

@@ -20,7 +20,6 @@ from portal.dashboard.cards import PROPERTIES, Card, Tab
 from portal.dashboard.figures import change
 from portal.dashboard.graph import Graph, Note, make_graph
 from portal.dashboard.lists import (
-    ask_list,
     card_view,
     chosen_tab,
     details_columns,
@@ -232,7 +231,7 @@ def details_file(look: Look, name: str, tab_name: str, kind: str) -> ResponseRet
     sheet = _sheet(details_columns(asker, tab, state))
     question = questions.details(state, tab, replace(sheet, page=0))
     question["pagination"] = {"limit": MAX_LIMIT, "offset": 0}
-    answer = ask_list(asker, state, tab, question)
+    answer = answer_or_trouble(asker, question)
     if isinstance(answer, str):
         return answer, 503, {"Content-Type": "text/plain; charset=utf-8"}
     wanted = FileKind(kind)

@@ -91,8 +91,6 @@ def details(state: State, tab: Tab, sheet: Sheet) -> dict[str, Any]:
     asked = _list(state, tab, sheet.metrics)
     order, search, page = sheet.order, sheet.search, sheet.page
     pagination = {"limit": PAGE_ROWS, "offset": page * PAGE_ROWS}
-    if tab.kind == MISSING:
-        return {"search": search, "pagination": pagination}
     if search:
         found = ["contains", query_name(tab.dimension), [search], {"case_sensitive": False}]
         asked["filters"] = [*asked["filters"], found]
@@ -113,10 +111,11 @@ def _list(state: State, tab: Tab, metrics: tuple[str, ...]) -> dict[str, Any]:
     name = query_name(tab.dimension)
     base = _with_imports(state)
     own = [[operator, name, [value]] for operator, value in tab.only]
+    gone = [["is", "hit:status", ["404", "410"]]] if tab.kind == MISSING else []
     return base | {
         "metrics": list(metrics),
         "dimensions": [name],
-        "filters": [*base["filters"], *own],
+        "filters": [*base["filters"], *own, *gone],
         "order_by": [[metrics[0], "desc"], [name, "asc"]],
     }
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from portal import language
 from portal.sites.verification import Check, Found
+from statflow import verifying
 from statflow.paths import Paths
 from statflow.settings import read_settings
 from statflow.verifying import Verifier, _Look
@@ -145,7 +147,24 @@ class Look:
         )
 
     def __call__(self, *, injection: bool = True) -> list[Check]:
-        return self.verifier()(self.site, injection=injection)
+        """Look; whatever is said has been looked up in the catalogues."""
+        spoken: list[str] = []
+
+        def speak(look_up: Callable[..., str]) -> Callable[..., str]:
+            def recorded(*text: Any, **values: Any) -> str:
+                spoken.append(look_up(*text, **values))
+                return spoken[-1]
+
+            return recorded
+
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("_", "ngettext"):
+                patch.setattr(verifying, name, speak(getattr(language, name)))
+            found = self.verifier()(self.site, injection=injection)
+        for check in found:
+            assert check.what in spoken
+            assert check.said.startswith(tuple(spoken))
+        return found
 
     def wrong(self, **options: bool) -> dict[str, str]:
         """What is wrong, by its code."""
@@ -324,7 +343,7 @@ def server_context(folder: Path) -> ssl.SSLContext:
 @pytest.mark.parametrize(
     ("account", "shown", "code", "words"),
     [
-        ({"received": 0, "dropped": {}}, 12, "no_events", "12 pages went out"),
+        ({"received": 0, "dropped": {}}, 12, "no_events", "script: 12. No event has come back"),
         ({"received": 3, "dropped": {"dnt": 3}}, 12, "all_dropped", "Events page"),
     ],
 )

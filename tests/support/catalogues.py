@@ -9,6 +9,8 @@ from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.mofile import write_mo
 
 PORTAL = Path(__file__).parents[2] / "portal"
+STATFLOW = PORTAL.parent / "statflow"
+"""What the command line and the portal's pages say alike."""
 CATALOGUES = PORTAL / "translations"
 MARKS = "⟦⟧"
 MADE_UP = "eo"
@@ -21,8 +23,9 @@ def extracted() -> Catalog:
     with _MAPPING.open() as file:
         methods, options = parse_mapping_cfg(file)
     found = Catalog()
-    for _, _, text, _, _ in extract_from_dir(PORTAL, methods, options):
-        found.add(text)
+    for folder in (PORTAL, STATFLOW):
+        for _, _, text, _, _ in extract_from_dir(folder, methods, options):
+            found.add(text)
     return found
 
 

@@ -49,7 +49,7 @@ def test_lists_are_the_api_s_of_the_last_half_hour(shop: Portal, viewer: Person)
 
 def test_minutes_and_events_are_those_that_came(viewer: Person) -> None:
     text = viewer.get(PAGE).text
-    assert "15:10: 1 visitors, 2 page views" in text
+    assert "15:10: 1 visitor, 2 page views" in text
     assert len(re.findall(r'<rect [^>]*width="8"', text)) == 30
     assert text.count('class="present" fill="url(#hatched)"') == 1
     feed = text.split('class="feed"')[1].split("</ol>")[0]

@@ -43,7 +43,8 @@ def test_every_cell_is_what_the_api_answers(
         line = text.split(f'<th scope="row">{row["cohort"]}</th>')[1].split("</tr>")[0]
         assert f'data-value="{row["visitors"]}"' in line
         for rate, returned in zip(row["rates"], row["returned"], strict=True):
-            assert f'title="{returned} visitors, {rate:g}%"' in line
+            people = "visitor" if returned == 1 else "visitors"
+            assert f'title="{returned} {people}, {rate:g}%"' in line
     assert answer["meta"]["note"] in text
 
 

@@ -12,6 +12,9 @@ from portal.models import Role, Site, SiteHost
 from portal.sites.capture import PARTS
 from store.client import Store
 from store.query.capture import Capture
+from store.query.model import QuerySite
+from store.query.parse import parse_query
+from store.query.run import run_query
 from tests.portal.conftest import NOW, Person, Portal
 
 PATH = "/sites/one.example/capture"
@@ -69,6 +72,19 @@ def test_it_shows_the_rate_and_where_the_rest_is(viewer: Person) -> None:
         "confirmed": "7", "not_fetched": "2", "no_beacon": "1",
         "refused": "1", "cacheable": "1", "untagged": "1",
     }  # fmt: skip
+
+
+def test_the_rate_is_the_api_s(make_portal: Callable[..., Portal], store: Store) -> None:
+    portal = make_portal(store)
+    number = a_site(portal)
+    store_hits(store, number)
+    viewer = portal.user("a@b.c", Role.VIEWER)
+    site, days = QuerySite(number, "one.example", "UTC"), ["2026-10-14", "2026-11-10"]
+    body = {"metrics": ["capture_rate"], "date_range": days}
+    answer = run_query(store, parse_query(body, site), site, NOW)
+    rate = answer.results[0]["metrics"][0]
+    assert 100 * float(figures(viewer.get(PATH).text)["capture_rate"]) == rate
+    assert f">{rate:.1f}%</strong>" in viewer.get("/sites/one.example/foot").text
 
 
 @pytest.mark.parametrize(

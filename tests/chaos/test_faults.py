@@ -152,19 +152,18 @@ async def forwarder_dies_and_freezes(parts: Installation, load: Load) -> str:
 
 async def two_forwarders_fight(parts: Installation, load: Load) -> str:
     """Freeze the first in a batch past its lease, let another take over, let the first go on."""
-    first, second = parts.forwarder, parts.new_forwarder("second")
-    await asyncio.to_thread(second.start)
-    try:
-        for table in ("sessions", "batches"):
-            await until_insert(parts, table, first.freeze)
+    first = parts.forwarder
+    for table in ("sessions", "batches"):
+        await until_insert(parts, table, first.freeze)
+        second = parts.new_forwarder(f"beside-{table}")
+        try:
+            await asyncio.to_thread(second.start)
             await asyncio.sleep(LEASE_S + PAUSE_S)
             first.thaw()
             await load.more(100)
-            if table == "sessions":  # For another round the first must be the owner again.
-                await frozen(second, LEASE_S + PAUSE_S)
-    finally:
-        first.thaw()
-        await asyncio.to_thread(second.stop)
+        finally:
+            first.thaw()
+            await asyncio.to_thread(second.stop)  # The first is alone with its batches again.
     return ""
 
 

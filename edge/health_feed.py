@@ -141,7 +141,8 @@ def read_health(redis_url: str) -> list[dict[str, Any]]:
 
 
 def _site(tally: Tally, breaker: str) -> dict[str, Any]:
-    outcomes = dict(tally.outcomes)
+    # JSON wants plain strings for names, and reasons are enumerations of strings.
+    outcomes = {str(outcome): count for outcome, count in tally.outcomes.items()}
     return {
         "eligible": tally.eligible,
         "injected": outcomes.pop(INJECTED, 0),

@@ -5,6 +5,7 @@ needs no portal. The one invariant: an error that a person can mend is one sente
 any other a traceback.
 """
 
+import errno
 import logging
 from collections.abc import Callable
 from functools import wraps
@@ -41,6 +42,10 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
             context.paths.prepare()
             _configure_logging(context.settings)
             function(context, *args, **kwargs)
+        except OSError as error:
+            if error.errno not in _PORT_ERRORS:
+                raise
+            fail(f"cannot listen: {error.strerror}; is this role or another program running there?")
         except Exception as error:
             kinds = {kind.__name__ for kind in type(error).__mro__}
             if not kinds & EXPECTED or logging.getLogger().level == logging.DEBUG:
@@ -56,7 +61,12 @@ def _configure_logging(settings: Settings) -> None:
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     for library in ("aiohttp", "alembic", "asyncio", "hpack", "mitmproxy", "waitress", "werkzeug"):
         logging.getLogger(library).setLevel(logging.WARNING)
+    # ClickHouse's driver logs the traceback of every error that it raises; who catches it tells.
+    for library in ("clickhouse_connect", "urllib3"):
+        logging.getLogger(library).setLevel(logging.ERROR)
 
+
+_PORT_ERRORS = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL})
 
 EXPECTED = frozenset(
     {

@@ -15,40 +15,39 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from edge.buffer.beside import BufferAwayError, open_beside
+from edge.buffer.beside import BufferAwayError, BufferRefusesError, open_beside
 from edge.buffer.durability import check_durability
-from edge.buffer.embedded import is_answering
 from edge.buffer.scripts import connect
 from edge.forwarder.dead_letters import DeadLetters
 from edge.pipeline.geo import Geo
+from edge.pipeline.salts_redis import find_salt_store_problems
 from edge.sites import Snapshot, SnapshotError, parse_snapshot
-from portal.database import Database
 from portal.language import N_, _
 from portal.writing import number, size
 from statflow.edge_checks import find_certificate_problems, find_dead_upstreams
 from statflow.paths import Paths
 from statflow.service_checks import (
     WrongError,
+    check_accounts,
     check_assets,
     check_clocks,
+    check_edges,
     check_mail,
     check_public_url,
     check_redis_room,
     check_salt_place,
     check_secret_files,
+    check_store,
     check_store_room,
     check_waiting,
 )
-from statflow.services import database_url, geo_database, redis_url, running_store_url
+from statflow.services import geo_database, redis_url
 from statflow.settings import Settings
-from store.client import Store
-from store.migrate import check_tables
 from tracker import DIST
 
 MB = 1024 * 1024
 LITTLE_DISK_BYTES = 1024 * MB
 REDIS_PATIENCE_S = 3.0
-_REDIS_AWAY = N_("Redis does not answer; is `statflow up` running with this data folder?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +77,24 @@ def examine(settings: Settings, paths: Paths) -> list[Finding]:
             findings.append(Finding(part, True, said))
         except WrongError as error:
             findings.append(Finding(part, False, str(error)))
-        except BufferAwayError:
-            findings.append(Finding(part, False, _(_REDIS_AWAY)))
+        except BufferAwayError as error:
+            findings.append(Finding(part, False, _without_redis(error, settings)))
         except Exception as error:  # noqa: BLE001 - a doctor must look at the other parts too
             findings.append(
                 Finding(part, False, _("the check failed: %(error)s", error=repr(error)))
             )
     return findings
+
+
+def _without_redis(error: BufferAwayError, settings: Settings) -> str:
+    if isinstance(error, BufferRefusesError):
+        return _("Redis refuses us: are user and password in STATFLOW_REDIS_URL those it has?")
+    if settings.redis_url:
+        return _(
+            "Redis does not answer; does the one of STATFLOW_REDIS_URL run, and is it reached from "
+            "here?"
+        )
+    return _("Redis does not answer; is `statflow up` running with this data folder?")
 
 
 def _check_python(_settings: Settings, _paths: Paths) -> str:
@@ -106,8 +116,8 @@ def _check_disk(_settings: Settings, paths: Paths) -> str:
 
 def _check_redis(settings: Settings, paths: Paths) -> str:
     url = redis_url(settings, paths)
-    if not is_answering(url):
-        raise WrongError(_(_REDIS_AWAY))
+    with open_beside(url) as redis:
+        redis.ping()
     problems = asyncio.run(_durability_problems(url))
     if problems:
         said = "; ".join(problems)
@@ -124,10 +134,7 @@ async def _durability_problems(url: str) -> list[str]:
 
 
 def _check_dead_letters(settings: Settings, paths: Paths) -> str:
-    url = redis_url(settings, paths)
-    if not is_answering(url):
-        raise WrongError(_("cannot be read: Redis does not answer"))
-    with open_beside(url) as redis:
+    with open_beside(redis_url(settings, paths)) as redis:
         waiting = DeadLetters(redis).count()
     if waiting:
         sites = ", ".join(
@@ -148,7 +155,11 @@ def _check_dead_letters(settings: Settings, paths: Paths) -> str:
 
 def _check_salts(settings: Settings, paths: Paths) -> str:
     if settings.salt_url:
-        return _("in a Redis of their own; the edge checks at start that it writes nothing")
+        problems = asyncio.run(find_salt_store_problems(settings.salt_url))
+        if problems and not settings.salt_assured:
+            said = "; ".join(problems)
+            raise WrongError(_("STATFLOW_SALT_URL: %(problems)s (docs/roles.md)", problems=said))
+        return _("in a Redis of their own, which writes nothing")
     if paths.salts is None:
         raise WrongError(
             _(
@@ -169,29 +180,6 @@ def _has_swap() -> bool:
         return len(Path("/proc/swaps").read_text().splitlines()) > 1
     except OSError:
         return False
-
-
-def _check_store(settings: Settings, paths: Paths) -> str:
-    url = settings.clickhouse_url or running_store_url(paths)
-    if not url or not Store(url).ping():
-        raise WrongError(
-            _("ClickHouse does not answer; is `statflow up` running with this folder?")
-        )
-    problems = check_tables(Store(url))
-    if problems:
-        said = "; ".join(problems)
-        raise WrongError(_("%(problems)s (run `statflow migrate`)", problems=said))
-    (version,) = Store(url).query("select version()")[0]
-    return _("ClickHouse %(version)s answers, schema up to date", version=version)
-
-
-def _check_accounts(settings: Settings, paths: Paths) -> str:
-    database = Database(database_url(settings, paths))
-    try:
-        database.ping()
-    finally:
-        database.close()
-    return _("the accounts database answers")
 
 
 def _check_sites(settings: Settings, paths: Paths) -> str:
@@ -291,11 +279,12 @@ CHECKS: tuple[tuple[str, Callable[[Settings, Paths], str]], ...] = (
     (N_("redis"), _check_redis),
     (N_("redis memory"), check_redis_room),
     (N_("clocks"), check_clocks),
+    (N_("edges"), check_edges),
     (N_("waiting"), check_waiting),
     (N_("dead letters"), _check_dead_letters),
-    (N_("store"), _check_store),
+    (N_("store"), check_store),
     (N_("store disk"), check_store_room),
-    (N_("accounts"), _check_accounts),
+    (N_("accounts"), check_accounts),
     (N_("portal address"), check_public_url),
     (N_("mail"), check_mail),
     (N_("up"), _check_parts),

@@ -12,15 +12,18 @@ import time
 from edge.buffer.beside import open_beside
 from edge.buffer.keys import ShardKeys
 from edge.buffer.opening import infos, time_ms
+from edge.health_feed import read_health
 from edge.sites import SHARDS
+from portal.database import Database, DatabaseAwayError, revisions
 from portal.install_assets import VENDOR
 from portal.language import _, ngettext
 from portal.mail import check_server
 from portal.writing import number, size
 from statflow.paths import Paths
-from statflow.services import redis_url, running_store_url
+from statflow.services import database_url, redis_url, running_store_url
 from statflow.settings import Settings
-from store.client import Store
+from store.client import Store, StoreError, StoreUnavailable
+from store.migrate import check_tables
 
 MB = 1024 * 1024
 FULL = 0.7
@@ -147,12 +150,43 @@ def check_assets(_settings: Settings, _paths: Paths) -> str:
     return _("installed")
 
 
+def check_edges(settings: Settings, paths: Paths) -> str:
+    """See that an edge speaks to this buffer: every process says every two seconds how it fares."""
+    url = redis_url(settings, paths)
+    with open_beside(url) as redis:
+        redis.ping()
+    reports = read_health(url)
+    if not reports:
+        raise WrongError(
+            _(
+                "none has reported in the last 15 s: start one (`statflow edge`); one that runs "
+                "has another STATFLOW_REDIS_URL, or its log says why it cannot report"
+            )
+        )
+    versions = ", ".join(sorted({str(report["version"]) for report in reports}))
+    return ngettext(
+        "%(num)s process reports, of version %(versions)s",
+        "%(num)s processes report, of version %(versions)s",
+        len(reports),
+        versions=versions,
+    )
+
+
+def check_store(settings: Settings, paths: Paths) -> str:
+    """See that ClickHouse answers, and that its tables are those of this release."""
+    store = _find_store(settings, paths)
+    problems = check_tables(store)
+    if problems:
+        said = "; ".join(problems)
+        raise WrongError(_("%(problems)s (run `statflow migrate`)", problems=said))
+    ((version,),) = store.query("select version()")
+    return _("ClickHouse %(version)s answers, schema up to date", version=version)
+
+
 def check_store_room(settings: Settings, paths: Paths) -> str:
     """Look at ClickHouse's disk."""
-    url = settings.clickhouse_url or running_store_url(paths)
-    if not url or not Store(url).ping():
-        raise WrongError(_("cannot be read: ClickHouse does not answer"))
-    free = min(int(row[0]) for row in Store(url).query("select free_space from system.disks"))
+    store = _find_store(settings, paths)
+    free = min(int(row[0]) for row in store.query("select free_space from system.disks"))
     if free < LITTLE_DISK_BYTES:
         raise WrongError(
             _(
@@ -162,6 +196,53 @@ def check_store_room(settings: Settings, paths: Paths) -> str:
             )
         )
     return _("%(free)s free on ClickHouse's disk", free=size(free))
+
+
+def _find_store(settings: Settings, paths: Paths) -> Store:
+    url = settings.clickhouse_url or running_store_url(paths)
+    if not url:
+        raise WrongError(
+            _("ClickHouse does not answer; is `statflow up` running with this folder?")
+        )
+    store = Store(url)
+    try:
+        store.query("select 1")
+    except StoreUnavailable:
+        raise WrongError(
+            _(
+                "ClickHouse does not answer; does the one of STATFLOW_CLICKHOUSE_URL run, and is "
+                "it reached from here?"
+            )
+        ) from None
+    except StoreError as error:
+        why = str(error).partition("\n")[0]
+        raise WrongError(
+            _("ClickHouse refuses us; see STATFLOW_CLICKHOUSE_URL: %(why)s", why=why)
+        ) from None
+    return store
+
+
+def check_accounts(settings: Settings, paths: Paths) -> str:
+    """See that the accounts database answers, and that its tables are those of this release."""
+    database, known = Database(database_url(settings, paths), read_only=True), revisions()
+    try:
+        found = database.revision()
+    except DatabaseAwayError as error:
+        raise WrongError(_("%(error)s; see STATFLOW_DATABASE_URL", error=error)) from None
+    finally:
+        database.close()
+    if found and found not in known:
+        raise WrongError(_("the accounts database is of a newer release: install that one"))
+    if found != known[-1]:
+        raise WrongError(
+            _(
+                "the accounts database is at revision %(found)s, and this release needs "
+                "%(needed)s: run `statflow migrate`",
+                found=found or _("none"),
+                needed=known[-1],
+            )
+        )
+    return _("the accounts database answers, schema up to date")
 
 
 def check_secret_files(_settings: Settings, paths: Paths) -> str:

@@ -14,6 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 PREFIX = "STATFLOW_"
+LEAST_KEY = 32
+"""Characters that a key of one's own has at least."""
 OTEL_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -75,12 +77,43 @@ def _cluster(text: str) -> str:
     return check_cluster(text)
 
 
-def _buffer(text: str) -> str:
-    """Check the form of an address of Sentinels or a cluster; the client checks all others."""
-    if "+" in text.partition("://")[0]:
-        from edge.buffer.opening import parse_address  # noqa: PLC0415 - not for every command.
+def _key(text: str) -> str:
+    """Refuse a key that can be guessed, the placeholder of an example above all."""
+    if text and len(text) < LEAST_KEY:
+        raise ValueError(f"expected {LEAST_KEY} random characters or more: openssl rand -hex 32")
+    return text
 
-        parse_address(text)
+
+def _database(text: str) -> str:
+    """Read SQLAlchemy's address of PostgreSQL, or anybody else's, which names no driver."""
+    scheme, _, rest = text.partition("://")
+    if scheme in {"postgres", "postgresql"}:
+        return f"postgresql+psycopg://{rest}"
+    if text and scheme not in {"postgresql+psycopg", "sqlite"}:
+        raise ValueError("expected postgresql+psycopg://user:password@host/name")
+    return text
+
+
+def _store(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        raise ValueError("expected http://user:password@host:8123/database")
+    return text
+
+
+def _one_redis(text: str) -> str:
+    if text and not text.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("expected redis://user:password@host:6379/0")
+    return text
+
+
+def _buffer(text: str) -> str:
+    """Check the form of an address: of one Redis, of Sentinels or of a cluster."""
+    if "+" not in text.partition("://")[0]:
+        return _one_redis(text)
+    from edge.buffer.opening import parse_address  # noqa: PLC0415 - not for every command.
+
+    parse_address(text)
     return text
 
 
@@ -157,7 +190,7 @@ SETTINGS: tuple[Setting, ...] = (
         "URL",
         "Accounts database; empty: SQLite in the data folder. "
         "PostgreSQL: postgresql+psycopg://user:password@host/name.",
-        str,
+        _database,
         secret=True,
     ),
     Setting(
@@ -165,7 +198,7 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "URL",
         "ClickHouse's HTTP interface; empty: the embedded store of the data folder.",
-        str,
+        _store,
         secret=True,
     ),
     Setting(
@@ -191,7 +224,7 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "URL",
         "Redis that holds the daily salts and writes nothing; empty: a file in memory (/dev/shm).",
-        str,
+        _one_redis,
         secret=True,
     ),
     Setting(
@@ -227,8 +260,9 @@ SETTINGS: tuple[Setting, ...] = (
         "SECRET_KEY",
         "",
         "text",
-        "Signs the portal's sessions; empty: one is made in the data folder.",
-        str,
+        "Signs the portal's sessions, 32 random characters or more; empty: one is made in the "
+        "data folder.",
+        _key,
         secret=True,
     ),
     Setting("TOKEN", "", "text", "API token with which `statflow mcp` asks.", str, secret=True),

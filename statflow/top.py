@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
+from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -167,11 +168,15 @@ def draw(seen: Between) -> RenderableType:
         (f"site {site}", _a_second(rate))
         for site, rate in seen.rates("statflow_events_total", "site")
     ]
-    grid = Table.grid(padding=(0, 3))
-    grid.add_row(_list("Flow", flow), _list("Waiting", waits), _list("50 % / 95 % within", times))
-    grid.add_row(_list("Drops", drops), _list("Sites", sites))
+    lists = [
+        _list("Flow", flow),
+        _list("Waiting", waits),
+        _list("50 % / 95 % within", times),
+        _list("Drops", drops),
+        _list("Sites", sites),
+    ]
     away = [f"[bold red]{address} is away[/]" for address in now.away]
-    return Group(*away, grid)
+    return Group(*away, Columns(lists, padding=(0, 3)))
 
 
 def _list(title: str, rows: Iterable[tuple[str, str]]) -> Table:

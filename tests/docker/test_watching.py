@@ -66,6 +66,13 @@ def test_every_alert_says_what_to_do() -> None:
         assert "severity:" in rule
 
 
+def test_every_alert_is_tried_quiet_and_raised() -> None:
+    tried = ALERTS.with_name("alerts_test.yml").read_text()
+    for name in re.findall(r"- alert: (\w+)", ALERTS.read_text()):
+        assert f"alertname: {name}\n        exp_alerts: []" in tried, name
+        assert f"alertname: {name}\n        exp_alerts:\n" in tried, name
+
+
 @pytest.mark.parametrize(
     "command",
     [

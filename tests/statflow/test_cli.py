@@ -1,14 +1,17 @@
 """The commands that need no running part: what they print, and how they refuse."""
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from edge.sites import parse_site
 from statflow.cli import main
+from statflow.command import Context, command
 from statflow.role_forwarder import parse_shards
 from statflow.services import ServiceError
 from statflow.up import _one_exposition
@@ -106,6 +109,18 @@ def test_an_unknown_setting_stops_every_command(data: Path) -> None:
     refused = run(data, "site", "list", STATFLOW_DATA_DIRR="x")
     assert refused.exit_code == 1
     assert "STATFLOW_DATA_DIRR" in refused.stderr
+
+
+def test_a_port_that_is_taken_is_a_sentence(data: Path) -> None:
+    @click.command()
+    @command
+    def listen(_context: Context) -> None:
+        socket.create_server(taken.getsockname())
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        said = CliRunner().invoke(listen, ["--data-dir", str(data)])
+    assert said.exit_code == 1
+    assert said.stderr.startswith("statflow: cannot listen: ")
 
 
 def test_the_doctor_names_what_is_away_and_fails(data: Path) -> None:

@@ -6,28 +6,37 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from aiosmtpd.controller import Controller
 from redis import Redis
 
 from edge.buffer.keys import ShardKeys
+from edge.fronts.control import Control
+from edge.fronts.ledger import Ledger
+from edge.health_feed import PREFIX, Speaker, render_report
+from portal.database import Database
 from portal.language import speaking
 from statflow import service_checks
 from statflow.doctor import CHECKS, examine
 from statflow.paths import Paths
 from statflow.service_checks import (
     WrongError,
+    check_accounts,
     check_assets,
     check_clocks,
+    check_edges,
     check_mail,
     check_public_url,
     check_redis_room,
     check_salt_place,
     check_secret_files,
+    check_store,
     check_store_room,
     check_waiting,
 )
+from statflow.services import database_url
 from statflow.settings import Settings, read_settings
 from tests.store.conftest import store_process
 from tests.support.redis_server import RedisServer
@@ -81,6 +90,31 @@ def test_events_that_nobody_stores_are_told(paths: Paths, server: RedisServer) -
             check_waiting(found, paths)
         redis.hset(keys.lease, "owner", "somebody")
         assert check_waiting(found, paths).startswith("1 event ")
+
+
+def test_an_edge_that_nobody_hears_of_is_told(paths: Paths, server: RedisServer) -> None:
+    found = settings(paths, redis_url=server.url)
+    with wrong("none has reported"):
+        check_edges(found, paths)
+    report = render_report(Speaker("one", "direct", "1.2.3"), Ledger(), Control(), 0)
+    with Redis.from_url(server.url) as redis:
+        redis.set(PREFIX + "one", report)
+    assert check_edges(found, paths) == "1 process reports, of version 1.2.3"
+
+
+def test_a_wrong_password_of_redis_is_told(paths: Paths, server: RedisServer) -> None:
+    with Redis.from_url(server.url) as redis:
+        redis.config_set("requirepass", "open sesame")
+    given = settings(paths, redis_url=server.url)
+    said = {each.part: each.said for each in examine(given, paths)}
+    for part in ("redis", "redis memory", "clocks", "edges", "waiting", "dead letters"):
+        assert said[part].startswith("Redis refuses us")
+
+
+def test_salts_that_reach_a_disk_are_told(paths: Paths, server: RedisServer) -> None:
+    given = settings(paths, redis_url="redis://127.0.0.1:1/0", salt_url=server.url)
+    (said,) = [each.said for each in examine(given, paths) if each.part == "salts"]
+    assert "appendonly 'yes', expected 'no'" in said
 
 
 def test_many_events_that_wait_are_told(
@@ -164,6 +198,38 @@ def test_a_full_disk_of_the_store_is_told(
         check_store_room(settings(paths), paths)
 
 
+def test_a_store_that_is_away_refuses_or_is_old_is_told(
+    paths: Paths, store_process: StoreProcess
+) -> None:
+    with wrong("does the one of STATFLOW_CLICKHOUSE_URL run"):
+        check_store(settings(paths, clickhouse_url="http://127.0.0.1:1/statflow"), paths)
+    port = urlsplit(store_process.url).port
+    for login in ("statflow:wrong", "nobody:x"):
+        with wrong("refuses us; see STATFLOW_CLICKHOUSE_URL"):
+            url = f"http://{login}@127.0.0.1:{port}/statflow"
+            check_store(settings(paths, clickhouse_url=url), paths)
+    other = store_process.url.rpartition("/")[0] + "/default"
+    with wrong("no schema yet: run statflow migrate"):
+        check_store(settings(paths, clickhouse_url=other), paths)
+
+
+def test_accounts_of_another_release_are_told(paths: Paths) -> None:
+    found = settings(paths)
+    database = Database(database_url(found, paths))
+    with wrong("revision none.*run `statflow migrate`"):
+        check_accounts(found, paths)
+    database.migrate("0010")
+    with wrong("revision 0010.*run `statflow migrate`"):
+        check_accounts(found, paths)
+    database.migrate()
+    assert check_accounts(found, paths).endswith("schema up to date")
+    with database.engine.execution_options(writes=True).begin() as connection:
+        connection.exec_driver_sql("update alembic_version set version_num = '9999'")
+    database.close()
+    with wrong("of a newer release"):
+        check_accounts(found, paths)
+
+
 def test_secrets_that_others_can_read_are_told(paths: Paths) -> None:
     paths.secret_key.write_text("secret")
     paths.secret_key.chmod(0o644)
@@ -176,7 +242,7 @@ def test_secrets_that_others_can_read_are_told(paths: Paths) -> None:
 def test_a_redis_that_is_away_is_one_sentence_in_every_line(paths: Paths) -> None:
     found = {each.part: each for each in examine(settings(paths), paths)}
     assert list(found) == [name for name, _ in CHECKS]
-    for part in ("redis", "redis memory", "clocks", "waiting", "dead letters"):
+    for part in ("redis", "redis memory", "clocks", "edges", "waiting", "dead letters"):
         assert not found[part].good
         assert "Redis does not answer" in found[part].said
         assert "Traceback" not in found[part].said

@@ -32,11 +32,22 @@ def test_other_programs_variables_are_none_of_our_business() -> None:
         ("TRUSTED_PROXIES", "cloudfare"),
         ("UPSTREAM_RANGES", "10.0.0.0/33"),
         ("PROXY_PROTOCOL", "2"),
+        ("DATABASE_URL", "mysql://a:b@127.0.0.1/statflow"),
+        ("SECRET_KEY", "64-RANDOM-HEX-DIGITS"),
+        ("CLICKHOUSE_URL", "127.0.0.1:8123"),
+        ("REDIS_URL", "127.0.0.1:6379"),
+        ("SALT_URL", "redis+cluster://127.0.0.1:6379"),
     ],
 )
 def test_a_wrong_value_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
         read_settings({PREFIX + name: value})
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_an_address_of_postgresql_needs_no_driver(scheme: str) -> None:
+    settings = read_settings({"STATFLOW_DATABASE_URL": f"{scheme}://a:b@db/statflow"})
+    assert settings.database_url == "postgresql+psycopg://a:b@db/statflow"
 
 
 def test_networks_may_be_named() -> None:
@@ -64,7 +75,13 @@ def test_the_documented_table_is_the_code() -> None:
 
 
 def test_secrets_are_not_in_what_a_log_would_print() -> None:
+    schemes = {"DATABASE_URL": "postgresql", "CLICKHOUSE_URL": "http", "SMTP_URL": "smtp"}
     names = [row.name for row in SETTINGS if row.secret]
-    settings = read_settings({f"STATFLOW_{name}": "smtp://hidden@x" for name in names})
+    settings = read_settings(
+        {
+            f"STATFLOW_{name}": f"{schemes.get(name, 'redis')}://hidden@x.example.com:6379"
+            for name in names
+        }
+    )
     assert "hidden" not in repr(settings)
     assert "signup='invite'" in repr(settings)

@@ -67,11 +67,14 @@ def test_a_part_that_began_anew_never_counts_backwards() -> None:
 
 
 def test_the_screen_shows_rates_lag_drops_and_times(seen: Between) -> None:
-    console = Console(width=140, record=True, file=StringIO())
-    console.print(draw(seen))
-    text = console.export_text()
-    for part in ("Events accepted", "7.0/s", "1,234", "dnt", "0.3/s", "site 2", "1 ms / longer"):
-        assert part in text
+    for width in (60, 80, 140):
+        console = Console(width=width, record=True, file=StringIO())
+        console.print(draw(seen))
+        text = console.export_text()
+        for part in ("Events accepted", "7.0/s", "1,234", "dnt", "0.3/s", "site 2"):
+            assert part in text
+        assert "1 ms / longer" in text
+        assert "…" not in text
 
 
 async def test_a_part_that_is_away_is_said() -> None:

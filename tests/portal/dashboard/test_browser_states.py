@@ -1,10 +1,10 @@
-"""Every report in the states that a browser can ask for: on paper, in few colours, still, bare."""
+"""Every report in the states a browser can ask for: on paper, in few colours, still, bare, late."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from portal.sites.tabs import GROUPS
 from tests.portal.conftest import Portal
@@ -88,3 +88,31 @@ def test_without_scripts_every_report_has_its_figures(page: Page, reports: list[
         expect(bare.locator(".skeleton")).to_have_count(0)
         assert bare.locator("main table, main .notice, main .muted").count(), path
     context.close()
+
+
+def test_a_card_waits_in_its_place_fails_in_words_and_is_tried_again(
+    page: Page, said: list[str]
+) -> None:
+    waiting: list[Route] = []
+
+    def hold(route: Route) -> None:
+        waiting.append(route)
+
+    page.route("**/cards/sources?*", hold)
+    page.goto("/sites/shop.example?period=7d")
+    card = page.locator("#card-sources")
+    expect(card.locator(".skeleton").first).to_be_visible()
+    expect(page.locator("#card-pages .rows")).to_be_visible()
+    places = [page.locator(name).bounding_box() for name in ("#card-sources", "#card-places")]
+    waiting[0].fulfill(status=500, headers={"X-Request-Id": "r-7"}, body="")
+    alert = card.get_by_role("alert")
+    expect(alert).to_contain_text("These numbers could not be loaded.")
+    expect(alert).to_contain_text("r-7")
+    page.unroute_all()
+    card.get_by_role("button", name="Try again").click()
+    expect(card.locator(".rows")).to_contain_text("Google")
+    assert places == [
+        page.locator(name).bounding_box() for name in ("#card-sources", "#card-places")
+    ]
+    assert all("500" in words for words in said)
+    said.clear()

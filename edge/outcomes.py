@@ -8,9 +8,8 @@ only place where outcomes are counted.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 
-from prometheus_client import Counter
+from edge.counts import Counts
 
 ACCEPTED = "accepted"
 
@@ -138,18 +137,14 @@ REASONS: tuple[Reason, ...] = (
     ),
 )
 
-_OUTCOMES = Counter(
-    "statflow_events_total",
+_OUTCOMES = Counts(
+    "statflow_events",
     "Events by site and outcome: accepted, or one drop reason.",
-    ["site", "outcome"],
+    "site",
+    "outcome",
 )
 
 
 def count(site_id: int, outcome: DropReason | None, n: int = 1) -> None:
     """Count ``n`` events of a site with one outcome; ``None`` is accepted."""
-    _counter(site_id, outcome).inc(n)
-
-
-@lru_cache(maxsize=65_536)
-def _counter(site_id: int, outcome: DropReason | None) -> Counter:
-    return _OUTCOMES.labels(str(site_id), ACCEPTED if outcome is None else outcome.value)
+    _OUTCOMES.add(site_id, ACCEPTED if outcome is None else outcome.value, n=n)

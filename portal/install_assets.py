@@ -3,7 +3,9 @@
 npm fetches the pinned packages of ``assets.json`` into FOLDER (``tracker.npm``); the files that
 pages load are copied to ``static/vendor``, which is not kept in version control. The portal also
 works without these files, with tables instead of charts. The shapes of countries come in a script;
-here they become one SVG file, whose parts pages refer to by the countries' codes.
+here they become one SVG file, whose parts pages refer to by the countries' codes. Marks of sources,
+browsers and systems become one file too, as every list shows some of them; flags stay single files,
+of which a page fetches those that it shows.
 """
 
 import json
@@ -20,6 +22,10 @@ VENDOR = HERE / "static" / "vendor"
 _FEWEST = 4
 """Points that a shape needs to be seen as one."""
 _STEP = re.compile(r"([Ml])(-?[\d.]+),(-?[\d.]+)")
+_BOX = re.compile(r'viewBox="([\d. ]+)"')
+_PATH = re.compile(r'<path\b[^>]*?\bd="([^"]+)"')
+_FRACTION = re.compile(r"(?<=\.)\d{3,}")
+_FLAG = re.compile(r"[A-Z]{2}")
 _COUNTRY = re.compile(r'\b([A-Z_]\w):\{path:"([-MmLlZz0-9., ]+)"')
 
 
@@ -39,7 +45,39 @@ def install(folder: Path) -> list[Path]:
     ]
     world = VENDOR / "world.svg"
     world.write_text(draw_world((modules / wanted["world"]).read_text()))
-    return [*copies, world]
+    marks = VENDOR / "marks.svg"
+    marks.write_text(draw_marks(modules, wanted["marks"]))
+    return [*copies, world, marks, *_copy_flags(modules / wanted["flags"])]
+
+
+def draw_marks(modules: Path, marks: dict[str, tuple[str, str]]) -> str:
+    """Write an SVG of marks, by name: each is taken from a file and drawn in one colour."""
+    symbols = "".join(
+        _symbol(name, (modules / source).read_text(), colour)
+        for name, (source, colour) in marks.items()
+    )
+    return f'<svg xmlns="http://www.w3.org/2000/svg">{symbols}</svg>\n'
+
+
+def _symbol(name: str, drawing: str, colour: str) -> str:
+    box = _BOX.search(drawing)
+    outline = _FRACTION.sub(_hundredths, "".join(_PATH.findall(drawing)))
+    if box is None or not outline:
+        raise ValueError(f"the drawing of {name} has no outline")
+    return f'<symbol id="{name}" viewBox="{box[1]}"><path fill="{colour}" d="{outline}"/></symbol>'
+
+
+def _hundredths(fraction: re.Match[str]) -> str:
+    """Round to hundredths of a unit without touching what stands before the point."""
+    return f"{min(99, round(float('0.' + fraction[0]) * 100)):02d}"
+
+
+def _copy_flags(source: Path) -> list[Path]:
+    """Copy the flags of countries, not those of their parts."""
+    flags = VENDOR / "flags"
+    flags.mkdir(exist_ok=True)
+    files = [file for file in sorted(source.glob("*.svg")) if _FLAG.fullmatch(file.stem)]
+    return [Path(shutil.copyfile(file, flags / file.name)) for file in files]
 
 
 def draw_world(script: str) -> str:
@@ -83,8 +121,8 @@ def main(arguments: list[str]) -> int:
     except NpmError as error:
         print(f"statflow: {error}", file=sys.stderr)  # noqa: T201 - a command's own output
         return 1
-    for copy in copies:
-        print(f"{copy.name}: {copy.stat().st_size // 1024} KiB")  # noqa: T201 - a command's own output
+    kib = sum(copy.stat().st_size for copy in copies) // 1024
+    print(f"{len(copies)} files for pages, {kib} KiB")  # noqa: T201 - a command's own output
     return 0
 
 

@@ -11,7 +11,7 @@ from portal import writing
 from portal.accounts.views import THEMES, theme_cookie
 from portal.admin.banner import banner_of
 from portal.config import here
-from portal.dashboard import figures, places
+from portal.dashboard import figures, marks, places
 from portal.dashboard.members import hosts_to_switch_to
 from portal.language import N_
 from portal.sessions import reading
@@ -79,18 +79,21 @@ def install_page(app: Flask) -> None:
     app.jinja_env.filters.update(
         short=figures.short,
         full=figures.full,
+        listed=figures.listed,
         day=writing.day,
         moment=writing.moment,
         short_day=writing.short_day,
         decimals=writing.decimals,
         percent=writing.percent,
         size=writing.size,
+        seconds=writing.seconds,
     )
     app.jinja_env.globals.update(
         asset=asset,
         has_asset=has_asset,
         shown=places.shown,
-        flag=places.flag,
+        mark=marks.mark,
+        flag=marks.flag,
         UNITS=figures.UNITS,
         COLUMNS=figures.COLUMNS,
         HINTS=figures.HINTS,

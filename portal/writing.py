@@ -97,6 +97,18 @@ def duration(seconds: int) -> str:
     return _("%(seconds)ss", seconds=seconds)
 
 
+def seconds(value: float, digits: int = 1) -> str:
+    """Write a short time in seconds, to be compared with others of its column: ``2.48s``."""
+    return _("%(seconds)ss", seconds=decimals(value, digits))
+
+
+def milliseconds(value: float) -> str:
+    """Write a time given in milliseconds: ``165ms``, from a second on ``2.48s``."""
+    if value >= _THOUSAND:
+        return seconds(value / _THOUSAND, 2)
+    return _("%(value)sms", value=number(value))
+
+
 def day(when: date) -> str:
     """Write a day in figures: ``2026-11-28``; of a moment, its own day."""
     return format_date(when, _("yyyy-MM-dd"), locale=locale())
@@ -119,7 +131,7 @@ def long_day(when: date) -> str:
 
 def weekday(when: date) -> str:
     """Write a day with its weekday, its year left out: ``Sat 28 Nov``."""
-    return format_date(when, _("EEE dd MMM"), locale=locale())
+    return format_date(when, _("EEE d MMM"), locale=locale())
 
 
 def month(when: date, *, short: bool = False) -> str:

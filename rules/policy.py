@@ -59,6 +59,8 @@ class Policy:
         self._pack = _pages(inject_pack())
         self._masks = _texts(rules, Kind.PRIVACY, Subject.PATHS, Subject.SEGMENTS)
         self._events = _texts(rules, Kind.EVENT, Subject.PATHS)
+        self.makes_events = bool(self._events.rows)
+        """Whether any rule makes an event of the view of a page."""
         self._shields: dict[Subject, Ordered[Any]] = {
             subject: _texts(rules, Kind.TRAFFIC, subject)
             for subject in (Subject.PATHS, Subject.HOSTS, Subject.COUNTRIES, Subject.REFERRERS)

@@ -1,9 +1,9 @@
 """Roll whole local days up (INGESTION 5.4); reading rollups is ``store.query.rolled``.
 
 A day is rolled up by the very parts that a question is made of, inserted under a new build number,
-and made known by one row in ``rollup_builds``, its flip. The one invariant: a build is read only if
-it began after the last mark of its day (``store.dirty_days``), so one that saw half an insert never
-is.
+and made known by one row in ``rollup_builds``, its flip, which holds the day as a whole. The one
+invariant: a build is read only if it began after the last mark of its day (``store.dirty_days``),
+so one that saw half an insert never is.
 """
 
 import logging
@@ -41,7 +41,7 @@ select site_id, local_day from (
 ) as days
 left join (
     select site_id, local_day, max(started_at) as started from rollup_builds
-    group by site_id, local_day
+    where n_visits >= 0 group by site_id, local_day
 ) as built using (site_id, local_day)
 left join (
     select site_id, local_day, max(dirty_at) as marked from dirty_days group by site_id, local_day
@@ -79,13 +79,16 @@ def build_day(store: Store, site_id: int, day: date) -> None:
     for names in batched(rolled_dimensions(), DIMENSIONS_AT_ONCE):
         sql, params = _statement(site_id, day, names, build)
         store.command(sql, params)
-    row = {"site_id": [site_id], "local_day": [(day - date(1970, 1, 1)).days]}
-    row |= {"build": [build], "started_at": [int(started)]}
-    store.insert("rollup_builds", row, token=f"build-{site_id}-{build}")
+    sql, params = _flip(site_id, day, build, int(started))
+    store.command(sql, params)
 
 
 def rolled_dimensions() -> tuple[str, ...]:
-    """List what days are rolled up by; the empty one is the day as a whole."""
+    """List what days are rolled up by; the empty one is the day as a whole.
+
+    Portals read that beside the build (``_flip``); those of the release before, which run on while
+    an upgrade is under way, read it here.
+    """
     return ("", *(entry.name for entry in DIMENSIONS if is_rolled(entry.name)))
 
 
@@ -124,6 +127,24 @@ def _statement(
         f"insert into rollups (site_id, local_day, build, reading, dimension, value, {columns})"
         f" select {constants}, {binder.integer(build)}, reading, dimension, value, {columns}"
         f" from ({' union all '.join(selects)})"
+    )
+    return Fragment(sql), binder.params
+
+
+def _flip(site_id: int, day: date, build: int, started_ms: int) -> tuple[Fragment, dict[str, Any]]:
+    """Write the statement that makes a build known, with the day as a whole."""
+    ask = _ask(site_id, day, "")
+    binder = ask.scope.binder
+    (reading,) = readings_of("")
+    names = INGREDIENTS[reading.key]
+    columns = ", ".join(f"n_{name}" for name in names)
+    constants = ", ".join((
+        binder.identity(site_id), binder.day(day.isoformat()), binder.integer(build),
+        f"fromUnixTimestamp64Milli({binder.integer(started_ms)}, 'UTC')",
+    ))  # fmt: skip
+    sql = (
+        f"insert into rollup_builds (site_id, local_day, build, started_at, {columns})"
+        f" select {constants}, {columns} from ({raw_part(reading, ask, set(names))})"
     )
     return Fragment(sql), binder.params
 

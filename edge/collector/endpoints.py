@@ -89,16 +89,16 @@ class Endpoints:
     async def respond(self, request: EndpointRequest) -> EndpointResponse:
         """Answer a request that ``owns`` said yes to."""
         try:
-            headers = tuple([(name.lower(), value) for name, value in request.headers])
-            named = dict(reversed(headers))
+            headers = request.headers
+            named = {name.lower(): value for name, value in reversed(headers)}
             opted_out = b"cookie" in named and has_opt_out(headers)
             found = self._builds.names.find(request.site, request.path)
             is_foreign = found is not None and found.name in FOREIGN
             is_trusted = is_foreign and has_write_token(request.site, named)
             if not _SECRETS.isdisjoint(named):
-                headers = tuple([field for field in headers if field[0] not in _SECRETS])
-                named = dict(reversed(headers))
-            safe = request._replace(headers=headers, named=named)
+                headers = tuple([field for field in headers if field[0].lower() not in _SECRETS])
+                named = {name: value for name, value in named.items() if name not in _SECRETS}
+            safe = EndpointRequest._make((*request[:3], headers, *request[4:-1], named))
             if is_foreign and found is not None:
                 return await respond_to_foreign(
                     safe, Api(found.name), self._collector, opted_out=opted_out, trusted=is_trusted
@@ -228,9 +228,11 @@ def _taken(verdict: Verdict, request: EndpointRequest) -> EndpointResponse:
 
 def _debug_header(verdict: Verdict, request: EndpointRequest) -> Headers:
     """Tell a developer why events were dropped; nobody else may learn it."""
+    if not verdict.dropped:
+        return ()
     site = request.site
     key = request.named.get(b"x-statflow-debug", b"")
     is_asked = site.debug_key and hmac.compare_digest(key, site.debug_key.encode())
-    if not verdict.dropped or not (site.debug or is_asked):
+    if not (site.debug or is_asked):
         return ()
     return ((b"X-Statflow-Dropped", ", ".join(verdict.dropped).encode()),)

@@ -8,14 +8,14 @@ answer is a value, and no message repeats what was sent.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
 
 from edge.collector.money import parse_revenue
-from edge.event import NO_SCROLL, Beacon, Revenue, Scalar
+from edge.event import Beacon, Revenue, Scalar
 from edge.load_id import is_error
 from edge.outcomes import DropReason
 from edge.page_url import split_page
@@ -33,6 +33,7 @@ _MAX_AGE_MS = 2**53
 _MAX_ENGAGED_MS = 86_400_000
 _MAX_VIEWPORT_PX = 65_535
 _MAX_SCROLL = 100
+_NUMBERS = (int, float)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _STATUS = re.compile(r"[1-9][0-9]{2}", re.ASCII)
 _LOAD_ID = re.compile(r"[A-Za-z0-9_-]{0,64}", re.ASCII)
@@ -122,50 +123,71 @@ def _parse_batch(events: list[Any], default_currency: str) -> Payload:
 
 
 def parse_event(raw: Any, default_currency: str) -> Beacon | Fault:
-    """Check one event; the long names of Plausible's format are taken too."""
+    """Check one event; the long names of Plausible's format are taken too. null is as good as none.
+
+    Of several faults the first is told, in the order of ``FIELDS``.
+    """
     if not isinstance(raw, dict):
         return Fault("wrong_type", "An event is a JSON object.", None)
+    values: list[Any] = list(_ABSENT)
+    faults: dict[int, Fault] = {}
+    for key, value in raw.items():
+        at = _PLACES.get(key)
+        if at is None or value is None or (key in _SHORT and _SHORT[key] in raw):
+            continue
+        try:
+            values[at] = _READERS[at](value, default_currency)
+        except _FaultError as error:
+            faults[at] = error.fault
+    if values[_NAME] in SIGNALS:
+        _check_signal(values, faults)
+    for at, missing in _MISSING.items():
+        if values[at] is None:
+            faults.setdefault(at, missing)
+    return faults[min(faults)] if faults else Beacon._make(values)
+
+
+def _check_signal(values: list[Any], faults: dict[int, Fault]) -> None:
+    """Check what a module of the tracker saw by its own table; it never ends a bounce."""
+    faults.pop(_INTERACTIVE, None)
+    values[_INTERACTIVE] = False
+    if _PROPS in faults:
+        return
+    name = values[_NAME]
     try:
-        return Beacon(
-            **{
-                attribute: read(raw, default_currency)
-                for attribute, read, key, long_name, always in _READERS
-                if always or key in raw or long_name in raw
-            }
-        )
-    except _FaultError as error:
-        return error.fault
+        values[_PROPS] = check_signal(SIGNALS[name], dict(values[_PROPS]))
+    except ValueError as error:
+        message = f"A {name} does not have this in its property {error}."
+        faults[_PROPS] = Fault("bad_signal", message, "p")
 
 
-def _name(raw: Mapping[str, Any]) -> str:
-    name = raw.get("n", raw.get("name"))
-    if name is None:
-        raise _FaultError("missing", "n", "An event needs a name.")
-    if not isinstance(name, str):
+def _name(value: Any, _currency: str) -> str:
+    if not isinstance(value, str):
         raise _FaultError("wrong_type", "n", "The name is text.")
-    name = name.strip()
+    name = value.strip()
     if not 0 < len(name) <= MAX_NAME:
         raise _FaultError("wrong_length", "n", "The name has 1 to 120 characters.")
-    if _CONTROLS.search(name):
+    if _has_controls(name):
         raise _FaultError("bad_characters", "n", "The name holds control characters.")
     return name
 
 
-def _url(raw: Mapping[str, Any]) -> str:
-    url = raw.get("u", raw.get("url"))
-    if url is None:
-        raise _FaultError("missing", "u", "An event needs the URL of its page.")
+def _url(url: Any, _currency: str) -> str:
     if not isinstance(url, str):
         raise _FaultError("wrong_type", "u", "The URL is text.")
     if len(url) > MAX_URL:
         raise _FaultError("too_long", "u", "The URL has at most 2,000 characters.")
-    if _CONTROLS.search(url) or not _is_absolute(url):
+    if _has_controls(url) or not _is_absolute(url):
         raise _FaultError("not_a_url", "u", "Expected an absolute http or https URL.")
     return url
 
 
+def _has_controls(text: str) -> bool:
+    return not text.isprintable() and _CONTROLS.search(text) is not None
+
+
 def _is_absolute(url: str) -> bool:
-    if url[:8].lower() != "https://" and url[:7].lower() != "http://":
+    if not url[:8].lower().startswith(("https://", "http://")):
         return False
     try:
         page = split_page(url)
@@ -174,20 +196,14 @@ def _is_absolute(url: str) -> bool:
     return page.host != "" and page.has_fair_port
 
 
-def _referrer(raw: Mapping[str, Any]) -> str:
+def _referrer(referrer: Any, _currency: str) -> str:
     """Read the referrer; one that is too long is cut, at a slash: half a name cannot be masked."""
-    referrer = raw.get("r", raw.get("referrer"))
-    if referrer is None:
-        return ""
     if not isinstance(referrer, str):
         raise _FaultError("wrong_type", "r", "The referrer is text.")
     return referrer if len(referrer) <= MAX_URL else referrer[:MAX_URL].rpartition("/")[0]
 
 
-def _props(raw: Mapping[str, Any]) -> tuple[tuple[str, Scalar], ...]:
-    props = raw.get("p", raw.get("props"))
-    if props is None:
-        return ()
+def _props(props: Any, _currency: str) -> tuple[tuple[str, Scalar], ...]:
     if not isinstance(props, dict):
         raise _FaultError("wrong_type", "p", "The properties are a JSON object.")
     if len(props) > MAX_PROPS:
@@ -197,19 +213,10 @@ def _props(raw: Mapping[str, Any]) -> tuple[tuple[str, Scalar], ...]:
     )
 
 
-def _signal_props(name: str, raw: Mapping[str, Any]) -> tuple[tuple[str, Scalar], ...]:
-    """Check what a module of the tracker saw by its own table."""
-    try:
-        return check_signal(SIGNALS[name], dict(_props(raw)))
-    except ValueError as error:
-        message = f"A {name} does not have this in its property {error}."
-        raise _FaultError("bad_signal", "p", message) from None
-
-
 def _prop_key(key: str) -> str:
     if not 0 < len(key) <= MAX_PROP_KEY:
         raise _FaultError("wrong_length", "p", "A property's name has 1 to 300 characters.")
-    if _CONTROLS.search(key):
+    if _has_controls(key):
         raise _FaultError("bad_characters", "p", "A property's name holds control characters.")
     return key
 
@@ -219,52 +226,48 @@ def _prop(value: Any) -> Scalar:
         if len(value) > MAX_PROP_VALUE:
             raise _FaultError("too_long", "p", "A property has at most 2,000 characters.")
         return value.replace("\x00", "")
-    if isinstance(value, bool | int | float):
+    if isinstance(value, _NUMBERS):
         return value
     raise _FaultError("wrong_type", "p", "A property is text, a number, true or false.")
 
 
-def _revenue(raw: Mapping[str, Any], default_currency: str) -> Revenue | None:
-    value = raw.get("$", raw.get("revenue"))
-    if value is None:
-        return None
+def _revenue(value: Any, default_currency: str) -> Revenue:
     revenue = parse_revenue(value, default_currency)
     if revenue is None:
         raise _FaultError("not_money", "$", 'Expected {"amount": "9.90", "currency": "EUR"}.')
     return revenue
 
 
-def _flag(raw: Mapping[str, Any], key: str, long_name: str, default: bool) -> bool:
-    value = raw.get(key, raw.get(long_name))
-    if value is None:
-        return default
-    if isinstance(value, bool) or value in (0, 1):
-        return bool(value)
-    raise _FaultError("wrong_type", key, "Expected true or false.")
+def _flag(key: str) -> Callable[[Any, str], bool]:
+    def read(value: Any, _currency: str) -> bool:
+        if isinstance(value, bool) or value in (0, 1):
+            return bool(value)
+        raise _FaultError("wrong_type", key, "Expected true or false.")
+
+    return read
 
 
-def _whole(raw: Mapping[str, Any], key: str, default: int, largest: int) -> int:
-    """Read a number as a whole one within 0 and ``largest``; orjson gives no NaN or infinity."""
-    value = raw.get(key)
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _FaultError("wrong_type", key, "Expected a number.")
-    return int(min(max(value, 0), largest))
+def _whole(key: str, largest: int) -> Callable[[Any, str], int]:
+    def read(value: Any, _currency: str) -> int:
+        """Read a number as a whole one from 0 to ``largest``; orjson gives no NaN or infinity."""
+        if isinstance(value, bool) or not isinstance(value, _NUMBERS):
+            raise _FaultError("wrong_type", key, "Expected a number.")
+        if value <= 0:
+            return 0
+        return int(value) if value < largest else largest
+
+    return read
 
 
-def _load_id(raw: Mapping[str, Any]) -> str:
-    value = raw.get("l") or ""
-    if not isinstance(value, str) or not _LOAD_ID.fullmatch(value):
+def _load_id(value: Any, _currency: str) -> str:
+    load_id = value or ""
+    if not isinstance(load_id, str) or not _LOAD_ID.fullmatch(load_id):
         raise _FaultError("wrong_type", "l", "The load id is a short word.")
-    return value
+    return load_id
 
 
-def _status(raw: Mapping[str, Any]) -> int:
+def _status(value: Any, _currency: str) -> int:
     """Read the document's status; the tracker writes it as it found it, as text."""
-    value = raw.get("s")
-    if value is None:
-        return 0
     if isinstance(value, str) and _STATUS.fullmatch(value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
@@ -272,36 +275,18 @@ def _status(raw: Mapping[str, Any]) -> int:
     return value if is_error(value) else 0
 
 
-def _interactive(raw: Mapping[str, Any]) -> bool:
-    return _checked_name(raw) not in SIGNALS and _flag(raw, "i", "interactive", True)
-
-
-def _props_of(raw: Mapping[str, Any]) -> tuple[tuple[str, Scalar], ...]:
-    name = _checked_name(raw)
-    return _signal_props(name, raw) if name in SIGNALS else _props(raw)
-
-
-def _checked_name(raw: Mapping[str, Any]) -> str:
-    """Give the name again, which was checked first."""
-    name: str = raw.get("n", raw.get("name"))
-    return name.strip()
-
-
-def _number(key: str, default: int, largest: int) -> Callable[[Mapping[str, Any], str], int]:
-    return lambda raw, _currency: _whole(raw, key, default, largest)
-
-
 @dataclass(frozen=True, slots=True)
 class Field:
     """One key of an event on the wire (CONTRACT 3).
 
-    ``long_name`` is Plausible's name for it, empty where there is none; ``typescript`` its type.
+    ``long_name`` is Plausible's name for it, empty where there is none; ``read`` takes its value,
+    which is not null, and the site's currency; ``typescript`` is its type.
     """
 
     key: str
     long_name: str
     attribute: str
-    read: Callable[[Mapping[str, Any], str], Any]
+    read: Callable[[Any, str], Any]
     typescript: str
     meaning: str
     required: bool = False
@@ -309,65 +294,65 @@ class Field:
 
 FIELDS: tuple[Field, ...] = (
     Field(
-        "n", "name", "name", lambda raw, _: _name(raw), "string",
+        "n", "name", "name", _name, "string",
         f"Name: `pageview`, `engagement`, a signal's, or a custom event's; at most {MAX_NAME} "
         "characters.",
         required=True,
     ),
     Field(
-        "u", "url", "url", lambda raw, _: _url(raw), "string",
+        "u", "url", "url", _url, "string",
         f"Absolute URL of the page, at most {MAX_URL} characters.", required=True,
     ),
-    Field("r", "referrer", "referrer", lambda raw, _: _referrer(raw), "string | null", "Referrer."),
+    Field("r", "referrer", "referrer", _referrer, "string | null", "Referrer."),
     Field(
-        "a", "", "age_ms", _number("a", 0, _MAX_AGE_MS), "number",
+        "a", "", "age_ms", _whole("a", _MAX_AGE_MS), "number",
         "Milliseconds since it happened, when sent.",
     ),
     Field(
-        "p", "props", "props", lambda raw, _: _props_of(raw), "Props",
+        "p", "props", "props", _props, "Props",
         f"Properties, at most {MAX_PROPS}: names of {MAX_PROP_KEY}, texts of {MAX_PROP_VALUE} "
         "characters.",
     ),
     Field("$", "revenue", "revenue", _revenue, "Revenue | null", "Money."),
     Field(
-        "i", "interactive", "interactive", lambda raw, _: _interactive(raw), "boolean | 0 | 1",
+        "i", "interactive", "interactive", _flag("i"), "boolean | 0 | 1",
         "False: it does not end a bounce.",
     ),
     Field(
-        "g", "", "engaged_ms", _number("g", 0, _MAX_ENGAGED_MS), "number", "Engaged milliseconds."
+        "g", "", "engaged_ms", _whole("g", _MAX_ENGAGED_MS), "number", "Engaged milliseconds."
     ),
     Field(
-        "d", "", "scroll", _number("d", NO_SCROLL, _MAX_SCROLL), "number",
+        "d", "", "scroll", _whole("d", _MAX_SCROLL), "number",
         "Deepest percent of the page that was seen.",
     ),
     Field(
-        "w", "", "viewport_px", _number("w", 0, _MAX_VIEWPORT_PX), "number",
+        "w", "", "viewport_px", _whole("w", _MAX_VIEWPORT_PX), "number",
         "Width of the viewport in CSS pixels.",
     ),
     Field(
-        "l", "", "load_id", lambda raw, _: _load_id(raw), "string | 0",
+        "l", "", "load_id", _load_id, "string | 0",
         "The edge's id of this load of the document, with its first page view.",
     ),
     Field(
-        "s", "", "status", lambda raw, _: _status(raw), "string | number",
+        "s", "", "status", _status, "string | number",
         "Status of the document if it is an error page (400 to 599), with its first page view.",
     ),
     Field(
-        "b", "", "automation", lambda raw, _: _flag(raw, "b", "b", False), "boolean | 0 | 1",
+        "b", "", "automation", _flag("b"), "boolean | 0 | 1",
         "A browser that is driven by a program.",
     ),
 )  # fmt: skip
-"""In the order in which they are checked: of several faults the first is told."""
+"""In the order in which they are checked, which is that of a Beacon."""
 
-_BY_NAME = frozenset({"props", "interactive"})
-"""What a signal has another default of, so it is read where it is absent too."""
-_READERS = tuple(
-    (
-        field.attribute,
-        field.read,
-        field.key,
-        field.long_name or field.key,
-        field.required or field.attribute in _BY_NAME,
-    )
-    for field in FIELDS
-)
+_READERS = tuple(field.read for field in FIELDS)
+_SHORT = {field.long_name: field.key for field in FIELDS if field.long_name}
+"""Each long name's short one, which counts where both are there."""
+_PLACES = {
+    key: at for at, field in enumerate(FIELDS) for key in (field.key, field.long_name) if key
+}
+_ABSENT = tuple(Beacon._field_defaults.get(field.attribute) for field in FIELDS)
+_NAME, _PROPS, _INTERACTIVE = map(Beacon._fields.index, ("name", "props", "interactive"))
+_MISSING = {
+    at: Fault("missing", message, FIELDS[at].key)
+    for at, message in enumerate(("An event needs a name.", "An event needs the URL of its page."))
+}

@@ -165,7 +165,8 @@ class Eraser:
         again = f"select distinct site_id, local_day {marked}"
         await self._command(f"insert into dirty_days (site_id, local_day) {again}", params)
         days = f"site_id = {{site_id:UInt32}} and local_day in (select local_day {marked})"
-        await self._delete("rollups", days, params)
+        for table in ("rollups", "rollup_builds"):
+            await self._delete(table, days, params)
 
     async def renew(self, kept: Iterable[Visit]) -> tuple[list[Visit], list[Visit]]:
         """Tell how open visits of the site stand in ``sessions`` by now: changed, and ended."""

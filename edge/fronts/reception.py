@@ -72,8 +72,7 @@ class Upstream:
     guarded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Own:
+class Own(NamedTuple):
     """A request that an endpoint of ours answers."""
 
     site: Site

@@ -4,10 +4,7 @@ Agents are read by ``edge.pipeline.agents``, signs weighed by ``rules.evidence``
 a bot is marked and stored, never dropped, and every mark is counted.
 """
 
-from functools import lru_cache
-
-from prometheus_client import Counter
-
+from edge.counts import Counts
 from edge.event import PAGEVIEW, Event
 from edge.page_url import split_page
 from edge.pipeline.draft import Draft
@@ -23,15 +20,17 @@ from rules.evidence import (
     weigh,
 )
 
-_BOTS = Counter(
-    "statflow_bots_total",
+_BOTS = Counts(
+    "statflow_bots",
     "Events marked as automated traffic, by site and class.",
-    ["site", "class"],
+    "site",
+    "class",
 )
-_SIGNS = Counter(
-    "statflow_bot_evidence_total",
+_SIGNS = Counts(
+    "statflow_bot_evidence",
     "Events with a sign of automated traffic, whether or not it made a bot of the sender.",
-    ["site", "evidence"],
+    "site",
+    "evidence",
 )
 _AGENT, _AUTOMATION, _RATE, _SPOOFED = map(
     int, (Evidence.AGENT, Evidence.AUTOMATION, Evidence.RATE, Evidence.SPOOFED)
@@ -82,17 +81,11 @@ def gather(draft: Draft) -> int:
 
 def count_marks(event: Event) -> None:
     """Count an event's class of bot and its signs, for events that are kept."""
-    if not event.bot and not event.evidence:
-        return
-    for counter in _counters(event.site_id, event.bot, event.evidence):
-        counter.inc()
-
-
-@lru_cache(maxsize=4_096)
-def _counters(site_id: int, bot: str, evidence: int) -> tuple[Counter, ...]:
-    site = str(site_id)
-    signs = [_SIGNS.labels(site, name) for name in names(evidence)]
-    return (_BOTS.labels(site, bot), *signs) if bot else tuple(signs)
+    if event.bot:
+        _BOTS.add(event.site_id, event.bot)
+    if event.evidence:
+        for name in names(event.evidence):
+            _SIGNS.add(event.site_id, name)
 
 
 SIGNS: tuple[str, ...] = tuple(str(signal.bit.name).lower() for signal in SIGNALS)

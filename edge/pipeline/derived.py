@@ -13,7 +13,7 @@ from rules.matcher import plain_path
 
 def derive_event(beacon: Beacon, site: Site) -> Beacon | None:
     """Give the event that comes with a page view, or None."""
-    if beacon.name != PAGEVIEW:
+    if beacon.name != PAGEVIEW or not site.policy.makes_events:
         return None
     rule = site.policy.event_of(plain_path(split_page(beacon.url).path) or "/")
     if rule is None:

@@ -18,7 +18,9 @@ from rules.matcher import plain_path
 from rules.policy import Policy
 
 _MAX_PARAMS = 200
-_CAMPAIGN = frozenset({"utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term"})
+CAMPAIGN = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
+"""The UTM parameters, which are fields of an event by the same names."""
+_CAMPAIGN_NAMES = frozenset(CAMPAIGN)
 _MOST_LANDINGS = 4_096
 _OWN_NAMES = frozenset({PAGEVIEW, ENGAGEMENT})
 _ENCODED = re.compile(r"[%+]")
@@ -120,7 +122,7 @@ def _is_kept_as_it_is(page: PageUrl, landing: Landing, url: str) -> bool:
         and "@" not in url
         and "#" not in url
         and page.query == "&".join(f"{name}={value}" for name, value in params.items())
-        and _CAMPAIGN.issuperset(params)
+        and _CAMPAIGN_NAMES.issuperset(params)
         and all(clean_text(value) == value for value in params.values())
     )
 

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from edge.page_url import forget_pages
 from edge.pipeline.days import day_start_ms, salt_end_ms
+from edge.pipeline.identity import forget_keyed
 from edge.sites import SaltPeriod
 
 SALT_BYTES = 32
@@ -72,10 +73,11 @@ def is_due(day: date, zone: ZoneInfo, now_ms: int, period: SaltPeriod = SaltPeri
 
 
 async def keep_expiring(salts: Salts, now_ms: Callable[[], int], stop: asyncio.Event) -> None:
-    """Wipe ended salts, and what is remembered of URLs, until stopped; also without any traffic."""
+    """Wipe ended salts, what hangs on them and URLs of late, until stopped, traffic or none."""
     while not stop.is_set():
         salts.expire(now_ms())
         forget_pages()
+        forget_keyed()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), EXPIRY_INTERVAL_S)
 

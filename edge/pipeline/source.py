@@ -9,7 +9,7 @@ from functools import lru_cache
 from edge.outcomes import DropReason
 from edge.page_url import split_page
 from edge.pipeline.draft import Draft
-from edge.pipeline.page import clean_text, is_own_host, normal_path
+from edge.pipeline.page import CAMPAIGN, clean_text, is_own_host, normal_path
 from rules.channels import Attribution, channel_of
 from rules.sources import Source, known_sources
 from rules.tables import read_table
@@ -57,11 +57,9 @@ def put_campaign(draft: Draft) -> None:
     params = draft.params
     if not params:
         return
-    draft.utm_source = _word(params, "utm_source")
-    draft.utm_medium = _word(params, "utm_medium")
-    draft.utm_campaign = _word(params, "utm_campaign")
-    draft.utm_content = _word(params, "utm_content")
-    draft.utm_term = _word(params, "utm_term")
+    for name in CAMPAIGN:
+        if name in params:
+            setattr(draft, name, _word(params, name))
     if not _CLICK_NAMES.isdisjoint(params):
         draft.click_id = next(name for name in _CLICK_IDS if name in params)
 

@@ -56,13 +56,14 @@ def aggregate() -> ResponseReturnValue:
         allowed = ("previous_period", "year_over_year")
         raise QueryError("bad_comparison", "There is no such comparison.", "compare", allowed)
     include = {"include": {"comparisons": {"mode": compare}}} if compare else {}
-    (row,) = _ask(site, {"metrics": metrics, **include}).results
+    result = _ask(site, {"metrics": metrics, **include})
+    (row,) = result.results
     found: dict[str, dict[str, Any]] = {}
     for index, metric in enumerate(metrics):
         found[metric] = {"value": row["metrics"][index]}
         if compare:
             found[metric]["change"] = row["comparison"]["change"][index]
-    return jsonify(results=found)
+    return _answer(found, result)
 
 
 @blueprint.get("/timeseries")
@@ -77,7 +78,7 @@ def timeseries() -> ResponseReturnValue:
         {"date": row["dimensions"][0], **dict(zip(metrics, row["metrics"], strict=True))}
         for row in result.results
     ]
-    return jsonify(results=rows)
+    return _answer(rows, result)
 
 
 def _interval() -> str:
@@ -103,11 +104,18 @@ def breakdown() -> ResponseReturnValue:
     page = {"limit": limit, "offset": (_number("page", 1, 10_000) - 1) * limit}
     body = {"metrics": metrics, "dimensions": [name], "pagination": page}
     key = name.removeprefix("event:props:").removeprefix("event:").removeprefix("visit:")
+    result = _ask(site, body)
     rows = [
         {key: row["dimensions"][0], **dict(zip(metrics, row["metrics"], strict=True))}
-        for row in _ask(site, body).results
+        for row in result.results
     ]
-    return jsonify(results=rows)
+    return _answer(rows, result)
+
+
+def _answer(results: Any, result: Result) -> ResponseReturnValue:
+    """Answer, and say why imports that were asked for are not in it."""
+    warning = result.meta.get("imports_warning")
+    return jsonify({"results": results} | ({"warning": warning} if warning else {}))
 
 
 def _site() -> QuerySite:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
-from portal.language import _
 from portal.writing import number, percent
+from portal.writing import seconds as in_seconds
 
 WIDTH = 100
 _FAINTEST = 0.18
@@ -66,7 +66,7 @@ def scroll_map(row: dict[str, Any]) -> PageMap:
             WIDTH,
             round(side, 3),
             round(reached / 100, 3),
-            f"{percent(reached)} · {_('%(seconds)s s', seconds=number(seconds))}",
+            f"{percent(reached)} · {in_seconds(seconds)}",
         )
         for place, (reached, seconds) in enumerate(bands)
     )

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from portal.dashboard.figures import short
-from portal.language import N_, _
-from portal.writing import decimals, number, size
+from portal.language import N_
+from portal.writing import milliseconds, number, percent, size
 
 type Value = float | int | str | None
-_SECOND_MS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +34,27 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a row: what it is of, its figure, where it leads."""
+
+    label: str
+    cell: Cell
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One row: what it is of, a second line below that, where it leads, its figures."""
+    """One row: what it is of, a second line below that, where it leads, its figures.
+
+    ``parts`` are what it is made of, folded away under the words ``fold``.
+    """
 
     label: str
     cells: tuple[Cell, ...]
     note: str = ""
     href: str = ""
+    fold: str = ""
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +102,14 @@ def shown(value: Value, unit: str) -> str:
         return value
     match unit:
         case "ms":
-            return _milliseconds(value)
+            return milliseconds(value)
         case "score":
             return number(round(value, 3))
         case "bytes":
             return size(value)
+        case "percent":
+            return percent(value, 1)
+        case "count":
+            return number(value)
         case _:
             return short(value, unit)
-
-
-def _milliseconds(value: float) -> str:
-    if value >= _SECOND_MS:
-        return _("%(value)s s", value=decimals(value / _SECOND_MS, 2))
-    return _("%(value)s ms", value=number(value))

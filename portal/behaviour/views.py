@@ -12,11 +12,13 @@ from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
 from portal.behaviour.asking import Asked, chosen, read_asked, render_figures
+from portal.behaviour.elements import name_of
 from portal.behaviour.maps import click_map, scroll_map
 from portal.behaviour.over import CELLS, FRAME_PX, MOST_ELEMENTS, clicks_over, scroll_over
 from portal.behaviour.tables import (
     Cell,
     Column,
+    Part,
     Row,
     Table,
     cell,
@@ -26,7 +28,7 @@ from portal.behaviour.tables import (
     shown,
 )
 from portal.config import here
-from portal.language import N_, _
+from portal.language import N_, _, ngettext
 from portal.needs import needs
 from portal.pictures.known import picture_of
 from portal.sessions import reading
@@ -38,6 +40,8 @@ from store.query.behaviour.vitals import THRESHOLDS, rating
 blueprint = Blueprint("behaviour", __name__, url_prefix="/sites/<host>/behaviour")
 
 MOST_ROWS = 100
+MOST_PARTS = 500
+"""Elements of pages, asked for at once to stand below their elements."""
 MAP_COLUMNS = 40
 ON_PAGES = (
     Column("visitors", N_("Visitors")),
@@ -77,7 +81,7 @@ ERRORS = (
     Column("last_seen", N_("Last seen")),
 )
 FORMS = (
-    Column("begun", N_("Begun")),
+    Column("begun", N_("Started")),
     Column("submitted", N_("Submitted")),
     Column("abandoned", N_("Abandoned")),
     Column("abandonment_rate", N_("Left unfinished"), "percent"),
@@ -171,14 +175,13 @@ def page_map(host: str) -> ResponseReturnValue:
         page=page,
         of=of,
         maps=MAPS,
-        has_widths=True,
         drawing=drawing,
         picture=picture,
         over=over,
         frame_px=FRAME_PX[asked.width],
         scrolled=found[0] if drawing and of == "scroll" else None,
         trouble=answer if isinstance(answer, str) else "",
-        elements=_elements(asked, of, by=["element"]) if drawing and of != "scroll" else None,
+        elements=_elements(asked, of, with_pages=False) if drawing and of != "scroll" else None,
         pages=pages,
     )
 
@@ -207,13 +210,13 @@ def _viewed_pages(asked: Asked) -> list[str]:
     return [] if isinstance(answer, str) else [row["dimensions"][0] for row in answer["results"]]
 
 
-def _elements(asked: Asked, order: str, by: list[str]) -> Table:
-    """Rank elements; with the page among ``by`` each row leads to that page's map."""
+def _elements(asked: Asked, order: str, *, with_pages: bool) -> Table:
+    """Rank elements; ``with_pages`` folds their pages below each, which lead to their maps."""
     table = Table(
         {
             "clicks": _("Elements"),
-            "rage_clicks": _("Clicked in anger"),
-            "dead_clicks": _("Clicked in vain"),
+            "rage_clicks": _("Rage clicks"),
+            "dead_clicks": _("Dead clicks"),
         }[order],
         _("Element"),
         CLICKS,
@@ -227,13 +230,29 @@ def _elements(asked: Asked, order: str, by: list[str]) -> Table:
         empty=empty_of(asked, "clicks"),
     )
 
-    def row(found: dict[str, Any]) -> Row:
-        page = found.get("page", "")
-        choices = {"page": page, "of": order, "width": asked.width}
-        href = asked.to("behaviour.page_map", **choices) if page else ""
-        return Row(found["element"] or _("(the page itself)"), cells(CLICKS, found), page, href)
+    def to_map(page: str) -> str:
+        return asked.to("behaviour.page_map", page=page, of=order, width=asked.width)
 
-    return filled(table, asked.signals("clicks", by=by, order=order, limit=MOST_ROWS), row)
+    def row(found: dict[str, Any]) -> Row:
+        return Row(name_of(found["element"]), cells(CLICKS, found), found["element"])
+
+    def row_with_pages(found: dict[str, Any]) -> Row:
+        on = known.get(found["element"], [])
+        fold = ngettext("on %(num)s page", "on %(num)s pages", len(on))
+        parts = tuple(
+            Part(page["page"], cell(Column(order, ""), page[order]), to_map(page["page"]))
+            for page in on
+        )
+        return replace(row(found), fold=fold, parts=parts)
+
+    whole = asked.signals("clicks", by=["element"], order=order, limit=MOST_ROWS)
+    if not with_pages or isinstance(whole, str):
+        return filled(table, whole, row)
+    answer = asked.signals("clicks", by=["element", "page"], order=order, limit=MOST_PARTS)
+    known: dict[str, list[dict[str, Any]]] = {}
+    for part in [] if isinstance(answer, str) else answer["results"]:
+        known.setdefault(part["element"], []).append(part)
+    return filled(table, whole, row_with_pages)
 
 
 @blueprint.get("/clicks")
@@ -241,9 +260,7 @@ def _elements(asked: Asked, order: str, by: list[str]) -> Table:
 def clicks(host: str) -> ResponseReturnValue:
     """Rank what is clicked in anger and in vain."""
     asked = read_asked(host, "width")
-    tables = [
-        _elements(asked, order, ["element", "page"]) for order in ("rage_clicks", "dead_clicks")
-    ]
+    tables = [_elements(asked, order, with_pages=True) for order in ("rage_clicks", "dead_clicks")]
     return _render("tables", asked, "clicks", tables=tables, has_widths=True)
 
 
@@ -299,7 +316,7 @@ def errors(host: str) -> ResponseReturnValue:
     asked = read_asked(host, "order", "width")
     order = chosen("order", ["count", "visits", "last_seen", "first_seen"])
     table = Table(
-        _("Errors that nobody caught"),
+        _("Uncaught errors"),
         _("Error"),
         ERRORS,
         help=_("Numbers, quoted text and words with digits are taken out of messages."),
@@ -338,7 +355,7 @@ def forms(host: str) -> ResponseReturnValue:
         _("Forms"),
         _("Form"),
         FORMS,
-        help=_("Begun is a form of which a field was touched."),
+        help=_("Started: somebody touched a field of the form."),
         empty=empty_of(asked, "forms"),
     )
     found = [] if isinstance(answer, str) else answer["results"]

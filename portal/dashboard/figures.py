@@ -9,6 +9,8 @@ from typing import Any
 from portal import writing
 from portal.language import N_, _
 
+_SHORTENED_FROM = 1_000_000
+"""A column is written with all digits until its largest number reaches this."""
 type Value = int | float | dict[str, Any] | None
 """What the query engine answers; an amount of money is a dict with ``value, short, long``."""
 
@@ -194,6 +196,17 @@ def short(value: Value, unit: str = "count") -> str:
     if unit == "ratio":
         return writing.decimals(value, 2)
     return writing.short_number(value)
+
+
+def listed(value: Value, unit: str, most: Value = None) -> str:
+    """Write a number of a column whose largest is ``most``: all of them with the same precision."""
+    if value is None or isinstance(value, dict):
+        return short(value, unit)
+    if unit == "percent":
+        return writing.percent(value, 1)
+    if unit == "count" and isinstance(most, int | float) and most < _SHORTENED_FROM:
+        return writing.number(value)
+    return short(value, unit)
 
 
 def full(value: Value, unit: str = "count") -> str:

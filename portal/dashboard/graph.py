@@ -142,7 +142,15 @@ def _notes(notes: Iterable[Note], days: list[tuple[str, str]]) -> list[dict[str,
         day = note.day.isoformat()
         at = next((i for i, (first, last) in enumerate(days) if first <= day <= last), None)
         if at is not None:
-            placed.append({"at": at, "day": day, "text": note.text, "id": note.id})
+            placed.append(
+                {
+                    "at": at,
+                    "day": day,
+                    "said_day": short_day(note.day, with_year=False),
+                    "text": note.text,
+                    "id": note.id,
+                }
+            )
     return placed
 
 

@@ -3,8 +3,6 @@
 from portal.language import N_, _
 from portal.writing import country_name
 
-_LETTERS = 26
-_FLAG_A = 0x1F1E6
 _IN_WORDS = frozenset({"device", "screen", "channel", "source"})
 """Dimensions of which some values are our own words."""
 WORDS = (
@@ -23,14 +21,6 @@ WORDS = (
     *(N_("Email"), N_("Affiliates"), N_("Audio"), N_("SMS"), N_("Mobile Push Notifications")),
     *(N_("Referral"), N_("Direct"), N_("Direct / None"), N_("(not set)"), N_("(none)")),
 )
-
-
-def flag(code: str) -> str:
-    """Give a country's flag as a pair of regional letters."""
-    letters = [ord(letter) - ord("A") for letter in code.upper()]
-    if len(letters) != 2 or not all(0 <= letter < _LETTERS for letter in letters):  # noqa: PLR2004 - ISO 3166-1 alpha-2
-        return ""
-    return "".join(chr(_FLAG_A + letter) for letter in letters)
 
 
 def shown(dimension: str, value: str) -> str:

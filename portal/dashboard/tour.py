@@ -41,7 +41,7 @@ TOUR: tuple[Stop, ...] = (
         N_("Goals and their rate. You define them in the settings, and they count the past too."),
     ),
     Stop(
-        ".site-nav",
+        ".site-nav .tabs",
         N_("And deeper"),
         N_("Live visits, funnels, heatmaps over your pages, and what crawlers take: all in here."),
     ),

@@ -20,7 +20,7 @@ KINDS = {
 class GoalForm(FlaskForm):  # type: ignore[misc] # flask_wtf has no types
     """What reaches a goal and how it is shown."""
 
-    kind = StringField(N_("What reaches it"), default=GoalKind.EVENT.value)
+    kind = StringField(N_("Trigger"), default=GoalKind.EVENT.value)
     target = StringField(N_("Event or page"))
     name = StringField(N_("Shown as"))
     props = TextAreaField(N_("Only with these properties"))

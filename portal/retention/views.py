@@ -4,7 +4,9 @@ The numbers are the API's to the same question (``POST /api/v2/retention``), and
 that says for how long a visitor can be known.
 """
 
+from datetime import date, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -59,7 +61,9 @@ def page(host: str) -> ResponseReturnValue:
     asked = _asked(goals)
     answer = _ask(asker, base_question(state) | {k: v for k, v in asked.items() if v})
     trouble = answer if isinstance(answer, str) else ""
-    rows = [] if isinstance(answer, str) else [_told(row) for row in answer["results"]]
+    today = asker.now.astimezone(ZoneInfo(asker.site.timezone)).date()
+    found = [] if isinstance(answer, str) else answer["results"]
+    rows = [_told(row, asked["unit"], today) for row in found]
     return render_template(
         "retention/page.html",
         **bar_context(look, state, asker, base),
@@ -69,6 +73,7 @@ def page(host: str) -> ResponseReturnValue:
         rows=rows,
         width=max((len(row["cells"]) for row in rows), default=0),
         note=_(NOTES[asker.site.salt_period]),
+        forgotten=not trouble and asker.site.salt_period == "day",
         trouble=trouble,
         request_id=request_id(),
     )
@@ -91,13 +96,27 @@ def _ask(asker: Asker, payload: dict[str, Any]) -> dict[str, Any] | str:
     return told(ask)
 
 
-def _told(row: dict[str, Any]) -> dict[str, Any]:
-    """Give each cell its shade."""
+def _told(row: dict[str, Any], unit: str, today: date) -> dict[str, Any]:
+    """Give each cell its shade, and say of which the day, week or month is not over."""
+    began = date.fromisoformat(row["cohort"])
     cells = [
-        {"rate": rate, "returned": returned, "level": _level(rate)}
-        for rate, returned in zip(row["rates"], row["returned"], strict=True)
+        {
+            "rate": rate,
+            "returned": returned,
+            "level": _level(rate),
+            "unfinished": _later(began, unit, offset + 1) > today,
+        }
+        for offset, (rate, returned) in enumerate(zip(row["rates"], row["returned"], strict=True))
     ]
     return {"cohort": row["cohort"], "visitors": row["visitors"], "cells": cells}
+
+
+def _later(day: date, unit: str, count: int) -> date:
+    """Give the day so many days, weeks or months (from the first of one) later."""
+    if unit == "month":
+        years, month = divmod(day.month - 1 + count, 12)
+        return date(day.year + years, month + 1, 1)
+    return day + timedelta(days=count * (7 if unit == "week" else 1))
 
 
 def _level(rate: float) -> int:

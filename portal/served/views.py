@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
 from portal.behaviour.asking import OF_DOCUMENTS, Asked, read_asked, render_figures
-from portal.behaviour.tables import Cell, Column, Row, Table, cell, filled, metric_cells
+from portal.behaviour.tables import Cell, Column, Part, Row, Table, cell, filled, metric_cells
 from portal.language import N_, _
 from portal.needs import needs
 from portal.teams.rights import Right
@@ -20,6 +20,8 @@ from store.query.dimensions import DIRECT_NONE
 blueprint = Blueprint("served", __name__, url_prefix="/sites/<host>/edge")
 
 MOST_ROWS = 50
+MOST_PARTS = 500
+"""Links to missing pages, or purposes of operators: asked for at once, to stand in their rows."""
 HITS_OFF = N_("This site keeps no rows of the documents served. Switch that on in its settings.")
 PURPOSES = {
     "search": N_("Search"),
@@ -36,12 +38,11 @@ PURPOSES = {
     "unknown": N_("Not known"),
 }
 BY_OPERATOR = (
-    Column("crawled_pages", N_("Pages taken")),
+    Column("crawled_pages", N_("Pages crawled")),
     Column("share", N_("Share"), "percent"),
-    Column("crawl_to_visit_ratio", N_("Pages a visit"), "ratio"),
+    Column("crawl_to_visit_ratio", N_("Crawls per visit"), "ratio"),
 )
-BY_PURPOSE = (Column("crawled_pages", N_("Pages taken")), Column("share", N_("Share"), "percent"))
-TAKEN = (Column("crawled_pages", N_("Pages taken")), Column("visits", N_("Visits of people")))
+TAKEN = (Column("crawled_pages", N_("Pages crawled")), Column("visits", N_("Visits of people")))
 STATUSES = (
     Column("hits", N_("Documents")),
     Column("share", N_("Share"), "percent"),
@@ -73,7 +74,7 @@ def _render(asked: Asked, tab: str, tiles: list[tuple[str, Cell]], tables: list[
 def crawlers(host: str) -> ResponseReturnValue:
     """Show who crawls the site, what for, and how many visits come back for it."""
     asked = read_asked(host, dimensions=OF_DOCUMENTS)
-    columns = (*TAKEN, Column("crawl_to_visit_ratio", N_("Pages taken for each visit"), "ratio"))
+    columns = (*TAKEN, Column("crawl_to_visit_ratio", N_("Pages crawled per visit"), "ratio"))
     whole = asked.query([column.name for column in columns])
     total = 0 if isinstance(whole, str) else whole["results"][0]["metrics"][0]
 
@@ -86,36 +87,38 @@ def crawlers(host: str) -> ResponseReturnValue:
         ["crawled_pages", "crawl_to_visit_ratio"], dimensions=["visit:operator"],
         order_by=[["crawled_pages", "desc"]], **page,
     )  # fmt: skip
-    by_purpose = asked.query(["crawled_pages"], dimensions=["visit:operator", "visit:bot"], **page)
+    by_purpose = asked.query(
+        ["crawled_pages"], dimensions=["visit:operator", "visit:bot"],
+        pagination={"limit": MOST_PARTS},
+    )  # fmt: skip
+    purposes: dict[str, list[Part]] = {}
+    for found in [] if isinstance(by_purpose, str) else by_purpose["results"]:
+        operator, purpose = found["dimensions"]
+        part = Part(PURPOSES.get(purpose, purpose), cell(BY_OPERATOR[0], found["metrics"][0]))
+        purposes.setdefault(operator, []).append(part)
     by_page = asked.query(["crawled_pages", "visits"], dimensions=["event:page"], **page)
     tables = [
         filled(
             Table(
-                _("Who takes pages, and what comes back"),
+                _("Crawlers by operator"),
                 _("Operator"),
                 BY_OPERATOR,
                 help=_(
-                    "Pages a visit: pages taken for each visit that the operator's search or "
+                    "Crawls per visit: pages crawled for each visit that the operator's search or "
                     "assistants sent. A dash: none came."
                 ),
                 empty=_("No crawler took a page in this time."),
             ),
             _taken(by_operator),
-            lambda found: Row(_operator(found["dimensions"][0]), shared(found, BY_OPERATOR)),
-        ),
-        filled(
-            Table(
-                _("What for"), _("Operator and purpose"), BY_PURPOSE, empty=_("No crawler came.")
-            ),
-            by_purpose,
             lambda found: Row(
                 _operator(found["dimensions"][0]),
-                shared(found, BY_PURPOSE),
-                PURPOSES.get(found["dimensions"][1], found["dimensions"][1]),
+                shared(found, BY_OPERATOR),
+                fold=_("What for"),
+                parts=tuple(purposes.get(found["dimensions"][0], ())),
             ),
         ),
         filled(
-            Table(_("Pages taken most"), _("Page"), TAKEN, empty=_("No page was taken.")),
+            Table(_("Most crawled pages"), _("Page"), TAKEN, empty=_("No page was taken.")),
             _taken(by_page),
             lambda found: Row(found["dimensions"][0], metric_cells(TAKEN, found["metrics"])),
         ),
@@ -160,10 +163,20 @@ def answers(host: str) -> ResponseReturnValue:
     total = 0 if isinstance(whole, str) else whole["results"][0]["metrics"][0]
     page = {"pagination": {"limit": MOST_ROWS}}
     statuses = asked.query(["hits", "ttfb_p50", "bytes"], dimensions=["hit:status"], **page)
-    broken = asked.query(
-        ["hits"], dimensions=["event:page", "hit:linked_from"],
-        filters=[["is", "hit:status", ["404", "410"]]], **page,
+    missing: dict[str, Any] = {"filters": [["is", "hit:status", ["404", "410"]]]}
+    broken = asked.query(["hits"], dimensions=["event:page"], **missing, **page)
+    linked = asked.query(
+        ["hits"], dimensions=["event:page", "hit:linked_from"], **missing,
+        pagination={"limit": MOST_PARTS},
     )  # fmt: skip
+    links: dict[str, list[Part]] = {}
+    for found in [] if isinstance(linked, str) else linked["results"]:
+        address, source = found["dimensions"]
+        said = _("asked for without a link") if source == DIRECT_NONE else source
+        links.setdefault(address, []).append(Part(said, cell(BROKEN[0], found["metrics"][0])))
+    failed = asked.query(
+        ["hits"], dimensions=["event:page"], filters=[["is", "hit:status_class", ["5xx"]]], **page
+    )
     slow = asked.query(
         ["ttfb_p95", "ttfb_p50", "hits"], dimensions=["event:page"],
         filters=[["is", "hit:status_class", ["2xx"]]], **page,
@@ -189,10 +202,20 @@ def answers(host: str) -> ResponseReturnValue:
             lambda found: Row(
                 found["dimensions"][0],
                 metric_cells(BROKEN, found["metrics"]),
-                _("asked for without a link")
-                if found["dimensions"][1] == DIRECT_NONE
-                else _("linked from %(page)s", page=found["dimensions"][1]),
+                fold=_("Where it is linked"),
+                parts=tuple(links.get(found["dimensions"][0], ())),
             ),
+        ),
+        filled(
+            Table(
+                _("Failed pages"),
+                _("Page"),
+                BROKEN,
+                help=_("Answered with a status from 500 on: the site failed, or did not answer."),
+                empty=_("No page failed."),
+            ),
+            failed,
+            lambda found: Row(found["dimensions"][0], metric_cells(BROKEN, found["metrics"])),
         ),
         filled(
             Table(

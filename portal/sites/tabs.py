@@ -15,7 +15,7 @@ class TabPage:
     """One page: ``endpoint`` takes the site's host.
 
     ``edits`` needs the right to edit the site; ``timed`` pages have a period and filters, which go
-    along from one to the next.
+    along from one to the next; ``under`` is the heading in a group that has headings.
     """
 
     name: str
@@ -23,6 +23,7 @@ class TabPage:
     endpoint: str
     edits: bool = False
     timed: bool = False
+    under: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,22 @@ class Group:
         """Give the pages to offer."""
         return tuple(page for page in self.pages if may_edit or not page.edits)
 
+    @property
+    def has_headings(self) -> bool:
+        """Tell whether its pages stand under headings, at the side of the page."""
+        return any(page.under for page in self.pages)
+
     def holds(self, name: str) -> bool:
         """Tell whether a page belongs to this group."""
         return any(page.name == name for page in self.pages)
 
 
+_TRACKING, _COUNTED, _SHARED, _DATA = (
+    N_("Tracking"),
+    N_("What counts"),
+    N_("Share"),
+    N_("Data and privacy"),
+)
 GROUPS: tuple[Group, ...] = (
     Group(N_("Overview"), (TabPage("overview", N_("Overview"), "dashboard.overview", timed=True),)),
     Group(N_("Live"), (TabPage("live", N_("Live"), "live.page"),)),
@@ -61,29 +73,31 @@ GROUPS: tuple[Group, ...] = (
     Group(
         N_("Edge"),
         (
-            TabPage("edge", N_("Health"), "sites.edge"),
             TabPage("capture", N_("Capture"), "capture.capture", timed=True),
-            TabPage("answers", N_("Answers"), "served.answers", timed=True),
             TabPage("crawlers", N_("Crawlers"), "served.crawlers", timed=True),
+            TabPage("answers", N_("Responses"), "served.answers", timed=True),
             TabPage("events", N_("Events"), "sites.events"),
+            TabPage("edge", N_("Health"), "sites.edge"),
         ),
     ),
     Group(
         N_("Settings"),
         (
-            TabPage("settings", N_("General"), "sites.settings", edits=True),
-            TabPage("rules", N_("Rules"), "rules.page"),
-            TabPage("verify", N_("Verify"), "verify.page", edits=True),
-            TabPage("goals", N_("Goals"), "goals.page", edits=True),
-            TabPage("properties", N_("Properties"), "properties.page", edits=True),
-            TabPage("funnel_settings", N_("Funnels"), "funnel_settings.page", edits=True),
-            TabPage("segments", N_("Segments"), "segments.page"),
-            TabPage("notes", N_("Notes"), "notes.page"),
-            TabPage("sharing", N_("Sharing"), "sharing_settings.page", edits=True),
-            TabPage("reports", N_("Reports"), "messages.page", edits=True),
-            TabPage("imports", N_("Imports"), "imports.page", edits=True),
-            TabPage("data", N_("Data"), "data.page", edits=True),
-            TabPage("privacy", N_("Privacy page"), "privacy.settings", edits=True),
+            TabPage("settings", N_("General"), "sites.settings", edits=True, under=_TRACKING),
+            TabPage("rules", N_("Rules"), "rules.page", under=_TRACKING),
+            TabPage("verify", N_("Verify"), "verify.page", edits=True, under=_TRACKING),
+            TabPage("goals", N_("Goals"), "goals.page", edits=True, under=_COUNTED),
+            TabPage("properties", N_("Properties"), "properties.page", edits=True, under=_COUNTED),
+            TabPage(
+                "funnel_settings", N_("Funnels"), "funnel_settings.page", edits=True, under=_COUNTED
+            ),
+            TabPage("segments", N_("Segments"), "segments.page", under=_COUNTED),
+            TabPage("notes", N_("Notes"), "notes.page", under=_COUNTED),
+            TabPage("sharing", N_("Sharing"), "sharing_settings.page", edits=True, under=_SHARED),
+            TabPage("reports", N_("Reports"), "messages.page", edits=True, under=_SHARED),
+            TabPage("imports", N_("Imports"), "imports.page", edits=True, under=_DATA),
+            TabPage("data", N_("Data"), "data.page", edits=True, under=_DATA),
+            TabPage("privacy", N_("Privacy page"), "privacy.settings", edits=True, under=_DATA),
         ),
     ),
 )

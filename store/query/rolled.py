@@ -33,11 +33,12 @@ INGREDIENTS: dict[str, tuple[str, ...]] = {
 }
 """What rollups hold of each reading."""
 
-_CLEAN = """
+CLEAN = """
 select built.local_day, built.newest from (
     select local_day, argMax(build, started_at) as newest, max(started_at) as started
     from rollup_builds
     where site_id = {site:UInt32} and local_day >= {first:Date} and local_day <= {last:Date}
+        and n_visits >= 0
     group by local_day
 ) as built
 left join (
@@ -47,6 +48,7 @@ left join (
 ) as dirty using local_day
 where built.started > dirty.marked
 """
+"""Finds the newest build of each day, where nothing marked the day since it began."""
 
 
 class _Asks(Protocol):
@@ -61,7 +63,7 @@ def find_rolled(
     if site.salt_period != "day" or not period.whole_days or period.first == period.last:
         return None
     params = {"site": site.id, "first": str(period.first), "last": str(period.last)}
-    builds = {str(day): int(build) for day, build in store.query(_CLEAN, params, settings=settings)}
+    builds = {str(day): int(build) for day, build in store.query(CLEAN, params, settings=settings)}
     if not builds:
         return None
     days = (period.last - period.first).days + 1
@@ -134,7 +136,7 @@ def rolled_part(
     reading: str, ask: Ask, ingredients: set[str], raw: Callable[[Ask], Fragment]
 ) -> Fragment:
     """Sum rollups and, over the days that have none, the raw part."""
-    binder, rolled = ask.scope.binder, ask.scope.rolled
+    rolled = ask.scope.rolled
     if rolled is None:
         raise ValueError("there are no rollups to read")
     columns = [f"n_{name}" for name in sorted(ingredients)]
@@ -143,15 +145,7 @@ def rolled_part(
         f"{day_bucket(ask, name) if name.startswith('time:') else 'value'} as {place}"
         for name, place in zip(ask.dimensions, places, strict=True)
     ]
-    where = [
-        ask.scope.site_condition(),
-        Fragment(f"dimension = {binder.text(_told_by(ask) or '')}"),
-        Fragment(f"reading = {binder.text(reading)}"),
-        ask.scope.visit_days(),
-        Fragment(f"build in {binder.numbers(rolled.builds)}"),
-        *(_on_value(part, ask) for part in ask.conjuncts()),
-    ]
-    rows = f"from rollups where {all_of(where)}"
+    rows = _rows(_told_by(ask) or "", reading, ask, rolled.builds)
     sums = [f"sum({name}) as {name}" for name in columns]
     group = f" group by {', '.join(places)}" if places else ""
     standing = " having n_visits > 0" if places and "visits" in ingredients else ""
@@ -164,6 +158,27 @@ def rolled_part(
         f" union all select {own} from ({raw(replace(ask, scope=scope))})"
     )
     return Fragment(f"select {', '.join([*places, *sums])} from ({both}){group}{standing}")
+
+
+def _rows(name: str, reading: str, ask: Ask, builds: tuple[int, ...]) -> str:
+    """Write which rows are summed: of whole days they stand beside the builds, and are few.
+
+    All conditions are of columns that are read anyway, so the engine need not choose among them.
+    """
+    binder = ask.scope.binder
+    where = [
+        ask.scope.site_condition(),
+        ask.scope.visit_days(),
+        Fragment(f"build in {binder.numbers(builds)}"),
+    ]
+    if not name:
+        return f"from rollup_builds prewhere {all_of(where)}"
+    of_value = [
+        Fragment(f"dimension = {binder.text(name)}"),
+        Fragment(f"reading = {binder.text(reading)}"),
+        *(_on_value(part, ask) for part in ask.conjuncts()),
+    ]
+    return f"from rollups prewhere {all_of([*where, *of_value])}"
 
 
 def _on_value(part: Filter, ask: Ask) -> Fragment:

@@ -181,7 +181,17 @@ CREATE TABLE rollup_builds
     `site_id` UInt32,
     `local_day` Date,
     `build` UInt64,
-    `started_at` DateTime64(3, 'UTC')
+    `started_at` DateTime64(3, 'UTC'),
+    `n_visitors` Int64 DEFAULT -1,
+    `n_visits` Int64 DEFAULT -1,
+    `n_pageviews` Int64 DEFAULT -1,
+    `n_events` Int64 DEFAULT -1,
+    `n_bounces` Int64 DEFAULT -1,
+    `n_duration_ms` Int64 DEFAULT -1,
+    `n_engaged_ms` Int64 DEFAULT -1,
+    `n_engaged_visits` Int64 DEFAULT -1,
+    `n_entrances` Int64 DEFAULT -1,
+    `n_exits` Int64 DEFAULT -1
 )
 ENGINE = MergeTree
 ORDER BY (site_id, local_day)

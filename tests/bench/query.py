@@ -29,6 +29,7 @@ from statflow.output import print_table
 from store.client import Store
 from store.query.model import QuerySite
 from store.query.remembered import Answers, Remembering, Rows
+from store.query.rolled import CLEAN
 from store.query.run import LIMITS
 from tests.bench.query_data import LAST_DAY, SITE_ID, Size, fill
 from tests.bench.report import Ratio, print_ratios, say, write_report
@@ -60,7 +61,7 @@ class WithoutRollups:
 
     def query(self, sql: str, params: Any = None, *, settings: Any = None) -> list[tuple[Any, ...]]:
         """Ask, but for builds."""
-        if "from rollup_builds" in sql:
+        if sql == CLEAN:
             return []
         return self._store.query(sql, params, settings=settings)
 
@@ -70,7 +71,7 @@ class AskedFirst(Answers):
 
     def keep(self, key: tuple[Any, ...], rows: Rows) -> None:
         """Remember which days are rolled up and what was imported."""
-        if "from rollup_builds" in key[1] or "from imports" in key[1]:
+        if key[1] == CLEAN or "from imports" in key[1]:
             super().keep(key, rows)
 
 

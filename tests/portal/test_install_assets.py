@@ -13,7 +13,8 @@ def test_every_version_is_exact_and_every_file_is_of_a_package() -> None:
     wanted = json.loads((Path(install_assets.__file__).parent / "assets.json").read_text())
     for version in wanted["packages"].values():
         assert re.fullmatch(r"\d+\.\d+\.\d+", version)
-    for source in (*wanted["files"].values(), wanted["world"]):
+    marks = [source for source, _ in wanted["marks"].values()]
+    for source in (*wanted["files"].values(), wanted["world"], wanted["flags"], *marks):
         assert source.startswith(tuple(wanted["packages"]))
 
 
@@ -37,6 +38,14 @@ def test_small_shapes_keep_tenths_and_are_never_lost_whole() -> None:
     assert install_assets.simpler("M5.04,5.0l0.3,0l0,0.3l-0.3,0Z") == "M5 5l0.3 0 0 0.3-0.3 0Z"
     speck = "M5.0,5.0l0.01,0l0,0.01Z"
     assert install_assets.simpler(speck) == speck
+
+
+def test_a_mark_is_one_outline_in_one_colour(tmp_path: Path) -> None:
+    drawing = '<svg viewBox="0 0 24 24"><title>x</title><path d="M1.2.999a1 1 0 011.126"/></svg>'
+    (tmp_path / "x.svg").write_text(drawing)
+    drawn = install_assets.draw_marks(tmp_path, {"x": ("x.svg", "#abc")})
+    assert '<symbol id="x" viewBox="0 0 24 24">' in drawn
+    assert '<path fill="#abc" d="M1.2.99a1 1 0 011.13"/>' in drawn
 
 
 def test_the_installed_map_has_the_countries() -> None:

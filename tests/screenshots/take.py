@@ -31,42 +31,39 @@ MAX_HEIGHT = 2_200
 
 @dataclass(frozen=True)
 class View:
-    """One page, and on which devices it is shown."""
+    """One page; its picture is taken for a desktop, a phone, and in the dark."""
 
     name: str
     path: str
-    kinds: tuple[str, ...] = ("desktop",)
 
 
-ALL = ("desktop", "phone", "dark")
 VIEWS = (
-    View("overview", f"{SITE}?period=28d", ALL),
+    View("overview", f"{SITE}?period=28d"),
     View("overview-filtered", f"{SITE}?f=is,goal,Order&period=91d"),
     View("details", f"{SITE}/details/pages/top?period=28d"),
-    View("live", f"{SITE}/live", ALL),
-    View("funnels", f"{SITE}/funnels?by=source", ALL),
-    View("journeys", f"{SITE}/journeys?at=/shop", ALL),
+    View("live", f"{SITE}/live"),
+    View("funnels", f"{SITE}/funnels?by=source"),
+    View("journeys", f"{SITE}/journeys?at=/shop"),
     View("retention", f"{SITE}/retention"),
-    View("goals", f"{SITE}/settings/goals", ("desktop", "phone")),
-    View("funnel-builder", f"{SITE}/settings/funnels/1"),
-    View("segments", f"{SITE}/settings/segments/1"),
-    View("properties", f"{SITE}/settings/properties"),
-    View("notes", f"{SITE}/notes"),
     View("pages", f"{SITE}/behaviour"),
-    View("map", f"{SITE}/behaviour/map", ("desktop", "phone")),
+    View("map", f"{SITE}/behaviour/map"),
     View("clicks", f"{SITE}/behaviour/clicks"),
-    View("vitals", f"{SITE}/behaviour/vitals", ALL),
+    View("vitals", f"{SITE}/behaviour/vitals"),
     View("errors", f"{SITE}/behaviour/errors"),
     View("forms", f"{SITE}/behaviour/forms"),
-    View("edge", f"{SITE}/edge"),
-    View("capture", f"{SITE}/capture", ALL),
-    View("answers", f"{SITE}/edge/answers"),
+    View("capture", f"{SITE}/capture"),
     View("crawlers", f"{SITE}/edge/crawlers"),
+    View("answers", f"{SITE}/edge/answers"),
+    View("edge", f"{SITE}/edge"),
+    View("settings", f"{SITE}/settings"),
     View("rules", f"{SITE}/rules"),
+    View("goals", f"{SITE}/settings/goals"),
+    View("properties", f"{SITE}/settings/properties"),
+    View("funnel-builder", f"{SITE}/settings/funnels/1"),
+    View("segments", f"{SITE}/settings/segments/1"),
+    View("notes", f"{SITE}/notes"),
     View("sites", "/"),
 )
-# Without a font that has them, flags would be boxes.
-_HAS_FLAGS = any(Path("/usr/share/fonts").rglob("*moji*"))
 _KINDS: dict[str, dict[str, object]] = {
     "desktop": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
     "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
@@ -104,7 +101,7 @@ def _take_all(
         wait_for_the_past(page)
     for kind, device in _KINDS.items():
         with signed_in(browser, portal, login, device) as page:
-            wanted = [v for v in VIEWS if kind in v.kinds and v.name.startswith(only)]
+            wanted = [v for v in VIEWS if v.name.startswith(only)]
             sizes += [_take(page, view, folder / f"{view.name}-{kind}.webp") for view in wanted]
     return sizes
 
@@ -149,9 +146,10 @@ def _take(page: Page, view: View, file: Path) -> int:
     page.goto(view.path)
     page.wait_for_load_state("load")
     page.wait_for_selector("[hx-get] .skeleton, .htmx-request", state="detached")
+    # Flags below the fold are fetched when they come near; a picture shows all of the page.
+    page.evaluate("for (const image of document.images) image.loading = 'eager'")
+    page.wait_for_function("[...document.images].every((image) => image.complete)")
     page.wait_for_timeout(600)
-    if not _HAS_FLAGS:
-        page.evaluate("document.querySelectorAll('.flag').forEach((flag) => flag.remove())")
     height = min(int(page.evaluate("document.documentElement.scrollHeight")), MAX_HEIGHT)
     width = page.viewport_size["width"] if page.viewport_size else 0
     # Playwright writes no WebP; the browser itself does.

@@ -8,15 +8,15 @@ origin did not finish, and no byte of one request is ever read as part of anothe
 
 import asyncio
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import cast
 
 from edge.fronts.direct.client_state import State, reset
 from edge.fronts.direct.desk import Desk
 from edge.fronts.direct.exchange import Exchange
-from edge.fronts.direct.lines import answer_head, last_chunk
+from edge.fronts.direct.lines import CLOSE, answer_head, last_chunk, own_head
+from edge.fronts.direct.own import OwnExchange
 from edge.fronts.direct.proxy_protocol import ProxyHeaderError, read_proxy_header
-from edge.fronts.reception import Incoming, peer_address
+from edge.fronts.reception import Incoming, Own, peer_address
 from edge.wire.answer import AnswerHead
 from edge.wire.chunks import BrokenChunksError, ChunkReader
 from edge.wire.fields import Field, values_of
@@ -35,7 +35,6 @@ from edge.wire.limits import (
 from edge.wire.refusal import BAD_REQUEST, ErrorPage, Refusal
 
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
-_CLOSE = (b"Connection", b"close")
 
 
 class ClientSide(asyncio.Protocol):
@@ -72,7 +71,7 @@ class ClientSide(asyncio.Protocol):
         self._state = State.PROXY if desk.proxy_protocol else State.HEAD
         self._since = desk.tick
         self._buffer = b""
-        self._exchange: Exchange | None = None
+        self._exchange: Exchange | OwnExchange | None = None
         self._head: RequestHead | None = None
         self._chunks: ChunkReader | None = None
         self._left = 0
@@ -231,14 +230,15 @@ class ClientSide(asyncio.Protocol):
             self._expects = [value.lower() for value in expected] == [b"100-continue"]
             self._chunks = ChunkReader() if length is CHUNKED else None
             self._left = length or 0
-        exchange = self._exchange = Exchange(self._desk, self, head, length)
-        exchange.begin(
-            self._desk.reception.receive(
-                Incoming(
-                    head.method, head.target, head.authority, head.headers, self._peer, self._tls
-                )
-            )
+        route = self._desk.reception.receive(
+            Incoming(head.method, head.target, head.authority, head.headers, self._peer, self._tls)
         )
+        if isinstance(route, Own):
+            own = self._exchange = OwnExchange(self._desk, self, head, length, route)
+            own.begin()
+        else:
+            exchange = self._exchange = Exchange(self._desk, self, head, length)
+            exchange.begin(route)
 
     def _read_body(self, data: bytes) -> None:
         exchange, chunks = self._exchange, self._chunks
@@ -307,7 +307,7 @@ class ClientSide(asyncio.Protocol):
         self._closes = self._closes or frame is Frame.CLOSE or self._desk.draining
         written = framed(fields, frame)
         if self._closes:
-            written.append(_CLOSE)
+            written.append(CLOSE)
         self._out.append(answer_head(status, reason, written))
 
     def send_data(self, data: bytes) -> None:
@@ -324,17 +324,16 @@ class ClientSide(asyncio.Protocol):
         self.flush()
         self._done()
 
-    def send_own(self, status: int, fields: list[Field], body: bytes) -> None:
+    def send_own(self, status: int, fields: tuple[Field, ...], body: bytes) -> None:
         """Send the answer of an endpoint, and read the next request."""
         self._closes = self._closes or self._desk.draining
-        written = [*fields, _CLOSE] if self._closes else fields
-        self._out += (answer_head(status, HTTPStatus(status).phrase.encode(), written), body)
+        self._out.append(own_head(status, fields, closes=self._closes) + body)
         self.flush()
         self._done()
 
     def send_page(self, page: ErrorPage) -> None:
         """Send an answer of ours, and let the client finish talking so that it can read."""
-        self._out.append(answer_head(page.status, page.reason, [*page.headers, _CLOSE]))
+        self._out.append(answer_head(page.status, page.reason, [*page.headers, CLOSE]))
         if self._head is None or self._head.method != b"HEAD":
             self._out.append(page.body)
         self.flush()

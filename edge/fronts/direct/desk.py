@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from edge.collector.client_ip import Networks
 from edge.collector.endpoints import Endpoints
 from edge.fronts.control import Control
-from edge.fronts.operating import OnAnswered
+from edge.fronts.operating import Answered, OnAnswered
 from edge.fronts.page import Page
 from edge.fronts.reception import Forward, Reception
 from edge.fronts.served import OnServed
@@ -56,6 +56,36 @@ class Desk:
             route.ticket,
         )
 
-    def error_page(self, answer: Prepared) -> ErrorPage:
+    def error_page(self, answer: Prepared, request_id: str = "") -> ErrorPage:
         """Write an answer of ours."""
-        return render_error(answer, self.new_id())
+        return render_error(answer, request_id or self.new_id())
+
+    def begin(self) -> float:
+        """Tell when a request began, in monotonic seconds; 0 where nobody is told of requests."""
+        return self.now() if self.on_answered is not None else 0.0
+
+    def note_answered(  # noqa: PLR0913 - a line of the request log.
+        self,
+        since: float,
+        site_id: int,
+        method: bytes,
+        *,
+        outcome: str,
+        status: int,
+        sent_bytes: int,
+        request_id: str,
+    ) -> None:
+        """Tell whoever listens of a request that has ended; once for each."""
+        if self.on_answered is None:
+            return
+        self.on_answered(
+            Answered(
+                site_id=site_id,
+                method=method.decode("latin-1"),
+                status=status,
+                sent_bytes=sent_bytes,
+                duration_ms=(self.now() - since) * 1000,
+                request_id=request_id or self.new_id(),
+                outcome=outcome,
+            )
+        )

@@ -1,24 +1,20 @@
-"""One request and its answer: between the client's connection and the origin's.
+"""One request for an origin and its answer: between the client's connection and the origin's.
 
-Asks ``edge.fronts.reception`` where the request goes, finds an origin, hands bytes from one side to
-the other and lets ``edge.fronts.page`` at those of a page. Framing towards the client is
+Finds an origin, hands bytes from one side to the other and lets ``edge.fronts.page`` at those of a
+page; what an endpoint of ours answers is ``own``'s. Framing towards the client is
 ``client_side``'s, towards the origin ``origin_side``'s. The one invariant: a request is sent a
 second time only if the first cannot have had an effect.
 """
 
 import asyncio
-from http import HTTPStatus
 
-from edge.collector.endpoints import MAX_BODY_BYTES
 from edge.fronts.direct.desk import Desk
 from edge.fronts.direct.lines import chunk, last_chunk, request_head
 from edge.fronts.direct.origin_side import OriginSide
-from edge.fronts.direct.own import respond
 from edge.fronts.direct.pool import FRESH_S
 from edge.fronts.direct.seams import Client
-from edge.fronts.operating import Answered
 from edge.fronts.page import Page, PageCorruptError
-from edge.fronts.reception import Forward, Own, Upstream
+from edge.fronts.reception import Forward, Upstream
 from edge.wire.answer import AnswerHead
 from edge.wire.fields import Field, values_of
 from edge.wire.framing import CHUNKED, Frame
@@ -30,10 +26,8 @@ from edge.wire.refusal import (
     BAD_REQUEST,
     GATEWAY_TIMEOUT,
     TOO_LARGE,
-    ErrorPage,
     Prepared,
     Refusal,
-    render_error,
 )
 
 _REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
@@ -56,7 +50,6 @@ class Exchange:
         "_length",
         "_limit",
         "_origin",
-        "_own",
         "_page",
         "_repeatable",
         "_request_done",
@@ -86,7 +79,6 @@ class Exchange:
         self.touched_at = desk.tick
         self.is_tunnel = False
         self.upstreams: list[Upstream] = []
-        self._own: Own | None = None
         self._page: Page | None = None
         self._origin: OriginSide | None = None
         self._task: asyncio.Task[None] | None = None
@@ -94,7 +86,7 @@ class Exchange:
         self._request_head = b""
         self._request_done = length == 0
         self._started = False
-        self._began_at = desk.now() if desk.on_answered is not None else 0.0
+        self._began_at = desk.begin()
         self._site_id = self._status = self._sent = 0
         self.is_over = False
         self._endless = False
@@ -106,12 +98,10 @@ class Exchange:
         self._asked = False
         self._held_head: tuple[int, bytes, list[Field]] | None = None
 
-    def begin(self, route: Prepared | Own | Forward) -> None:
+    def begin(self, route: Prepared | Forward) -> None:
         """Carry out where the request goes."""
         if isinstance(route, Forward):
             self._forward(route)
-        elif isinstance(route, Own):
-            self._take(route)
         else:
             self._refuse(route)
 
@@ -122,9 +112,7 @@ class Exchange:
         self.touched_at = self._desk.tick
         self._taken += len(data)
         if 0 < self._limit < self._taken:
-            self._refuse_body()
-        elif self._own is not None:
-            self._waiting.append(data)
+            self._give_up(TOO_LARGE)
         else:
             self._upload(chunk(data) if self._framed else data)
 
@@ -133,9 +121,6 @@ class Exchange:
         if self.is_over:
             return
         self._request_done = True
-        if self._own is not None:
-            self._task = asyncio.create_task(self._answer_own(self._own))
-            return
         if self._framed:
             self._upload(last_chunk(trailers))
         self.touched_at = self._desk.tick
@@ -156,8 +141,8 @@ class Exchange:
         if self.is_over:
             return
         self._finish("cut")
-        if self._task is not None and self._own is None:
-            self._task.cancel()  # An event that has come whole is kept, whoever has left.
+        if self._task is not None:
+            self._task.cancel()
         if self._origin is not None:
             self._origin.abort() if not self.is_tunnel else self._origin.close()
             self._origin = None
@@ -178,10 +163,7 @@ class Exchange:
         silent = self._desk.tick - self.touched_at
         if self.is_over:
             return
-        if self._own is not None:
-            if silent > first_byte_s and not self._request_done:
-                self._refuse(BAD_REQUEST)
-        elif not self._started and self._request_done:
+        if not self._started and self._request_done:
             if silent > first_byte_s:
                 self._give_up(GATEWAY_TIMEOUT)
         elif silent > between_bytes_s and not (self._endless or self.is_tunnel):
@@ -282,23 +264,6 @@ class Exchange:
         """Let the client go on."""
         self._client.resume_upload()
 
-    def _take(self, own: Own) -> None:
-        self._own, self._limit, self._site_id = own, MAX_BODY_BYTES, own.site.id
-        if own.too_large:
-            self._refuse_body()
-        elif self._request_done:
-            self._task = asyncio.create_task(self._answer_own(own))
-        else:
-            self._client.go_on()
-
-    async def _answer_own(self, own: Own) -> None:
-        answer = await respond(self._desk, self.head, own, b"".join(self._waiting))
-        if not self.is_over:
-            body = b"" if self.method == b"HEAD" else answer.body
-            self._sent = len(body)
-            self._finish("own", status=answer.status)
-            self._client.send_own(answer.status, list(answer.headers), body)
-
     def _forward(self, route: Forward) -> None:
         desk, head = self._desk, self.head
         self._limit, self._site_id = route.site.max_body_bytes, route.site.id
@@ -363,19 +328,10 @@ class Exchange:
 
     def _refuse(self, answer: Prepared) -> None:
         request_id = self._desk.new_id()
-        page = render_error(answer, request_id)
+        page = self._desk.error_page(answer, request_id)
         self._sent = len(page.body)
         self._finish("refused", status=page.status, request_id=request_id)
         self._client.send_page(page)
-
-    def _refuse_body(self) -> None:
-        if self._own is None:
-            self._give_up(TOO_LARGE)
-            return
-        answer = self._desk.endpoints.refuse_large()
-        self._finish("own", status=answer.status)
-        phrase = HTTPStatus(answer.status).phrase.encode()
-        self._client.send_page(ErrorPage(answer.status, phrase, answer.headers, answer.body))
 
     def _give_up(self, refusal: Refusal) -> None:
         self._drop_origin()
@@ -401,16 +357,12 @@ class Exchange:
         self.is_over = True
         if self._page is not None:
             self._page.close(complete=outcome == "page")
-        desk = self._desk
-        if desk.on_answered is None:
-            return
-        answered = Answered(
-            site_id=self._site_id,
-            method=self.method.decode("latin-1"),
+        self._desk.note_answered(
+            self._began_at,
+            self._site_id,
+            self.method,
+            outcome=outcome,
             status=status or self._status,
             sent_bytes=self._sent,
-            duration_ms=(desk.now() - self._began_at) * 1000,
-            request_id=request_id or desk.new_id(),
-            outcome=outcome,
+            request_id=request_id,
         )
-        desk.on_answered(answered)

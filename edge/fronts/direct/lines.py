@@ -4,7 +4,12 @@ What may be in them was decided before; nothing is checked here. The one invaria
 written as they are, in their order.
 """
 
+from functools import lru_cache
+from http import HTTPStatus
+
 from edge.wire.fields import Field
+
+CLOSE = (b"Connection", b"close")
 
 
 def request_head(method: bytes, target: bytes, fields: list[Field], *, chunked: bool) -> bytes:
@@ -16,6 +21,13 @@ def request_head(method: bytes, target: bytes, fields: list[Field], *, chunked: 
 def answer_head(status: int, reason: bytes, fields: list[Field]) -> bytes:
     """Write the head of an answer."""
     return b"HTTP/1.1 %d %s\r\n%s\r\n" % (status, reason, written(fields))
+
+
+@lru_cache(maxsize=256)
+def own_head(status: int, fields: tuple[Field, ...], *, closes: bool) -> bytes:
+    """Write the head of an endpoint's answer; nearly all answers have one of a few."""
+    written_fields = [*fields, CLOSE] if closes else list(fields)
+    return answer_head(status, HTTPStatus(status).phrase.encode(), written_fields)
 
 
 def chunk(data: bytes) -> bytes:

@@ -31,7 +31,7 @@ class Client(Protocol):
     def send_page(self, page: ErrorPage) -> None:
         """Send an answer of ours instead of any other; the exchange is over."""
 
-    def send_own(self, status: int, fields: list[Field], body: bytes) -> None:
+    def send_own(self, status: int, fields: tuple[Field, ...], body: bytes) -> None:
         """Send the answer of an endpoint; the exchange is over."""
 
     def flush(self) -> None:

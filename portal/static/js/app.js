@@ -108,7 +108,7 @@
 
   // On a phone a site's pages stand in a line that is pushed along; where one is has to be seen.
   function showPlace() {
-    for (const link of document.querySelectorAll(".site-nav [aria-current]")) {
+    for (const link of document.querySelectorAll(".site-nav [aria-current], .side [aria-current]")) {
       const line = link.parentElement;
       line.scrollLeft = link.offsetLeft - line.offsetLeft - (line.clientWidth - link.offsetWidth) / 2;
     }

@@ -18,9 +18,12 @@
     return box;
   }
 
-  const shorten = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+  // The telling end of an address stays.
+  const shorten = (text, most) => (text.length > most ? `…${text.slice(1 - most)}` : text);
 
-  function options(data, wide) {
+  function options(data) {
+    const rest = new Set(data.nodes.filter((node) => node.others || node.left).map((node) => node.name));
+    const pale = { color: colour("--line-strong"), opacity: 0.18 };
     const labels = new Map(data.nodes.map((node) => [node.name, node.label]));
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     return {
@@ -35,17 +38,20 @@
             : said(item.label2, item.said),
       },
       series: [{
-        type: "sankey", left: 4, right: wide ? 150 : 76, top: 8, bottom: 8, nodeWidth: 12, nodeGap: 12, draggable: false,
-        layoutIterations: 32, emphasis: { focus: "adjacency" },
+        type: "sankey", left: 4, right: 204, top: 8, bottom: 8, nodeWidth: 12, nodeGap: 12, draggable: false,
+        layoutIterations: 0, emphasis: { focus: "adjacency" },
         data: data.nodes.map((node) => ({
-          name: node.name, depth: node.depth, value: node.value, said: node.said, label2: node.label, others: node.others,
-          label: { formatter: `${shorten(node.label, wide ? 22 : 8)}` },
-          itemStyle: { color: colour("--data-1"), borderWidth: 0 },
+          name: node.name, depth: node.depth, value: node.value, said: node.said, label2: node.label, closed: node.others || node.left,
+          label: { formatter: `${shorten(node.label, 20)}  {n|${node.count} · ${node.share}}` },
+          itemStyle: { color: colour(node.left || node.others ? "--line-strong" : "--data-1"), borderWidth: 0 },
         })),
-        links: data.links,
+        links: data.links.map((link) => ({ ...link, lineStyle: rest.has(link.target) ? pale : undefined })),
         labelLayout: { hideOverlap: true },
         lineStyle: { color: colour("--data-1"), opacity: 0.2, curveness: 0.5 },
-        label: { color: colour("--text"), fontSize: 12, fontFamily: getComputedStyle(document.body).fontFamily },
+        label: {
+          color: colour("--text"), fontSize: 12, fontFamily: getComputedStyle(document.body).fontFamily,
+          rich: { n: { color: colour("--muted"), fontSize: 12 } },
+        },
       }],
     };
   }
@@ -67,10 +73,10 @@
     if (!chart) {
       chart = window.echarts.init(place, null, { renderer: "canvas" });
       chart.on("click", ({ dataType, data: item }) => {
-        if (dataType === "node" && !item.others) follow(place, item.label2);
+        if (dataType === "node" && !item.closed) follow(place, item.label2);
       });
     }
-    chart.setOption(options(data, place.clientWidth > 640), true);
+    chart.setOption(options(data), true);
   }
 
   // Nothing stands in its place: it is fetched once it comes into view.

@@ -145,6 +145,20 @@ def test_a_wrong_event_is_named(keys: dict[str, Any], code: str, field: str) -> 
     )  # fmt: skip
 
 
+def test_of_several_faults_the_first_of_the_table_is_told_in_whatever_order_they_come() -> None:
+    for document in ({"b": 2, "a": "x", "u": 5, "n": "x"}, {"u": 5, "a": "x", "b": 2, "n": "x"}):
+        parsed = _parse(document)
+        assert isinstance(parsed, PayloadError)
+        assert parsed.fault.field == "u"
+
+
+def test_of_a_short_and_a_long_name_the_short_one_counts() -> None:
+    assert _one(name="Buy", n="pageview").name == "pageview"
+    parsed = _parse({"n": None, "name": "Buy", "u": URL})
+    assert isinstance(parsed, PayloadError)
+    assert (parsed.fault.code, parsed.fault.field) == ("missing", "n")
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"\xff", b"null", b"[]", b"5", b'"x"', b"{", b"NaN", b'{"n": NaN}', b'{"n": 1e999}',

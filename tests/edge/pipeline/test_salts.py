@@ -9,6 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from edge.page_url import split_page
+from edge.pipeline.identity import keyed
 from edge.pipeline.salts import keep_expiring
 from edge.pipeline.salts_file import FileSalts
 
@@ -36,11 +37,12 @@ async def test_an_idle_edge_wipes_ended_salts_and_addresses_of_pages(tmp_path: P
     assert salt is not None
     split_page("https://shop.example/jo@mail.example")
     split_page("https://jo:secret@shop.example/")
+    keyed(salt)
     stop = asyncio.Event()
     task = asyncio.create_task(keep_expiring(salts, lambda: NEW_YEAR_MS + 25 * 3_600_000, stop))
     await asyncio.sleep(0.01)
     stop.set()
     await task
     assert salt not in (tmp_path / "salts").read_bytes()
-    assert split_page.cache_info().currsize == 0
+    assert split_page.cache_info().currsize == keyed.cache_info().currsize == 0
     salts.close()

@@ -11,9 +11,10 @@ from urllib.parse import quote
 import pytest
 
 from portal.api.behaviour import BY_NAME
+from portal.behaviour.elements import name_of
 from portal.behaviour.views import FIELDS, FORMS, ON_PAGES
 from portal.models import Role, Site, SiteHost
-from portal.served.views import BROKEN, SLOW
+from portal.served.views import BROKEN, PURPOSES, SLOW
 from store.client import Store
 from store.query.model import QuerySite
 from store.query.parse import parse_query
@@ -97,6 +98,14 @@ def values(part: str) -> dict[str, str]:
     return {name: html.unescape(value) for name, value in pairs}
 
 
+def parts(page: str, title: str) -> list[tuple[str, str]]:
+    """Read what is folded away in the rows of a table: what it is of, and its value."""
+    section = page.split(f"<h2>{title}</h2>")[1].split("</section>", maxsplit=1)[0]
+    part = r'dir="auto">([^<]*)</(?:a|span)>\s*<span class="number" data-part="(\d+)"'
+    found = re.findall(part, section)
+    return [(html.unescape(label), value) for label, value in found]
+
+
 def text(part: str) -> str:
     return html.unescape(re.sub(r"\s+", " ", part)).strip()
 
@@ -133,7 +142,7 @@ def test_a_map_of_clicks(viewer: Person, api: Callable[..., Any], of: str) -> No
     assert sorted(drawn) == sorted(count for _, _, count in whole["grid"])
     assert sum(drawn) == whole[of]
     wanted = [
-        (row["element"], named(row, ["clicks", "rage_clicks", "dead_clicks", "visits"]))
+        (name_of(row["element"]), named(row, ["clicks", "rage_clicks", "dead_clicks", "visits"]))
         for row in api("clicks", by=["element"], **body)["results"]
     ]
     assert wanted
@@ -153,11 +162,15 @@ def test_a_map_of_scroll(viewer: Person, api: Callable[..., Any]) -> None:
 
 
 def test_rage_and_dead_clicks(viewer: Person, api: Callable[..., Any]) -> None:
-    found = tables(viewer.get(f"{HOST}/behaviour/clicks").text)
-    for title, order in (("Clicked in anger", "rage_clicks"), ("Clicked in vain", "dead_clicks")):
-        answer = api("clicks", by=["element", "page"], order=order)
+    page = viewer.get(f"{HOST}/behaviour/clicks").text
+    found = tables(page)
+    for title, order in (("Rage clicks", "rage_clicks"), ("Dead clicks", "dead_clicks")):
+        answer = api("clicks", by=["element"], order=order)["results"]
         names = ["clicks", "rage_clicks", "dead_clicks", "visits"]
-        assert found[title] == [(row["element"], named(row, names)) for row in answer["results"]]
+        assert found[title] == [(name_of(row["element"]), named(row, names)) for row in answer]
+        on_pages = api("clicks", by=["element", "page"], order=order)["results"]
+        wanted = [(row["page"], told(row[order])) for row in on_pages]
+        assert sorted(parts(page, title)) == sorted(wanted)
 
 
 @pytest.mark.parametrize("vital", ["LCP", "CLS"])
@@ -175,7 +188,7 @@ def test_vitals(viewer: Person, api: Callable[..., Any], vital: str) -> None:
 def test_errors(viewer: Person, api: Callable[..., Any]) -> None:
     page = viewer.get(f"{HOST}/behaviour/errors").text
     names = ["count", "visits", "pages", "first_seen", "last_seen"]
-    assert tables(page)["Errors that nobody caught"] == [
+    assert tables(page)["Uncaught errors"] == [
         (f"{row['type']}: {row['message']}", named(row, names)) for row in api("errors")["results"]
     ]
 
@@ -204,7 +217,7 @@ def test_crawlers(viewer: Person, api: Callable[..., Any]) -> None:
     order = {"order_by": [["crawled_pages", "desc"]]}
     rows = by_metric(api("query", metrics=names, dimensions=["visit:operator"], **order), names)
     taken = [(label, row) for label, row in rows if row["crawled_pages"] != "0"]
-    shown = found["Who takes pages, and what comes back"]
+    shown = found["Crawlers by operator"]
     assert [
         ("(not set)" if label == "Not known" else label, {name: row[name] for name in names})
         for label, row in shown
@@ -214,11 +227,13 @@ def test_crawlers(viewer: Person, api: Callable[..., Any]) -> None:
         assert float(row["share"]) == pytest.approx(share, abs=0.06)
     kinds = ["visit:operator", "visit:bot"]
     answer = api("query", metrics=["crawled_pages"], dimensions=kinds)["results"]
-    assert [row["crawled_pages"] for _, row in found["What for"]] == [
-        told(row["metrics"][0]) for row in answer
+    wanted = [
+        (PURPOSES.get(row["dimensions"][1], row["dimensions"][1]), told(row["metrics"][0]))
+        for row in answer
     ]
+    assert sorted(parts(page, "Crawlers by operator")) == sorted(wanted)
     for_page = api("query", metrics=["crawled_pages", "visits"], dimensions=["event:page"])
-    assert found["Pages taken most"] == by_metric(for_page, ["crawled_pages", "visits"])
+    assert found["Most crawled pages"] == by_metric(for_page, ["crawled_pages", "visits"])
 
 
 def by_metric_whole(answer: dict[str, Any], names: list[str]) -> list[dict[str, str]]:
@@ -238,13 +253,19 @@ def test_answers(viewer: Person, api: Callable[..., Any]) -> None:
         row.pop("share")
     assert found["Statuses"] == status
     missing = [["is", "hit:status", ["404", "410"]]]
-    broken = api("query", metrics=["hits"], dimensions=["event:page", "hit:linked_from"],
-                 filters=missing, pagination={"limit": 50})  # fmt: skip
+    broken = api("query", metrics=["hits"], dimensions=["event:page"], filters=missing)
     assert found["Broken links"] == by_metric(broken, [column.name for column in BROKEN])
-    for row in broken["results"]:
-        linked = html.escape(row["dimensions"][1])
-        said = "asked for without a link" if linked == "Direct / None" else f"linked from {linked}"
-        assert said in page
+    linked = api("query", metrics=["hits"], dimensions=["event:page", "hit:linked_from"],
+                 filters=missing, pagination={"limit": 500})  # fmt: skip
+    said = {"Direct / None": "asked for without a link"}
+    wanted = [
+        (said.get(row["dimensions"][1], row["dimensions"][1]), told(row["metrics"][0]))
+        for row in linked["results"]
+    ]
+    assert sorted(parts(page, "Broken links")) == sorted(wanted)
+    fives = [["is", "hit:status_class", ["5xx"]]]
+    failed = api("query", metrics=["hits"], dimensions=["event:page"], filters=fives)
+    assert found["Failed pages"] == by_metric(failed, ["hits"])
     names = [column.name for column in SLOW]
     good = [["is", "hit:status_class", ["2xx"]]]
     slow = api("query", metrics=names, dimensions=["event:page"], filters=good)

@@ -1,19 +1,14 @@
 """Codes as people read them."""
 
-from portal.dashboard.places import country_name, flag, shown
+from portal.dashboard.places import country_name, shown
 
 
-def test_a_country_has_a_name_and_a_flag() -> None:
+def test_a_country_has_a_name() -> None:
     assert country_name("FR") == "France"
-    assert (
-        flag("fr") == "\N{REGIONAL INDICATOR SYMBOL LETTER F}\N{REGIONAL INDICATOR SYMBOL LETTER R}"
-    )
 
 
 def test_an_unknown_code_is_shown_as_it_is() -> None:
     assert country_name("Q1") == "Q1"
-    assert flag("Q1") == ""
-    assert flag("") == ""
 
 
 def test_only_places_and_classes_are_reworded() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from portal.dashboard.cards import CARDS, GOALS, MAP, MISSING, PROPERTIES, Card, Tab
-from portal.dashboard.figures import FIGURES, UNITS, full, plain, short
+from portal.dashboard.figures import FIGURES, UNITS, full, listed, plain
 from portal.dashboard.places import shown
 from portal.models import Role, Site, SiteGoal, SiteHost
 from portal.sites.tabs import GROUPS
@@ -130,13 +130,13 @@ def question_of(tab: Tab) -> dict[str, Any]:
 
 
 def written(answer: list[dict[str, Any]], metrics: list[str], dimension: str) -> list[list[str]]:
-    """Write an answer's rows as a list does: a name, then each number in full and in short."""
+    """Write an answer as a list does: a name, then each number in full and as its column does."""
     return [
         [shown(dimension, row["dimensions"][0])]
         + [
             text
             for value, metric in zip(row["metrics"], metrics, strict=True)
-            for text in (full(value, UNITS[metric]), short(value, UNITS[metric]))
+            for text in (full(value, UNITS[metric]), listed(value, UNITS[metric], 0))
         ]
         for row in answer
     ]

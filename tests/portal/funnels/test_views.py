@@ -55,7 +55,7 @@ def test_bars_show_what_the_api_answers(shop: Portal, editor: Person, country: s
     for row in by_source:
         name, last = row["dimensions"][0], row["steps"][-1]
         tail = text.split(f'title="{name}"')[1].split("</tr>")[0]
-        assert f"{last['conversion_rate']:g}%" in tail
+        assert f"{last['conversion_rate']:.1f}%" in tail
         for step in row["steps"]:
             assert f">{step['count']}</td>" in tail
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from portal.journeys.drawing import OTHERS, draw
+from portal.journeys.drawing import LEFT, OTHERS, draw
 from portal.models import Role
 from store.client import Store
 from tests.portal.conftest import Person, Portal
@@ -65,9 +65,14 @@ def test_a_node_is_as_large_as_what_passes_it() -> None:
     ]
     drawing = draw(links, backwards=False)
     sizes = {(node["label"], node["depth"]): node["value"] for node in drawing.nodes}
-    assert sizes == {("/", 0): 6, ("/a", 1): 3, (OTHERS, 1): 1}
+    assert sizes == {("/", 0): 6, ("/a", 1): 3, (OTHERS, 1): 1, (LEFT, 1): 2}
     assert drawing.nodes[0]["ended"] == 2
-    assert [link["value"] for link in drawing.links] == [3, 1]
+    assert [link["value"] for link in drawing.links] == [3, 1, 2]
+    assert [(node["label"], node["share"]) for node in drawing.steps()[1]] == [
+        ("/a", "50%"),
+        (OTHERS, "17%"),
+        (LEFT, "33%"),
+    ]
 
 
 def test_backwards_is_drawn_in_the_order_of_time() -> None:

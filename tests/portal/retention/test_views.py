@@ -1,11 +1,12 @@
 """The page of retention: every cell is the API's, and what cannot be known is said."""
 
 from collections.abc import Callable
+from datetime import date
 
 import pytest
 
 from portal.models import Role
-from portal.retention.views import _level
+from portal.retention.views import _later, _level
 from store.client import Store
 from tests.portal.conftest import Person, Portal
 from tests.portal.counted import add_goal, add_shop, ask, store_visits
@@ -53,8 +54,22 @@ def test_a_site_that_forgets_by_day_says_so(
     portal = make_portal(store)
     add_shop(portal, shop_id)
     text = portal.user("a@b.c", Role.EDITOR).get(f"{PAGE}?unit=week").text
-    assert "nobody can be seen to come back" in text
+    assert "Who comes back cannot be told here" in text
+    assert '<select name="unit"' not in text
 
 
 def test_shades_go_from_nobody_to_everybody() -> None:
     assert [_level(rate) for rate in (0, 0.5, 10, 55.5, 99, 100)] == [0, 1, 2, 6, 9, 9]
+
+
+@pytest.mark.parametrize(
+    ("unit", "count", "end"),
+    [
+        ("day", 1, date(2026, 11, 2)),
+        ("week", 2, date(2026, 11, 15)),
+        ("month", 1, date(2026, 12, 1)),
+        ("month", 14, date(2028, 1, 1)),
+    ],
+)
+def test_a_cell_is_over_when_its_day_week_or_month_is(unit: str, count: int, end: date) -> None:
+    assert _later(date(2026, 11, 1), unit, count) == end

@@ -27,7 +27,7 @@ def test_it_shows_shares_reasons_and_processes(make_portal: Callable[..., Portal
     page = portal.user("a@b.c", Role.VIEWER).get(PATH).text
     assert "90.0%" in page
     assert "A piece of a page." in page
-    assert "2 s ago" in page
+    assert "2s ago" in page
     assert "stopped putting the script" not in page
 
 
@@ -60,11 +60,11 @@ def test_the_site_of_another_team_has_no_such_page(portal: Portal) -> None:
 def test_the_kill_switch_is_for_administrators(portal: Portal) -> None:
     portal.site("one.example")
     owner = portal.user("a@b.c", Role.OWNER)
-    assert "Stop touching pages" not in owner.get(PATH).text
+    assert "Pause injection" not in owner.get(PATH).text
     off = {"state": "off", "back": "one.example"}
     assert owner.post("/injection", off, form_at=PATH).status_code == 403
     admin = portal.user("b@b.c", Role.OWNER, admin=True)
-    assert "Stop touching pages" in admin.get(PATH).text
+    assert "Pause injection" in admin.get(PATH).text
     assert admin.post("/injection", off, form_at=PATH).headers["Location"].endswith(PATH)
     assert [told.injection for told in portal.published] == [False]
     assert "switched the script off for all sites" in admin.get(PATH).text

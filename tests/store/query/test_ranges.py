@@ -172,8 +172,9 @@ def test_too_many_buckets_are_refused() -> None:
     assert caught.value.code == "too_many_buckets"
 
 
-def compared(wanted: str | list[str], mode: str) -> tuple[str, str]:
-    period = resolve_comparison(Comparison(ComparisonMode(mode)), a_period(wanted))
+def compared(wanted: str | list[str], mode: str, *, match: bool = False) -> tuple[str, str]:
+    comparison = Comparison(ComparisonMode(mode), match_weekdays=match)
+    period = resolve_comparison(comparison, a_period(wanted))
     return period.first.isoformat(), period.last.isoformat()
 
 
@@ -186,6 +187,13 @@ def test_the_previous_period_has_the_same_days_right_before() -> None:
 def test_year_over_year_starts_a_year_before_with_the_same_length() -> None:
     assert compared("7d", "year_over_year") == ("2025-11-16", "2025-11-22")
     assert compared(["2024-02-29", "2024-03-01"], "year_over_year") == ("2023-02-28", "2023-03-01")
+
+
+def test_a_comparison_may_begin_on_the_same_day_of_the_week() -> None:
+    assert compared("7d", "year_over_year", match=True) == ("2025-11-17", "2025-11-23")
+    assert compared("7d", "previous_period", match=True) == ("2026-11-09", "2026-11-15")
+    assert compared("day", "previous_period", match=True) == ("2026-11-16", "2026-11-16")
+    assert compared("month", "previous_period", match=True) == ("2026-10-11", "2026-11-02")
 
 
 def test_moments_compare_with_the_same_length_before() -> None:

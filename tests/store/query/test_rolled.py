@@ -67,7 +67,7 @@ def same(raw: Traffic, rolled: Traffic, body: dict[str, Any]) -> list[str]:
 
 
 def uses_rollups(asked: list[str]) -> bool:
-    return any("from rollups" in sql for sql in asked)
+    return any("from rollups" in sql or "from rollup_builds prewhere" in sql for sql in asked)
 
 
 @pytest.mark.parametrize("dimension", [*PLAIN, "event:page", "event:name"])
@@ -243,6 +243,19 @@ def test_only_days_that_are_over_everywhere_are_built(uncollapsed: Store) -> Non
     assert days() == [8, 9]
 
 
+def test_a_build_from_before_days_stood_beside_it_is_made_anew(uncollapsed: Store) -> None:
+    site = Traffic(uncollapsed, QuerySite(SITE_ID + 5, "shop.example", "UTC"), [])
+    visit = a_visit(start="2026-03-10T10:00:00").view()
+    store_traffic(uncollapsed, site.site.id, visit.events, "before-wholes")
+    day = date(2026, 3, 10)
+    row = {"site_id": [site.site.id], "local_day": [(day - EPOCH).days], "build": [7]}
+    started = round(datetime(2026, 3, 12, tzinfo=UTC).timestamp() * 1000)
+    uncollapsed.insert("rollup_builds", row | {"started_at": [started]}, token="before-wholes")
+    assert (_builds(site), _visitors(site)) == (0, 1)
+    build_due(uncollapsed, datetime(2026, 3, 13, tzinfo=UTC))
+    assert (_builds(site), _visitors(site)) == (1, 1)
+
+
 def test_what_may_be_built_is_marked_when_it_changes() -> None:
     now = datetime(2026, 3, 11, 0, 1, tzinfo=UTC)
     days = [(date(2026, 3, day) - EPOCH).days for day in (8, 9, 10, 11)]
@@ -255,8 +268,9 @@ def test_a_build_that_another_replaced_is_removed_an_hour_later(uncollapsed: Sto
     day = (date(2026, 3, 8) - EPOCH).days
     old = {"site_id": [site_id] * 2, "local_day": [day] * 2, "build": [11, 12]}
     hours_ago = round(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
-    uncollapsed.insert("rollup_builds", old | {"started_at": [hours_ago] * 2}, token="old-builds")
-    rows = old | {"reading": ["events"] * 2, "dimension": [""] * 2, "n_visits": [1, 2]}
+    flips = old | {"started_at": [hours_ago] * 2, "n_visits": [1, 2]}
+    uncollapsed.insert("rollup_builds", flips, token="old-builds")
+    rows = old | {"reading": ["events"] * 2, "dimension": ["event:page"] * 2, "n_visits": [1, 2]}
     uncollapsed.insert("rollups", rows, token="old-rollups")
     rollup._remove_superseded(uncollapsed)
     left = "select build from {table} where site_id = {site:UInt32}"

@@ -10,6 +10,7 @@ from portal.sites.tabs import GROUPS
 from tests.portal.conftest import Portal
 from tests.portal.dashboard.conftest import settle
 
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 PAPER_PX = 720
 """The width of A4 between its margins."""
 _HIDDEN = ".top, .bar-tools, .site-nav, .tabs a:not([aria-current]), .asking, .hint, .card-foot"
@@ -29,7 +30,6 @@ _UNSEEN = """() => {
     return part.checkVisibility() && inks.length && inks.every((ink) => ink === ground);
   }).map((part) => part.parentNode.className.baseVal + ' ' + part.className.baseVal);
 }"""
-
 _STYLE = "([part, name]) => getComputedStyle(document.querySelector(part))[name]"
 
 

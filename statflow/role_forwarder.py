@@ -74,10 +74,11 @@ async def serve_forwarder(
         return {"store": "" if met else "has not answered yet", **forwarder.check()}
 
     def owns(shard: int) -> bool:
-        return bool(forwarder.states[shard].lease.epoch)
+        return forwarder.states[shard].is_ours
 
     keeper = AccountKeeper(config.redis_url, config.shards, owns)
     hits = HitForwarder(config.redis_url, config.store, config.shards, owns)
+    forwarder.before_leaving.append(hits.settle)
     private = PrivatePort(check)
     await private.start(host=bind, port=port or 0, path=path)
     try:

@@ -180,7 +180,12 @@ class AccountKeeper:
             RedisError: Redis is away.
         """
         is_new, self._minute = minute != self._minute, minute
-        for shard in filter(self._owns, self._shards):
+        for shard in self._shards:
+            if not self._owns(shard):  # Whoever has it tells of it.
+                for gauge in (_DEAD_LETTERS, _DIFFERENCE):
+                    with contextlib.suppress(KeyError):
+                        gauge.remove(str(shard))
+                continue
             account = await read_shard(self._redis, shard, minute)
             if not account.counts:
                 continue

@@ -37,6 +37,7 @@ def load_script(name: str) -> Script:
 APPEND = load_script("append")
 DRAIN = load_script("drain")
 LEASE = load_script("lease")
+FORWARDERS = load_script("forwarders")
 PLAN = load_script("plan")
 COMMIT = load_script("commit")
 DEADLETTER = load_script("deadletter")

@@ -58,7 +58,7 @@ class HitForwarder:
     ) -> None:
         self._redis: Redis = connect(redis_url, timeout_s=_TIMEOUT_S)
         self._store = store
-        self._shards = list(shards)
+        self._turns = {shard: asyncio.Lock() for shard in shards}
         self._owns = owns
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -85,16 +85,24 @@ class HitForwarder:
             RedisError: Redis is away.
             StoreUnavailable: The store is; the same batch comes again.
         """
-        shards = [shard for shard in self._shards if self._owns(shard)]
+        shards = [shard for shard in self._turns if self._owns(shard)]
         async with self._redis.pipeline(transaction=False) as pipe:
             for shard in shards:
                 pipe.xlen(ShardKeys.of(shard).hits)
             lengths = await pipe.execute() if shards else []
         rows = 0
         for shard, length in zip(shards, lengths, strict=True):
-            if length:
-                rows += await self._forward_shard(ShardKeys.of(shard))
+            if not length:
+                continue
+            async with self._turns[shard]:
+                if self._owns(shard):
+                    rows += await self._forward_shard(ShardKeys.of(shard))
         return rows
+
+    async def settle(self, shard: int) -> None:
+        """Wait until no batch of a shard is under way; none begins once it is not ours."""
+        async with self._turns[shard]:
+            return
 
     async def _forward_shard(self, keys: ShardKeys) -> int:
         plan: bytes | None = await send_command(self._redis, "GET", keys.hits_plan)

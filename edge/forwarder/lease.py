@@ -4,6 +4,7 @@ It only takes, renews and gives back. That an old owner changes nothing is the w
 that compare the epoch. The one invariant: the epoch grows with every owner.
 """
 
+import asyncio
 import time
 
 from redis.asyncio import Redis
@@ -32,19 +33,25 @@ class Lease:
         self._key = key
         self._kept_ms = kept_ms
         self._held_until = 0.0
+        self._turn = asyncio.Lock()
+        """A renewal that is under way when the lease is given back would take it again."""
 
     async def take(self) -> bool:
         """Become the owner under a new epoch; False if another is."""
-        return await self._ask(0, self._kept_ms)
+        async with self._turn:
+            self.epoch = await self._ask(0, self._kept_ms)
+            return self.epoch > 0
 
     async def renew(self) -> None:
         """Show a sign of life.
 
         Raises:
-            LeaseLost: The shard is another's.
+            LeaseLost: The shard is another's, or was given back.
         """
-        if not await self._ask(self.epoch, self._kept_ms):
-            raise LeaseLost
+        async with self._turn:
+            if not self.epoch or not await self._ask(self.epoch, self._kept_ms):
+                self.epoch = 0
+                raise LeaseLost
 
     async def assure(self) -> None:
         """Ask again if we may have slept through it (SIGSTOP, a long pause).
@@ -56,16 +63,14 @@ class Lease:
             await self.renew()
 
     async def release(self) -> None:
-        """Let another take the shard at once."""
-        if self.epoch:
-            await self._ask(self.epoch, 0)
-            self.epoch = 0
+        """Let another take the shard at once; whatever Redis says, it is ours no more."""
+        async with self._turn:
+            epoch, self.epoch = self.epoch, 0
+            if epoch:
+                await self._ask(epoch, 0)
 
-    async def _ask(self, epoch: int, kept_ms: int) -> bool:
+    async def _ask(self, epoch: int, kept_ms: int) -> int:
         asked_at = time.monotonic()
         held = int(await run_script(self._redis, LEASE, [self._key], [self.owner, epoch, kept_ms]))
-        self._held_until = 0.0
-        if held:
-            self.epoch = held
-            self._held_until = asked_at + kept_ms / 1000
-        return held > 0
+        self._held_until = asked_at + kept_ms / 1000 if held else 0.0
+        return held

@@ -1,6 +1,7 @@
 """The forwarder of a range of shards: watch, linger, forward, again; and wait out what is away.
 
-Each shard has a task of its own, so one that is stopped or leased elsewhere holds up no other. One
+Each shard has a task of its own, so one that is stopped or leased elsewhere holds up no other. Of
+several forwarders each writes its share (``edge.forwarder.sharing``) and lets the rest go. One
 reader waits for news on all idle shards. Errors of Redis and of the store are waited out with
 growing pauses; nothing is given up. The rules of a batch are in ``edge.forwarder.shard``. The one
 invariant: stopping at any point is safe; stopping in order only leaves less to repeat.
@@ -14,6 +15,7 @@ import secrets
 import sys
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge, Histogram
 from redis.exceptions import RedisError
@@ -25,10 +27,14 @@ from edge.forwarder.checkpoint import ShardStopped
 from edge.forwarder.lease import Lease, LeaseLost
 from edge.forwarder.prepare import Prepared
 from edge.forwarder.shard import ShardWriter
+from edge.forwarder.sharing import Sharing
 from edge.forwarder.stream import find_news
 from edge.outcomes import DropReason, count
 from store import tracing
 from store.client import Store, StoreError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 log = logging.getLogger(__name__)
 
@@ -80,20 +86,31 @@ class ShardState:
     waiting_events: int = 0
     last_commit_at_s: float = 0.0
     problem: str = ""
+    is_leaving: bool = False
+    """Whether the lease is about to be given back: nothing that needs it may begin."""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether what needs the lease may begin."""
+        return bool(self.lease.epoch) and not self.is_leaving
 
 
 class Forwarder:
-    """Forwards the shards of its range until it is told to stop."""
+    """Forwards its share of the shards of its range until it is told to stop."""
 
     def __init__(self, config: ForwarderConfig) -> None:
         self.states: dict[int, ShardState] = {}
+        self.before_leaving: list[Callable[[int], Awaitable[None]]] = []
+        """What else works under the lease of a shard, to be waited for before it is given back."""
         self._config = config
         self._redis = connect(config.redis_url, timeout_s=REDIS_TIMEOUT_S)
         self._slots = asyncio.Semaphore(BATCHES_AT_ONCE)
         self._idle: dict[int, tuple[ShardWriter, asyncio.Event]] = {}
+        kept_ms = round(config.lease_s * 1000)
+        self.sharing = Sharing(self._redis, config.owner, config.shards, kept_ms=kept_ms)
+        self._beat_s = min(HEARTBEAT_S, config.lease_s / 3)
         for shard in config.shards:
             key = ShardKeys.of(shard).lease
-            kept_ms = round(config.lease_s * 1000)
             lease = Lease(self._redis, key, owner=config.owner, kept_ms=kept_ms)
             self.states[shard] = ShardState(lease)
 
@@ -103,7 +120,7 @@ class Forwarder:
         sys.setswitchinterval(SWITCH_S)
         background = [
             asyncio.create_task(self._watch(stop)),
-            asyncio.create_task(self._heartbeat()),
+            asyncio.create_task(self._heartbeat(stop)),
         ]
         try:
             await asyncio.gather(*(self._serve(shard, stop) for shard in self._config.shards))
@@ -132,11 +149,17 @@ class Forwarder:
         state = self.states[shard]
         pause = _Pause(stop)
         while not stop.is_set():
+            is_new = not state.lease.epoch
             try:
-                if not await state.lease.take():
-                    await _sleep(stop, self._config.lease_s / 3)
-                    continue
-                await self._own(shard, pause, stop)
+                if shard not in self.sharing.mine:
+                    await self._leave(shard)
+                    await _sleep(stop, self._beat_s)
+                elif await state.lease.take():
+                    if is_new:  # What waits there is nobody's delay yet.
+                        state.last_commit_at_s = time.monotonic()
+                    await self._own(shard, pause, stop)
+                else:
+                    await _sleep(stop, self._beat_s)
             except LeaseLost:
                 log.warning("shard %d: another forwarder has it now", shard)
                 self._set_problem(shard, "")
@@ -154,10 +177,26 @@ class Forwarder:
                 self._set_problem(shard, "it failed; see the log")
                 await pause.wait()
         with contextlib.suppress(RedisError, OSError):
+            await self._leave(shard)
+
+    async def _leave(self, shard: int) -> None:
+        """Give a shard's lease back once nothing works under it."""
+        state = self.states[shard]
+        if not state.lease.epoch:
+            return
+        state.is_leaving = True
+        try:
+            for settled in self.before_leaving:
+                await settled(shard)
             await state.lease.release()
+        finally:
+            state.is_leaving = False
+        state.waiting_events = 0
+        with contextlib.suppress(KeyError):
+            _LAG.remove(str(shard))
 
     async def _own(self, shard: int, pause: "_Pause", stop: asyncio.Event) -> None:
-        """Forward one shard until its lease is lost or ``stop`` is set."""
+        """Forward one shard until it is another's share, its lease is lost, or ``stop`` is set."""
         config, lease = self._config, self.states[shard].lease
         writer = ShardWriter(
             self._redis, config.store, shard, lease, batch_events=config.batch_events
@@ -165,12 +204,13 @@ class Forwarder:
         await writer.open(secrets.randbits(64))
         self._set_problem(shard, "")
         more = writer.has_plan
-        while not stop.is_set():
+        while not stop.is_set() and shard in self.sharing.mine:
             if not more:
                 await self._news(writer)
                 await _sleep(stop, config.linger_s)
             more = await self._forward(writer, pause)
-        await self._drain(writer)
+        if stop.is_set():
+            await self._drain(writer)
 
     async def _forward(self, writer: ShardWriter, pause: "_Pause") -> bool:
         """Write one batch, or wait out the store; tell whether to go on at once."""
@@ -240,12 +280,14 @@ class Forwarder:
             except (RedisError, OSError):
                 await asyncio.sleep(HEARTBEAT_S)
 
-    async def _heartbeat(self) -> None:
-        """Renew the leases that are held, and measure how much waits."""
-        every_s = min(HEARTBEAT_S, self._config.lease_s / 3)
+    async def _heartbeat(self, stop: asyncio.Event) -> None:
+        """Show that we live, renew the leases that are held, and measure how much waits."""
         while True:
-            await asyncio.sleep(every_s)
+            with contextlib.suppress(RedisError, OSError):
+                await (self.sharing.leave() if stop.is_set() else self.sharing.show())
             for shard, state in self.states.items():
+                if shard not in self.sharing.mine:
+                    self._announce(shard)
                 if not state.lease.epoch:
                     continue
                 try:
@@ -256,6 +298,9 @@ class Forwarder:
                     self._announce(shard)
                 except (RedisError, OSError):
                     break
+            if stop.is_set():  # What is at hand is finished under the leases that are held.
+                await asyncio.sleep(self._beat_s)
+            await _sleep(stop, self._beat_s)
 
     def _set_problem(self, shard: int, problem: str) -> None:
         self.states[shard].problem = problem

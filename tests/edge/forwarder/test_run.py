@@ -194,8 +194,9 @@ async def test_a_forwarder_that_slept_through_its_lease_changes_nothing(
     append(redis_server, 5)
     async with running(redis_server, store, owner="sleeper", lease_s=0.3) as sleeper:
         await until(store.sleeps.is_set)
-        # While it sleeps nobody renews its lease.
+        # While it sleeps nobody renews its lease, nor says that it lives.
         monkeypatch.setattr(sleeper.states[SHARD].lease, "renew", _never)
+        monkeypatch.setattr(sleeper.sharing, "show", _never)
         async with running(redis_server, store, owner="heir", lease_s=0.3) as heir:
             await until(lambda: heir.states[SHARD].lease.epoch == 2)
             append(redis_server, 5, first=5)

@@ -148,7 +148,7 @@ def _take(page: Page, view: View, file: Path) -> int:
     page.wait_for_selector("[hx-get] .skeleton, .htmx-request", state="detached")
     # Flags below the fold are fetched when they come near; a picture shows all of the page.
     page.evaluate("for (const image of document.images) image.loading = 'eager'")
-    page.wait_for_function("[...document.images].every((image) => image.complete)")
+    page.evaluate("Promise.all([...document.images].map((image) => image.decode().catch(() => 0)))")
     page.wait_for_timeout(600)
     height = min(int(page.evaluate("document.documentElement.scrollHeight")), MAX_HEIGHT)
     width = page.viewport_size["width"] if page.viewport_size else 0

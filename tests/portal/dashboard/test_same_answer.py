@@ -130,7 +130,7 @@ def question_of(tab: Tab) -> dict[str, Any]:
 
 
 def written(answer: list[dict[str, Any]], metrics: list[str], dimension: str) -> list[list[str]]:
-    """Write an answer's rows as a list does: a name, each number in full and as in its column."""
+    """Write an answer as a list does: a name, then each number in full and as its column does."""
     return [
         [shown(dimension, row["dimensions"][0])]
         + [

@@ -14,7 +14,7 @@ STATIC = Path(__file__).with_name("static")
 BUNDLE = "styles.css"
 STYLE_SHEETS = (
     *("tokens", "base", "forms", "rules", "edge", "behaviour"),
-    *("sites", "bar", "headline", "chart", "cards", "reports", "live"),
+    *("sites", "bar", "headline", "chart", "cards", "reports", "live", "states"),
 )
 """In the order in which they are laid over one another."""
 _REMARK = re.compile(r"/\*.*?\*/", re.DOTALL)

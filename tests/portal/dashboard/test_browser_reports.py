@@ -125,19 +125,6 @@ def test_a_country_of_the_map_is_a_filter(page: Page) -> None:
     expect(page.locator(".chip strong")).to_have_text("France")
 
 
-@pytest.mark.parametrize("path", ["", "/funnels", "/journeys", "/live", "/settings/goals"])
-def test_every_report_stands_without_scripts(page: Page, path: str) -> None:
-    context = page.context.browser.new_context(  # type: ignore[union-attr]
-        java_script_enabled=False, storage_state=page.context.storage_state()
-    )
-    bare = context.new_page()
-    bare.goto(page.url.split("/sites/")[0] + SITE + path)
-    settled = bare.locator("main")
-    expect(settled).to_contain_text("shop.example")
-    expect(bare.locator(".skeleton")).to_have_count(0)
-    context.close()
-
-
 def test_more_of_the_graph_is_in_its_menu(page: Page) -> None:
     page.click("summary:has([data-graphed])")
     page.click(".graph-tools .menu-list a:text('Engagement rate')")

@@ -46,7 +46,8 @@ def _seer(host: str) -> Somebody:
 
 def _page(who: Somebody, form: NoteForm, note: Row | None = None) -> ResponseReturnValue:
     may_edit = who.site.id in {site.id for site in sites_with(reading(), me().id, Right.EDIT_SITE)}
-    notes = sorted(list_rows(reading(), NOTES, who), key=lambda row: row["day"], reverse=True)
+    rows = sorted(list_rows(reading(), NOTES, who), key=lambda row: row["day"], reverse=True)
+    notes = [{**row, "day": date.fromisoformat(row["day"])} for row in rows]
     page = render_template(
         "notes/page.html", site=who.site, form=form, note=note, notes=notes, may_edit=may_edit
     )

@@ -302,7 +302,7 @@ def test_a_list_that_no_segment_narrows_is_in_no_file_of_a_locked_link(
     slug = a_link(shop, shared_id, segment_id=5)
     reader = shop.somebody()
     path = f"/share/{slug}/details/pages/missing"
-    assert "Filters do not hold here" in reader.get(path).text
+    assert "A filter does not hold here" in reader.get(path).text
     for kind in ("csv", "json", "xlsx"):
         answer = reader.get(f"{path}.{kind}")
         assert answer.status_code == 404

@@ -157,8 +157,8 @@
     const outline = make("div", "heat-outline", stage);
     outline.hidden = true;
     const show = (event) => {
-      const cell = event.target.closest?.("tr")?.querySelector("th[scope=row]");
-      const box = cell && elementAt(frame.contentDocument, cell.title)?.getBoundingClientRect();
+      const selector = event.target.closest?.("tr")?.querySelector("th[scope=row] .note")?.title;
+      const box = selector && elementAt(frame.contentDocument, selector)?.getBoundingClientRect();
       outline.hidden = !box || !box.width;
       if (outline.hidden) return;
       outline.style.left = `${box.left * scale}px`;

@@ -1,8 +1,8 @@
 """``make bench``: the collector, durable in Redis, beside a bare aiohttp handler.
 
-Each has a processor to itself; load and Redis (``appendfsync always``) share the other. Single
-beacons as a browser sends them, one event a request, of many pages in turn. Writes
-``build/bench/collector.json``.
+The collector is the edge with its direct front, as visitors meet it. Each has a processor to
+itself; load and Redis (``appendfsync always``) share the other. Single beacons as a browser sends
+them, one event a request, of many pages in turn. Writes ``build/bench/collector.json``.
 """
 
 import argparse
@@ -16,7 +16,6 @@ from pathlib import Path
 from tests.bench.fronts import Row, median_row
 from tests.bench.machine import BenchError, Running, free_port, processors, running
 from tests.bench.report import Ratio, print_ratios, print_rows, say, write_report
-from tests.bench.serve_collector import HOST
 from tests.bench.wrk import run_wrk
 from tests.support.edge_process import SHOP, EdgeProcess
 from tests.support.redis_server import RedisServer
@@ -49,7 +48,6 @@ def main() -> None:
     rates = {row.contender: row.per_second for row in rows if row.connections == 64}
     ratios = [
         Ratio("collector / bare aiohttp", costs["bare aiohttp"] / costs["collector"], 0.4),
-        Ratio("collector in direct / bare aiohttp", costs["bare aiohttp"] / costs["direct"], 0.4),
         Ratio("collector / bare aiohttp, rate", rates["collector"] / rates["bare aiohttp"], 0.4),
     ]
     print_rows(rows)
@@ -60,13 +58,9 @@ def main() -> None:
 def _start(folder: Path, redis_url: str, stack: ExitStack) -> dict[str, Running]:
     on = {min(_all_processors())}
     log = folder / "log"
-    started = {}
-    for name, kind in (("bare aiohttp", "bare"), ("collector", "collector")):
-        port = free_port()
-        command = [
-            sys.executable, "-m", "tests.bench.serve_collector", kind, str(port), redis_url,
-        ]  # fmt: skip
-        started[name] = stack.enter_context(running(name, command, port, on, log))
+    port = free_port()
+    command = [sys.executable, "-m", "tests.bench.serve_bare", str(port)]
+    bare = stack.enter_context(running("bare aiohttp", command, port, on, log))
     edge = EdgeProcess(
         folder, "--front", "direct", REDIS_URL=redis_url, RATE_CLIENT="0", RATE_SITE="0"
     )
@@ -74,10 +68,10 @@ def _start(folder: Path, redis_url: str, stack: ExitStack) -> dict[str, Running]
     process = edge.start().process
     assert process is not None
     stack.callback(edge.stop)
-    started["direct"] = Running("direct", process, edge.port)
-    for pid in started["direct"].pids():
+    collector = Running("collector", process, edge.port)
+    for pid in collector.pids():
         os.sched_setaffinity(pid, on)
-    return started
+    return {"bare aiohttp": bare, "collector": collector}
 
 
 def _all_processors() -> range:
@@ -96,8 +90,7 @@ def _measure(started: dict[str, Running], duration_s: int, rounds: int) -> list[
 
 
 def _measure_one(contender: Running, name: str, connections: int, duration_s: int) -> Row:
-    host = SHOP if name == "direct" else HOST
-    fields = {"Host": host, "User-Agent": AGENT, "Content-Type": "text/plain"}
+    fields = {"Host": SHOP, "User-Agent": AGENT, "Content-Type": "text/plain"}
     before = contender.cpu_s()
     load = run_wrk(
         f"http://127.0.0.1:{contender.port}/sf/e",
@@ -105,7 +98,7 @@ def _measure_one(contender: Running, name: str, connections: int, duration_s: in
         connections,
         duration_s,
         processors()[-1],
-        [BODY % (host, page, f"site{page % REFERRERS}") for page in range(PAGES)],
+        [BODY % (SHOP, page, f"site{page % REFERRERS}") for page in range(PAGES)],
     )
     if load.faults:
         raise BenchError(f"{name}: {load.faults}")

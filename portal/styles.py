@@ -13,7 +13,7 @@ from flask import Flask, Response, request
 STATIC = Path(__file__).with_name("static")
 BUNDLE = "styles.css"
 STYLE_SHEETS = (
-    *("tokens", "base", "forms", "rules", "edge", "behaviour"),
+    *("tokens", "base", "settings", "forms", "rules", "edge", "behaviour"),
     *("sites", "bar", "headline", "chart", "cards", "reports", "live", "states"),
 )
 """In the order in which they are laid over one another."""

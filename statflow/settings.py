@@ -11,11 +11,30 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+
+from statflow.setting_values import (
+    read_buffer,
+    read_cluster,
+    read_count,
+    read_database,
+    read_edge_origin,
+    read_flag,
+    read_group_roles,
+    read_issuer,
+    read_key,
+    read_mail_server,
+    read_networks,
+    read_one_redis,
+    read_path,
+    read_receiver,
+    read_share,
+    read_shared_by,
+    read_signup,
+    read_store,
+    read_upstream_ranges,
+)
 
 PREFIX = "STATFLOW_"
-LEAST_KEY = 32
-"""Characters that a key of one's own has at least."""
 OTEL_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -36,146 +55,6 @@ class Setting:
     secret: bool = False
 
 
-def _flag(text: str) -> bool:
-    if text.lower() in {"1", "true", "yes", "on"}:
-        return True
-    if text.lower() in {"", "0", "false", "no", "off"}:
-        return False
-    raise ValueError("expected 1 or 0")
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError("expected a non-negative whole number")
-    return number
-
-
-def _shared_by(text: str) -> int:
-    number = int(text)
-    if number < 2:  # noqa: PLR2004 - one alone is named by a value of their own
-        raise ValueError("expected 2 or more")
-    return number
-
-
-def _receiver(text: str) -> str:
-    if text and not text.startswith(("http://", "https://")):
-        raise ValueError("expected http:// or https://")
-    return text
-
-
-def _share(text: str) -> float:
-    number = float(text)
-    if not 0 <= number <= 1:
-        raise ValueError("expected a number from 0 to 1")
-    return number
-
-
-def _cluster(text: str) -> str:
-    from store.clustered import check_cluster  # noqa: PLC0415 - not for every command.
-
-    return check_cluster(text)
-
-
-def _key(text: str) -> str:
-    """Refuse a key that can be guessed, the placeholder of an example above all."""
-    if text and len(text) < LEAST_KEY:
-        raise ValueError(f"expected {LEAST_KEY} random characters or more: openssl rand -hex 32")
-    return text
-
-
-def _database(text: str) -> str:
-    """Read SQLAlchemy's address of PostgreSQL, or anybody else's, which names no driver."""
-    scheme, _, rest = text.partition("://")
-    if scheme in {"postgres", "postgresql"}:
-        return f"postgresql+psycopg://{rest}"
-    if text and scheme not in {"postgresql+psycopg", "sqlite"}:
-        raise ValueError("expected postgresql+psycopg://user:password@host/name")
-    return text
-
-
-def _store(text: str) -> str:
-    parts = urlsplit(text)
-    if text and (parts.scheme not in {"http", "https"} or not parts.hostname):
-        raise ValueError("expected http://user:password@host:8123/database")
-    return text
-
-
-def _one_redis(text: str) -> str:
-    if text and not text.startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("expected redis://user:password@host:6379/0")
-    return text
-
-
-def _buffer(text: str) -> str:
-    """Check the form of an address: of one Redis, of Sentinels or of a cluster."""
-    if "+" not in text.partition("://")[0]:
-        return _one_redis(text)
-    from edge.buffer.opening import parse_address  # noqa: PLC0415 - not for every command.
-
-    parse_address(text)
-    return text
-
-
-def _networks(text: str) -> str:
-    """Check a list of networks; the edge that uses it reads it again."""
-    if text:
-        from edge.collector.client_ip import parse_networks  # noqa: PLC0415 - portals lack it.
-
-        parse_networks(text)
-    return text
-
-
-def _upstream_ranges(text: str) -> str:
-    from edge.upstream_ranges import UpstreamRanges  # noqa: PLC0415 - portals lack it.
-
-    UpstreamRanges(text)
-    return text
-
-
-def _mail_server(text: str) -> str:
-    if text and not text.startswith(("smtp://", "smtp+starttls://", "smtps://")):
-        raise ValueError("expected smtp://, smtp+starttls:// or smtps://")
-    return text
-
-
-def _signup(text: str) -> str:
-    if text not in {"invite", "open"}:
-        raise ValueError("expected invite or open")
-    return text
-
-
-def _issuer(text: str) -> str:
-    parts = urlsplit(text)
-    if text and parts.scheme != "https" and parts.hostname not in {"localhost", "127.0.0.1"}:
-        raise ValueError("expected an https:// address")
-    return text
-
-
-def _group_roles(text: str) -> tuple[tuple[str, str, str], ...]:
-    """Read ``group=team:role, …`` into rows of group, team and role."""
-    rows = []
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        group, _, right = part.rpartition("=")
-        team, _, role = (word.strip() for word in right.rpartition(":"))
-        if not group.strip() or not team or role not in {"owner", "admin", "editor", "viewer"}:
-            raise ValueError(f"expected group=team:role with a role of a team, got {part!r}")
-        rows.append((group.strip(), team, role))
-    return tuple(rows)
-
-
-def _edge_origin(text: str) -> str:
-    if text:
-        from edge.snippet import parse_edge_origin  # noqa: PLC0415 - portals lack it.
-
-        return parse_edge_origin(text)
-    return text
-
-
-def _path(text: str) -> Path | None:
-    return Path(text).expanduser().absolute() if text else None
-
-
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "DATA_DIR",
@@ -190,7 +69,7 @@ SETTINGS: tuple[Setting, ...] = (
         "URL",
         "Accounts database; empty: SQLite in the data folder. "
         "PostgreSQL: postgresql+psycopg://user:password@host/name.",
-        _database,
+        read_database,
         secret=True,
     ),
     Setting(
@@ -198,7 +77,7 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "URL",
         "ClickHouse's HTTP interface; empty: the embedded store of the data folder.",
-        _store,
+        read_store,
         secret=True,
     ),
     Setting(
@@ -207,7 +86,7 @@ SETTINGS: tuple[Setting, ...] = (
         "name",
         "Name of a ClickHouse cluster of one shard, on whose every node `migrate` makes replicated "
         "tables; empty: one node (docs/scale.md).",
-        _cluster,
+        read_cluster,
     ),
     Setting(
         "REDIS_URL",
@@ -216,7 +95,7 @@ SETTINGS: tuple[Setting, ...] = (
         "Buffer Redis (appendfsync always); empty: the embedded one of the data folder. Also "
         "redis+sentinel://HOST:PORT,…/NAME?replicas=1 and redis+cluster://HOST:PORT,… "
         "(docs/scale.md).",
-        _buffer,
+        read_buffer,
         secret=True,
     ),
     Setting(
@@ -224,7 +103,7 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "URL",
         "Redis that holds the daily salts and writes nothing; empty: a file in memory (/dev/shm).",
-        _one_redis,
+        read_one_redis,
         secret=True,
     ),
     Setting(
@@ -232,14 +111,14 @@ SETTINGS: tuple[Setting, ...] = (
         "0",
         "0 or 1",
         "Assert that the salt Redis is never written to a disk where it cannot be checked.",
-        _flag,
+        read_flag,
     ),
     Setting(
         "GEOIP_DB",
         "",
         "file",
         "Any .mmdb with countries; empty: the free country database that set-up installs.",
-        _path,
+        read_path,
     ),
     Setting(
         "CITY_K",
@@ -247,14 +126,14 @@ SETTINGS: tuple[Setting, ...] = (
         "count",
         "Visitors of one site and local day that must share a city before it is kept; "
         "1 keeps every city. A site may set its own.",
-        _count,
+        read_count,
     ),
     Setting(
         "BOT_RANGES",
         "",
         "folder",
         "Address ranges of bots, one file an agent (docs/bots.md); they confirm and deny.",
-        _path,
+        read_path,
     ),
     Setting(
         "SECRET_KEY",
@@ -262,7 +141,7 @@ SETTINGS: tuple[Setting, ...] = (
         "text",
         "Signs the portal's sessions, 32 random characters or more; empty: one is made in the "
         "data folder.",
-        _key,
+        read_key,
         secret=True,
     ),
     Setting("TOKEN", "", "text", "API token with which `statflow mcp` asks.", str, secret=True),
@@ -273,28 +152,28 @@ SETTINGS: tuple[Setting, ...] = (
         "CIDR list",
         "Proxies before edge and portal whose X-Forwarded-For counts: networks, `cloudflare`, "
         "`private` or `loopback`, separated by commas.",
-        _networks,
+        read_networks,
     ),
     Setting(
         "RATE_CLIENT",
         "600",
         "events a minute",
         "Most events a minute from one client, in each worker; 0 is no limit.",
-        _count,
+        read_count,
     ),
     Setting(
         "RATE_SITE",
         "5000",
         "events a second",
         "Most events a second of one site, in each worker; 0 is no limit.",
-        _count,
+        read_count,
     ),
     Setting(
         "SITES_FILE",
         "",
         "file",
         "The sites snapshot that an edge serves from; empty: sites.json in the data folder.",
-        _path,
+        read_path,
     ),
     Setting(
         "DEFAULT_SITE",
@@ -309,21 +188,21 @@ SETTINGS: tuple[Setting, ...] = (
         "host",
         "Name that serves /sf/ over HTTPS for sites that use the snippet instead of the proxy; "
         "with `http://` before it over plain HTTP, for trying things out.",
-        _edge_origin,
+        read_edge_origin,
     ),
     Setting(
         "TLS_DIR",
         "",
         "folder",
         "Certificates as HOST/fullchain.pem and HOST/privkey.pem (certbot's layout).",
-        _path,
+        read_path,
     ),
     Setting(
         "HTTP3",
         "0",
         "0 or 1",
         "Offer HTTP/3 beside TLS, on the same port of UDP. An experiment.",
-        _flag,
+        read_flag,
     ),
     Setting(
         "ACME_DIR",
@@ -331,7 +210,7 @@ SETTINGS: tuple[Setting, ...] = (
         "folder",
         "Answers to ACME's HTTP-01 challenges: a webroot that certbot or lego fills, or the files "
         "themselves; what is not there is asked of the site.",
-        _path,
+        read_path,
     ),
     Setting(
         "UPSTREAM_RANGES",
@@ -340,7 +219,7 @@ SETTINGS: tuple[Setting, ...] = (
         "Networks that upstreams must lie in once connected, such as `public, 10.0.0.0/8`; empty: "
         "what was typed into the portal by a team's member must be public, what the operator wrote "
         "may lie anywhere but at link-local and metadata addresses.",
-        _upstream_ranges,
+        read_upstream_ranges,
     ),
     Setting(
         "PROXY_PROTOCOL",
@@ -348,7 +227,7 @@ SETTINGS: tuple[Setting, ...] = (
         "0 or 1",
         "Connections to the plain port begin with a PROXY protocol header (version 1 or 2), which "
         "names the client; of the `direct` front.",
-        _flag,
+        read_flag,
     ),
     Setting(
         "LOG_REQUESTS",
@@ -356,7 +235,7 @@ SETTINGS: tuple[Setting, ...] = (
         "0 or 1",
         "Print a JSON line for each request: time, site, method, status, bytes, milliseconds, "
         "request id, outcome. No path and no query, no address, no agent.",
-        _flag,
+        read_flag,
     ),
     Setting(
         "OTLP_ENDPOINT",
@@ -364,45 +243,49 @@ SETTINGS: tuple[Setting, ...] = (
         "URL",
         "OpenTelemetry receiver (OTLP over HTTP), such as http://collector:4318, for spans; empty: "
         "OTEL_EXPORTER_OTLP_ENDPOINT, else no traces (docs/metrics.md).",
-        _receiver,
+        read_receiver,
     ),
     Setting(
         "TRACE_RATIO",
         "0.01",
         "0 to 1",
         "Share of an edge's requests that are traced, where anything is.",
-        _share,
+        read_share,
     ),
     Setting(
         "HITS_SOCKET",
         "",
         "file",
         "Unix socket at which nginx (`--inject njs`, `sub_filter`) tells the edge of its pages.",
-        _path,
+        read_path,
     ),
     Setting(
         "SPOOL_DIR",
         "",
         "folder",
         "Where an edge keeps events while Redis is away or full; empty: spool in the data folder.",
-        _path,
+        read_path,
     ),
     Setting(
         "SPOOL_MB",
         "1024",
         "megabytes",
         "Most that an edge's worker keeps there before it answers 503; 0 keeps nothing.",
-        _count,
+        read_count,
     ),
     Setting(
-        "DRAIN_S", "30", "seconds", "How long a stopping edge waits for running requests.", _count
+        "DRAIN_S",
+        "30",
+        "seconds",
+        "How long a stopping edge waits for running requests.",
+        read_count,
     ),
     Setting(
         "DEBUG",
         "0",
         "0 or 1",
         "Log more, and say in X-Statflow what was decided about a page; never personal data.",
-        _flag,
+        read_flag,
     ),
     Setting(
         "COLLECTOR_URL",
@@ -426,7 +309,7 @@ SETTINGS: tuple[Setting, ...] = (
         "0 or 1",
         "A portal that only shows: it changes nothing and signs nobody in, so DATABASE_URL may be "
         "a replica (docs/scale.md).",
-        _flag,
+        read_flag,
     ),
     Setting("PUBLIC_URL", "", "URL", "Address of the portal as people reach it, for links.", str),
     Setting(
@@ -435,7 +318,7 @@ SETTINGS: tuple[Setting, ...] = (
         "URL",
         "Mail server: smtp://, smtp+starttls:// (port 587) or smtps:// (port 465), with "
         "user:password@ where it asks for them; empty: no mail, links are shown to who invites.",
-        _mail_server,
+        read_mail_server,
         secret=True,
     ),
     Setting(
@@ -450,14 +333,14 @@ SETTINGS: tuple[Setting, ...] = (
         str(2 << 30),
         "bytes",
         "Largest file that may be uploaded into the portal to be imported; 0: none may.",
-        _count,
+        read_count,
     ),
     Setting(
         "AUDIT_DAYS",
         "730",
         "days",
         "How long the record of who changed what is kept; 0: for good.",
-        _count,
+        read_count,
     ),
     Setting(
         "ARCHIVE_DIR",
@@ -465,14 +348,14 @@ SETTINGS: tuple[Setting, ...] = (
         "folder",
         "Where the portal writes sums of days that name nobody before a site's numbers go by age, "
         "a folder a site (docs/data.md); empty: nowhere.",
-        _path,
+        read_path,
     ),
     Setting(
         "ARCHIVE_K",
         "10",
         "visitors",
         "Visitors of a day that must share a value for an archive to name it; at least 2.",
-        _shared_by,
+        read_shared_by,
     ),
     Setting(
         "WEBHOOK_RANGES",
@@ -480,14 +363,14 @@ SETTINGS: tuple[Setting, ...] = (
         "CIDR list",
         "Networks to which reports and alerts may be posted besides the public Internet, such as "
         "`10.0.5.0/24`, also without TLS; empty: no private address is reached.",
-        _networks,
+        read_networks,
     ),
     Setting(
         "SIGNUP",
         "invite",
         "invite or open",
         "Who may make an account: who was invited, or anybody who can read mail at the address.",
-        _signup,
+        read_signup,
     ),
     Setting(
         "OIDC_ISSUER",
@@ -495,7 +378,7 @@ SETTINGS: tuple[Setting, ...] = (
         "URL",
         "Single sign-on: the OpenID Connect provider's issuer, whose "
         "/.well-known/openid-configuration says the rest; empty: none (docs/accounts.md).",
-        _issuer,
+        read_issuer,
     ),
     Setting("OIDC_CLIENT_ID", "", "text", "What the provider calls this portal.", str),
     Setting(
@@ -514,14 +397,14 @@ SETTINGS: tuple[Setting, ...] = (
         "group=team:role list",
         "Roles in teams that the provider's groups stand for, such as "
         "`staff=Default:viewer, web=Default:admin`.",
-        _group_roles,
+        read_group_roles,
     ),
     Setting(
         "OIDC_ONLY",
         "0",
         "0 or 1",
         "Let nobody in but through the provider: passwords are off, passkeys are a second step.",
-        _flag,
+        read_flag,
     ),
 )
 

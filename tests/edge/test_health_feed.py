@@ -33,11 +33,11 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def running(feed: HealthFeed) -> AsyncIterator[None]:
+async def running(feed: HealthFeed) -> AsyncIterator[asyncio.Task[None]]:
     stop = asyncio.Event()
     task = asyncio.create_task(feed.run(stop))
     try:
-        yield
+        yield task
     finally:
         stop.set()
         await asyncio.wait_for(task, 5)
@@ -139,10 +139,11 @@ async def test_a_feed_that_is_cancelled_takes_its_report_back(redis: RedisServer
 
 
 async def test_it_stops_though_redis_is_away(tmp_path: Path) -> None:
-    async with running(a_feed(f"unix://{tmp_path}/none")):
-        await asyncio.sleep(0.05)
-    async with running(a_feed("")):
-        await asyncio.sleep(0)
+    for url in (f"unix://{tmp_path}/none", ""):
+        async with running(a_feed(url)) as task:
+            await asyncio.sleep(0.05)
+        assert task.done()
+        assert task.exception() is None
 
 
 def test_reading_without_redis_finds_nobody(tmp_path: Path) -> None:

@@ -237,6 +237,7 @@ async def test_a_stopped_shard_is_said_and_holds_up_no_other(redis_server: Redis
     async with running(redis_server, store, shards=SHARDS) as forwarder:
         await until(lambda: len(paths(store)) == 5)
         await until(lambda: f"{SHARD}: the recorded plan" in forwarder.check()["shards"])
+        assert len(paths(store)) == 5
 
 
 async def test_a_shard_that_falls_behind_is_said(
